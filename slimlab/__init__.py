@@ -1,0 +1,44 @@
+"""slimlab: a research workbench for SLiM, decoder-free masked modelling of skeleton motion (arXiv 2603.10648).
+
+`import slimlab` is light: a submodule is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton weights".split()
+)
+_SHORTCUTS = {"load_encoder": "weights", "save_encoder": "weights"}
+
+if TYPE_CHECKING:
+    from slimlab import (  # noqa: F401
+        augment,
+        data,
+        encoder,
+        evaluate,
+        inspection,
+        masking,
+        objectives,
+        plot,
+        pretrain,
+        projection,
+        run,
+        skeleton,
+        weights,
+    )
+    from slimlab.weights import load_encoder, save_encoder  # noqa: F401
+
+
+def __getattr__(name: str):
+    if name in _SUBMODULES:
+        return import_module(f"slimlab.{name}")
+    if name in _SHORTCUTS:
+        return getattr(import_module(f"slimlab.{_SHORTCUTS[name]}"), name)
+    raise AttributeError(f"module 'slimlab' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*_SUBMODULES, *_SHORTCUTS, "__version__"])

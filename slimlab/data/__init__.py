@@ -1,0 +1,24 @@
+"""Files on disk -> clips: `open`, `convert`, `split`, views, and a synthetic set."""
+
+from slimlab.data.errors import DataError
+from slimlab.data.opening import convert, open
+from slimlab.data.protocols import split
+from slimlab.data.ragged import save as save_ragged
+from slimlab.data.store import Clip, ClipStore
+from slimlab.data.synthetic import synthetic
+from slimlab.data.views import Views, resampled, sample_views, test_view
+
+__all__ = [
+    "Clip",
+    "ClipStore",
+    "DataError",
+    "Views",
+    "convert",
+    "open",
+    "resampled",
+    "sample_views",
+    "save_ragged",
+    "split",
+    "synthetic",
+    "test_view",
+]

@@ -1,0 +1,263 @@
+"""From blocks of frames to the arrays of a store, in memory or on disk.
+
+A reader yields `Block`s: some clips' frames one after another. `build` collects them into a `ClipStore`; `write` streams
+them into a folder. Both go through `pack`, so that a file opened directly and its converted store hold the same clips.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from slimlab.data.errors import DataError
+from slimlab.data.store import COLUMNS, Arrays, ClipStore, check_names
+from slimlab.skeleton import Skeleton
+
+VERSION = 1
+FAR = 1e4  # metres; a coordinate beyond this is no skeleton in metres
+UNKNOWN = {"label": -1, "subject": -1, "camera": -1, "setup": -1, "split": ""}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
+
+    Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown.
+    """
+
+    frames: np.ndarray
+    offsets: np.ndarray
+    table: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a reader returns: the body, and the blocks to be read one after another."""
+
+    path: str
+    skeleton: Skeleton
+    blocks: Iterable[Block]
+    label_names: tuple[str, ...] = ()
+    fps: float | None = None
+
+
+@dataclass
+class _Packed:
+    rows: np.ndarray  # (R, V, 3) float32
+    frames: np.ndarray  # (R,) int32
+    tracks: np.ndarray  # (K, 4) int64, clip and row counted from this block's start
+    table: pd.DataFrame
+
+
+def pack(block: Block, source: str) -> _Packed:
+    """Keep the bodies that are there: rows, frame numbers, tracks and the table with its flags.
+
+    Raises DataError where a coordinate is not a number or absurdly large; merely poor clips are flagged:
+    empty (nobody in any frame), one-frame, zero-joints (some joints at exactly zero), gaps (a person comes and goes).
+    """
+    frames = np.asarray(block.frames, dtype=np.float32)
+    offsets = np.asarray(block.offsets, dtype=np.int64)
+    names = [str(n) for n in block.table["clip"]]
+    _check_coordinates(frames, offsets, names, source)
+    count, people = len(offsets) - 1, frames.shape[1]
+    clip_of = np.repeat(np.arange(count), np.diff(offsets))  # (F,)
+    joint_there = frames.any(axis=3)  # (F, M, V)
+    there = joint_there.any(axis=2)  # (F, M)
+    # order rows by clip, person, frame: one contiguous run is one track
+    f, m = np.nonzero(there)
+    order = np.lexsort((f, m, clip_of[f]))
+    f, m = f[order], m[order]
+    c = clip_of[f]
+    number = f - offsets[c]  # frame number within the clip
+    new = np.flatnonzero(np.r_[True, (np.diff(c) != 0) | (np.diff(m) != 0)]) if len(f) else np.zeros(0, dtype=np.int64)
+    lengths = np.diff(np.r_[new, len(f)])
+    tracks = np.stack([c[new], m[new], new, lengths], axis=1).astype(np.int64)  # (K, 4)
+    # number people 0.. in each clip, so that an empty first slot does not count as a person
+    tracks[:, 1] = np.arange(len(new)) - np.searchsorted(tracks[:, 0], tracks[:, 0])
+    span = number[new + lengths - 1] - number[new] + 1 if len(new) else lengths
+
+    def clips_with(which: np.ndarray) -> np.ndarray:
+        hit = np.zeros(count, dtype=bool)
+        hit[which] = True
+        return hit
+
+    table = pd.DataFrame({"clip": names})
+    for column, unknown in UNKNOWN.items():
+        values = block.table.get(column)
+        table[column] = unknown if values is None else np.asarray(values)
+    table["frames"] = np.diff(offsets)
+    table["people"] = np.bincount(tracks[:, 0], minlength=count)
+    flags = {
+        "empty": table["people"].to_numpy() == 0,
+        "one-frame": np.diff(offsets) == 1,
+        "zero-joints": clips_with(c[~joint_there[f, m].all(axis=1)]),
+        "gaps": clips_with(tracks[span > lengths, 0]),
+    }
+    table["flags"] = [" ".join(k for k, v in flags.items() if v[i]) for i in range(count)]
+    rows = frames[f, m]  # (R, V, 3)
+    ends = np.searchsorted(c, np.arange(count + 1))
+    table["digest"] = [
+        hashlib.blake2b(rows[a:b].tobytes(), digest_size=8).hexdigest() if b > a else ""
+        for a, b in zip(ends[:-1], ends[1:], strict=True)
+    ]
+    return _Packed(rows, number.astype(np.int32), tracks, table)
+
+
+def _check_coordinates(frames: np.ndarray, offsets: np.ndarray, names: list[str], source: str) -> None:
+    with np.errstate(invalid="ignore"):
+        bad = ~(np.abs(frames) <= FAR)  # also true for NaN
+    if not bad.any():
+        return
+    frame, person, joint, axis = (int(v) for v in np.argwhere(bad)[0])
+    clip = int(np.searchsorted(offsets, frame, side="right")) - 1
+    value = frames[frame, person, joint, axis]
+    what = "not a number" if not np.isfinite(value) else f"{value:.3g}, which is no length in metres"
+    raise DataError(
+        f"{source}: clip {clip} '{names[clip]}', frame {frame - int(offsets[clip])}, person {person}, joint {joint}: "
+        f"{'xyz'[axis]} is {what} ({int(bad.sum())} such values here). Remedy: set missing joints to 0 0 0 "
+        "(read as absent), give metres, or leave the clip out"
+    )
+
+
+def _joined(source: Source) -> Iterator[_Packed]:
+    """Blocks with clip and row numbers that run through, labels named, and the tree of people checked."""
+    clips = rows = 0
+    for block in source.blocks:
+        packed = pack(block, source.path)
+        packed.tracks += np.array([clips, 0, rows, 0])
+        labels = packed.table["label"].to_numpy()
+        names = np.array([*source.label_names, ""], dtype=object)
+        if len(labels) and not (labels.min() >= -1 and (not source.label_names or labels.max() < len(names) - 1)):
+            worst = int(np.flatnonzero((labels < -1) | (labels >= len(names) - 1))[0])
+            raise DataError(
+                f"{source.path}: clip {clips + worst} '{packed.table['clip'][worst]}' has label {labels[worst]}, but there "
+                f"are {len(names) - 1} label names; labels run from 0, -1 is unlabelled"
+            )
+        packed.table["label_name"] = names[labels] if source.label_names else [str(v) if v >= 0 else "" for v in labels]
+        packed.table = packed.table[COLUMNS]
+        clips, rows = clips + len(packed.table), rows + len(packed.rows)
+        yield packed
+
+
+def build(source: Source) -> ClipStore:
+    """Read every block into memory."""
+    parts = list(_joined(source))
+    if not parts or not sum(len(p.table) for p in parts):
+        raise DataError(f"{source.path}: holds no clips")
+    table = pd.concat([p.table for p in parts], ignore_index=True)
+    check_names(table["clip"], source.path)
+    arrays = Arrays(
+        np.concatenate([p.rows for p in parts]),
+        np.concatenate([p.frames for p in parts]),
+        np.concatenate([p.tracks for p in parts]),
+        clips=len(table),
+    )
+    return ClipStore(arrays, table, source.skeleton, _names(source, table), source.fps, source.path)
+
+
+def _names(source: Source, table: pd.DataFrame) -> tuple[str, ...]:
+    """A file without class names gets their numbers as names."""
+    return source.label_names or tuple(str(i) for i in range(int(table["label"].max()) + 1))
+
+
+def write(source: Source, destination: str | Path, dtype: str = "float32") -> None:
+    """Stream a source into a store folder (see store.py for the format).
+
+    Writes beside the destination and renames at the end: what is there is whole, or not there. Raises DataError where the
+    destination exists or cannot be written.
+    """
+    destination = Path(destination)
+    if destination.exists():
+        raise DataError(f"{destination}: exists already; choose another name or remove it first")
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
+    except OSError as error:
+        raise DataError(f"{destination}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+    try:
+        _write_into(beside, source, np.dtype(dtype))
+        beside.chmod(0o755)
+        os.replace(beside, destination)
+    except OSError as error:
+        raise DataError(f"{destination}: writing failed ({error.strerror}); nothing was left behind") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write_into(folder: Path, source: Source, dtype: np.dtype) -> None:
+    tables, tracks, rows, joints = [], [], 0, len(source.skeleton)
+    with open(folder / "joints.npy", "wb") as joints_file, open(folder / "frames.npy", "wb") as frames_file:
+
+        def headers(rows: int) -> None:  # NumPy pads them, so that the first axis may grow
+            for file, shape, kind in ((joints_file, (rows, joints, 3), dtype), (frames_file, (rows,), np.dtype(np.int32))):
+                file.seek(0)
+                descr = np.lib.format.dtype_to_descr(kind)
+                np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+
+        headers(0)
+        for packed in _joined(source):
+            joints_file.write(packed.rows.astype(dtype).tobytes())
+            frames_file.write(packed.frames.tobytes())
+            tables.append(packed.table)
+            tracks.append(packed.tracks)
+            rows += len(packed.rows)
+        headers(rows)
+    if not tables:
+        raise DataError(f"{source.path}: holds no clips")
+    table = pd.concat(tables, ignore_index=True)
+    check_names(table["clip"], source.path)
+    np.save(folder / "tracks.npy", np.concatenate(tracks))
+    table.to_parquet(folder / "table.parquet")
+    about = {
+        "version": VERSION,
+        "skeleton": source.skeleton.to_dict(),
+        "label_names": list(_names(source, table)),
+        "fps": source.fps,
+        "clips": len(table),
+        "source": Path(source.path).name,
+    }
+    (folder / "store.json").write_text(json.dumps(about, indent=1))
+
+
+def open_folder(folder: Path) -> ClipStore:
+    """Open a store folder as memory maps. Raises DataError where a file is missing, damaged or of another version."""
+    try:
+        about = json.loads((folder / "store.json").read_text())
+        if about.get("version") != VERSION:
+            raise DataError(
+                f"{folder}: store version {about.get('version')}, this slimlab reads {VERSION}; convert the source again"
+            )
+        joints, frames, tracks = (
+            np.load(folder / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in ("joints", "frames", "tracks")
+        )
+        table = pd.read_parquet(folder / "table.parquet")
+        skeleton = Skeleton(**about["skeleton"])
+    except DataError:
+        raise
+    except Exception as error:  # whatever a damaged file provokes in json, numpy or parquet
+        raise DataError(f"{folder}: damaged store ({error}); convert the source again") from error
+    tracks = np.array(tracks)
+    sound = (
+        joints.ndim == 3
+        and joints.shape == (len(frames), len(skeleton), 3)
+        and tracks.ndim == 2
+        and tracks.shape[1] == 4
+        and (not len(tracks) or (tracks.min() >= 0 and (tracks[:, 2] + tracks[:, 3]).max() <= len(frames)))
+        and list(table.columns) == COLUMNS
+        and (not len(tracks) or tracks[:, 0].max() < len(table))
+    )
+    if not sound:
+        raise DataError(f"{folder}: damaged store (the arrays do not fit each other); convert the source again")
+    return ClipStore(
+        Arrays(joints, frames, tracks, clips=len(table)), table, skeleton, about["label_names"], about["fps"], str(folder)
+    )

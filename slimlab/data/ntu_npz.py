@@ -1,0 +1,57 @@
+"""The NTU RGB+D `.npz` that CTR-GCN, CMD, MAMP and SLiM share: x_train, x_test (N, 300, 150), y_train, y_test one-hot.
+
+The last axis is 2 people x 25 joints x 3 (https://github.com/Uason-Chen/CTR-GCN). Read block by block through the zip, so
+that memory does not grow with the file. Performers and cameras are not in this format; the split is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from slimlab.data.building import Block, Source
+from slimlab.data.errors import DataError
+from slimlab.data.npz import Npz
+from slimlab.skeleton import KINECT_V2
+
+CLIPS_AT_A_TIME = 256
+
+
+def read(path: str | Path) -> Source:
+    """Check the headers, then stream train and test clips. Raises DataError."""
+    npz = Npz(path)
+    sides = [side for side in ("train", "test") if f"x_{side}" in npz]
+    classes = 0
+    for side in sides:
+        npz.number(f"x_{side}", (None, None, 150), "f", "2 people x 25 joints x 3 coordinates")
+        clips = npz.shapes[f"x_{side}"][0][0]
+        npz.number(f"y_{side}", (clips, None), "fiu", "one-hot labels")
+        classes = max(classes, npz.shapes[f"y_{side}"][0][1])
+
+    def blocks():
+        for side in sides:
+            start = 0
+            labels = npz.stream(f"y_{side}", CLIPS_AT_A_TIME)
+            for x, y in zip(npz.stream(f"x_{side}", CLIPS_AT_A_TIME), labels, strict=True):
+                yield _block(x, y, side, start, str(path))
+                start += len(x)
+
+    return Source(str(path), KINECT_V2, blocks(), tuple(f"A{i + 1:03d}" for i in range(classes)), fps=30.0)
+
+
+def _block(x: np.ndarray, y: np.ndarray, side: str, start: int, path: str) -> Block:
+    one_hot = ((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1)
+    if not one_hot.all():
+        raise DataError(f"{path}: y_{side}[{start + int(np.argmin(one_hot))}] is not one-hot; rows hold one 1, else 0")
+    n, frames, _ = x.shape
+    people = x.reshape(n, frames, 2, 25, 3)
+    used = (people != 0).any(axis=(2, 3, 4))  # (n, T); NaN counts as used, and is complained of later
+    lengths = np.where(used.any(axis=1), frames - used[:, ::-1].argmax(axis=1), 1)  # drop the zero tail, keep one frame
+    keep = np.arange(frames) < lengths[:, None]  # (n, T)
+    table = {
+        "clip": [f"{side}_{start + i:06d}" for i in range(n)],
+        "label": y.argmax(axis=1),
+        "split": [side] * n,
+    }
+    return Block(people[keep], np.r_[0, np.cumsum(lengths)], table)

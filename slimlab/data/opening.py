@@ -1,0 +1,77 @@
+"""`open` and `convert`: recognise what a path holds and read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from slimlab.data import building, ntu_npz, ragged, utd_mhad
+from slimlab.data.building import Source
+from slimlab.data.errors import DataError
+from slimlab.data.npz import Npz
+from slimlab.data.store import ClipStore
+
+READERS: dict[str, Callable[[str | Path], Source]] = {
+    "ragged": ragged.read,
+    "utd-mhad": utd_mhad.read,
+    "ntu-npz": ntu_npz.read,
+}
+KNOWN = (
+    "a slimlab store, a ragged .npz (joints, frame_offsets, …), an NTU .npz (x_train, y_train, …), "
+    "a folder of UTD-MHAD *_skeleton.mat files or one of them"
+)
+
+
+def recognise(path: str | Path) -> str:
+    """The format's name: "store" or a key of READERS. Raises DataError, listing what is known."""
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; give the path of {KNOWN}")
+    if path.is_dir():
+        if (path / "store.json").exists():
+            return "store"
+        if any(path.glob("*_skeleton.mat")):
+            return "utd-mhad"
+        inside = sorted(p for p in path.rglob("*_skeleton.mat"))
+        hint = f"; did you mean {inside[0].parent}?" if inside else ""
+        raise DataError(f"{path}: this folder holds no clips that slimlab knows{hint} It reads {KNOWN}")
+    if path.suffix == ".mat":
+        return "utd-mhad"
+    if path.suffix == ".npz":
+        npz = Npz(path)
+        if "joints" in npz and "frame_offsets" in npz:
+            return "ragged"
+        if "x_train" in npz or "x_test" in npz:
+            return "ntu-npz"
+        raise DataError(f"{path}: holds the arrays {', '.join(npz.shapes) or '(none)'}; slimlab reads {KNOWN}")
+    raise DataError(f"{path}: unknown format; slimlab reads {KNOWN}")
+
+
+def _source(path: str | Path, format: str | None) -> Source:
+    format = format or recognise(path)
+    if format not in READERS:
+        raise DataError(f"{path}: format '{format}' is unknown; choose one of {', '.join(READERS)}")
+    return READERS[format](path)
+
+
+def open(path: str | Path, format: str | None = None) -> ClipStore:
+    """Open clips of any known format. A store opens as memory maps, anything else is read into memory.
+
+    format  a key of `READERS` where the path's own look is misleading
+    Raises DataError, naming the file, the place in it and the remedy.
+    """
+    if format is None and recognise(path) == "store":
+        return building.open_folder(Path(path))
+    return building.build(_source(path, format))
+
+
+def convert(source: str | Path, destination: str | Path, format: str | None = None, dtype: str = "float32") -> ClipStore:
+    """Stream any known format into a memory-mapped store folder and open it.
+
+    dtype  "float32", or "float16" for half the space (positions then hold about a millimetre at 2 m)
+    Raises DataError; then nothing is left at the destination.
+    """
+    if dtype not in ("float32", "float16"):
+        raise DataError(f"{destination}: a store is float32 or float16, not {dtype}")
+    building.write(_source(source, format), destination, dtype)
+    return building.open_folder(Path(destination))

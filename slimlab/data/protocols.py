@@ -1,0 +1,76 @@
+"""Splits: which clips train and which test.
+
+NTU RGB+D protocols: Shahroudy et al. 2016 (https://arxiv.org/abs/1604.02808), Liu et al. 2019
+(https://arxiv.org/abs/1905.04757). UTD-MHAD's authors train on odd performers and test on even ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from slimlab.data.errors import DataError
+from slimlab.data.store import ClipStore
+
+NTU60 = frozenset([1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38])
+NTU120 = NTU60 | frozenset(
+    [45, 46, 47, 49, *range(50, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103]
+)
+PROTOCOLS = (
+    "cross-subject cross-view cross-setup ntu60-xsub ntu60-xview ntu120-xsub ntu120-xset file".split()
+)  # fmt: skip
+
+
+def split(
+    store: ClipStore, protocol: str = "cross-subject", train_subjects: Collection[int] | None = None
+) -> tuple[ClipStore, ClipStore]:
+    """(train, test), two stores over the same arrays.
+
+    cross-subject  `train_subjects` train, the others test; by default odd performers train and even ones test
+    cross-view     the camera with the lowest number tests, the others train (NTU: 2 and 3 train, 1 tests)
+    cross-setup    even setups train, odd ones test
+    ntu60-xsub, ntu60-xview, ntu120-xsub, ntu120-xset  the benchmarks' own lists
+    file           what the file itself says
+
+    Raises DataError where the protocol is unknown, its column is, or one side would be empty.
+    """
+    if protocol not in PROTOCOLS:
+        raise DataError(f"protocol '{protocol}' is unknown; choose one of {', '.join(PROTOCOLS)}")
+    if train_subjects is not None and protocol != "cross-subject":
+        raise DataError(f"train_subjects goes with 'cross-subject', not with '{protocol}'")
+    if protocol == "file":
+        side = store.table["split"].to_numpy()
+        in_train, in_test = side == "train", side == "test"
+        if not (in_train.any() and in_test.any()):
+            raise DataError(f"{store.source}: has no train and test side of its own; choose another protocol")
+        return store[in_train], store[in_test]
+    column = {"cross-view": "camera", "ntu60-xview": "camera", "cross-setup": "setup", "ntu120-xset": "setup"}
+    column = column.get(protocol, "subject")
+    values = store.table[column].to_numpy()
+    if (values < 0).any():
+        name = store.table["clip"][int(np.argmax(values < 0))]
+        raise DataError(
+            f"{store.source}: clip '{name}' has no known {column}, so '{protocol}' cannot place it; "
+            f"protocols that may fit: {', '.join(_possible(store)) or 'none'}"
+        )
+    in_train = {
+        "cross-subject": lambda: np.isin(values, list(train_subjects)) if train_subjects is not None else values % 2 == 1,
+        "cross-view": lambda: values != values.min(),
+        "cross-setup": lambda: values % 2 == 0,
+        "ntu60-xsub": lambda: np.isin(values, list(NTU60)),
+        "ntu60-xview": lambda: np.isin(values, [2, 3]),
+        "ntu120-xsub": lambda: np.isin(values, list(NTU120)),
+        "ntu120-xset": lambda: values % 2 == 0,
+    }[protocol]()
+    if in_train.all() or not in_train.any():
+        empty = "test" if in_train.all() else "training"
+        there = ", ".join(map(str, sorted(set(values.tolist()))[:20]))
+        raise DataError(f"{store.source}: '{protocol}' leaves the {empty} side empty; {column}s here: {there}")
+    return store[in_train], store[~in_train]
+
+
+def _possible(store: ClipStore) -> list[str]:
+    known = {c: bool((store.table[c] >= 0).all()) for c in ("subject", "camera", "setup")}
+    out = [p for p, c in (("cross-subject", "subject"), ("cross-view", "camera"), ("cross-setup", "setup")) if known[c]]
+    return out + (["file"] if (store.table["split"] != "").any() else [])

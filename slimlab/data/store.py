@@ -1,0 +1,165 @@
+"""The clip store: skeleton clips as ragged, memory-mappable arrays with a table beside them.
+
+One row of `joints` is one body in one frame; only bodies that are there have a row (a body whose coordinates are all
+zero is absent). A track is one person's rows in one clip, in frame order; a clip is one track per person.
+
+On disk a store is a folder, version 1 of the format:
+
+    store.json      version, skeleton, label names, frames per second, fingerprint, source
+    joints.npy      (R, V, 3) float32 or float16, metres, y up
+    frames.npy      (R,) int32, the row's frame number within its clip
+    tracks.npy      (K, 4) int64: clip, person, first row, rows; sorted by clip, then person
+    table.parquet   one line per clip: clip label label_name subject camera setup split frames people flags digest
+
+The arrays are opened as memory maps, so that a store of any size opens at once and is shared between processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from slimlab.data.errors import DataError
+from slimlab.skeleton import Skeleton
+
+COLUMNS = "clip label label_name subject camera setup split frames people flags digest".split()
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording. joints (T, M, V, 3) float32 metres, zeros where absent; valid (T, M) bool; label -1: none."""
+
+    joints: np.ndarray
+    valid: np.ndarray
+    label: int
+    name: str
+
+    def __repr__(self) -> str:
+        frames, people, joints, _ = self.joints.shape
+        return f"Clip({self.name!r}, {frames} frames, {people} people, {joints} joints, label {self.label})"
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What all views of one store share (see the module's docstring)."""
+
+    joints: np.ndarray
+    frames: np.ndarray
+    tracks: np.ndarray
+    first_track: np.ndarray = field(init=False)  # (clips + 1,) into tracks
+    clips: int = 0
+
+    def __post_init__(self) -> None:
+        first = np.searchsorted(self.tracks[:, 0], np.arange(self.clips + 1))
+        object.__setattr__(self, "first_track", first)
+
+
+class ClipStore:
+    """Clips with their skeleton and table. `store[i]` is a `Clip`; a list, slice or mask gives a smaller store.
+
+    skeleton     the body of every clip
+    table        pandas, one line per clip (columns: see the module's docstring; empty text: unknown, -1: unknown)
+    label_names  names of the classes 0..C-1
+    max_people   most people in one clip of the whole store: the M of everything batched, also after a split
+    fingerprint  16 hex digits of the contents; two stores with the same one hold the same clips in the same order
+    """
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        table: pd.DataFrame,
+        skeleton: Skeleton,
+        label_names: Sequence[str] = (),
+        fps: float | None = None,
+        source: str = "",
+        clips: np.ndarray | None = None,
+        max_people: int | None = None,
+    ) -> None:
+        self.arrays = arrays
+        self.skeleton = skeleton
+        self.label_names = tuple(str(n) for n in label_names)
+        self.fps = fps
+        self.source = source
+        self.clips = np.arange(arrays.clips) if clips is None else np.asarray(clips, dtype=np.int64)
+        self.table = table.reset_index(drop=True)
+        self.max_people = max_people or max(1, int(table["people"].max()) if len(table) else 1)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __repr__(self) -> str:
+        people = "1 person" if self.max_people == 1 else f"up to {self.max_people} people"
+        classes = self.table["label"][self.table["label"] >= 0].nunique()
+        performers = self.table["subject"][self.table["subject"] >= 0].nunique()
+        where = f", from {self.source}" if self.source else ""
+        return (
+            f"ClipStore({len(self)} clips, {classes} classes, {performers} performers, {people}, "
+            f"{len(self.skeleton)} joints{where})"
+        )
+
+    def __getitem__(self, index):
+        if isinstance(index, (int, np.integer)):
+            return self._clip(range(len(self))[int(index)])
+        if isinstance(index, slice):
+            chosen = np.arange(len(self))[index]
+        else:
+            chosen = np.asarray(index)
+            chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        return ClipStore(
+            self.arrays,
+            self.table.iloc[chosen],
+            self.skeleton,
+            self.label_names,
+            self.fps,
+            self.source,
+            self.clips[chosen],
+            self.max_people,
+        )
+
+    def __iter__(self):
+        return (self._clip(i) for i in range(len(self)))
+
+    def _clip(self, i: int) -> Clip:
+        a, row = self.arrays, self.table.iloc[i]
+        frames, people = int(row["frames"]), max(1, int(row["people"]))
+        joints = np.zeros((frames, people, len(self.skeleton), 3), dtype=np.float32)
+        valid = np.zeros((frames, people), dtype=bool)
+        g = self.clips[i]
+        for _, person, start, rows in a.tracks[a.first_track[g] : a.first_track[g + 1]]:
+            at = a.frames[start : start + rows]
+            joints[at, person] = a.joints[start : start + rows]
+            valid[at, person] = True
+        return Clip(joints, valid, int(row["label"]), str(row["clip"]))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int64, -1 where unknown."""
+        return self.table["label"].to_numpy(np.int64, copy=True)
+
+    @property
+    def fingerprint(self) -> str:
+        text = self.skeleton.to_json() + "|".join(self.table["clip"]) + "|".join(self.table["digest"])
+        text += ",".join(map(str, self.labels))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def frame_counts(self) -> np.ndarray:
+        """(N,) int64: rows of each clip's longest track; 0 where nobody is ever there."""
+        a = self.arrays
+        longest = np.zeros(a.clips, dtype=np.int64)
+        np.maximum.at(longest, a.tracks[:, 0], a.tracks[:, 3])
+        return longest[self.clips]
+
+
+def check_names(names: Sequence[str], source: str) -> None:
+    """Raises DataError where two clips of `source` share a name."""
+    index = pd.Index(names)
+    if index.has_duplicates:
+        twice = index[index.duplicated()][0]
+        raise DataError(
+            f"{source}: two clips are called '{twice}' (clips {list(np.flatnonzero(index == twice)[:2])}); "
+            "rename one, so that every result can be traced to its clip"
+        )

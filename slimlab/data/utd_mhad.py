@@ -1,0 +1,75 @@
+"""UTD-MHAD's skeleton folder: `a<action>_s<subject>_t<trial>_skeleton.mat`, each with `d_skel` (20, 3, frames).
+
+Chen, Jafari, Kehtarnavaz, "UTD-MHAD: a multimodal dataset for human action recognition", ICIP 2015
+(https://personal.utdallas.edu/~kehtar/UTD-MHAD.html); joint order from the data set's Skeleton_joint_order.txt.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from slimlab.data.building import Block, Source
+from slimlab.data.errors import DataError
+from slimlab.skeleton import Skeleton
+
+NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton\.mat$")
+SKELETON = Skeleton(
+    names=(
+        "head shoulder_center spine hip_center left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow "
+        "right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot"
+    ).split(),
+    parents=(1, 2, 3, -1, 1, 4, 5, 6, 1, 8, 9, 10, 3, 12, 13, 14, 3, 16, 17, 18),
+)
+ACTIONS = tuple(
+    (
+        "swipe left,swipe right,wave,clap,throw,arm cross,basketball shoot,draw x,draw circle (clockwise),"
+        "draw circle (counter clockwise),draw triangle,bowling,boxing,baseball swing,tennis swing,arm curl,tennis serve,push,"
+        "knock,catch,pickup and throw,jog,walk,sit to stand,stand to sit,lunge,squat"
+    ).split(",")
+)
+
+
+def read(path: str | Path) -> Source:
+    """A folder of `.mat` files, or one of them. Raises DataError, naming the file, where one is not as described above."""
+    path = Path(path)
+    found = sorted(path.glob("*_skeleton.mat")) if path.is_dir() else [path]
+    files = []
+    for file in found:
+        match = NAME.search(file.name)
+        if not match:
+            raise DataError(f"{file}: name is not like a1_s1_t1_skeleton.mat, so action and performer are unknown; rename it")
+        action, subject, trial = (int(v) for v in match.groups())
+        if not 1 <= action <= len(ACTIONS):
+            raise DataError(f"{file}: action {action}, UTD-MHAD has 1..{len(ACTIONS)}")
+        files.append((action, subject, trial, file))
+    files.sort()
+
+    def blocks():
+        clips = [_frames(file) for *_, file in files]
+        table = {
+            "clip": [file.name.removesuffix(".mat") for *_, file in files],
+            "label": [action - 1 for action, *_ in files],
+            "subject": [subject for _, subject, *_ in files],
+        }
+        yield Block(np.concatenate(clips)[:, None], np.cumsum([0, *map(len, clips)]), table)
+
+    return Source(str(path), SKELETON, blocks(), ACTIONS, fps=30.0)
+
+
+def _frames(file: Path) -> np.ndarray:
+    """(T, 20, 3) float32."""
+    from scipy.io import loadmat
+
+    try:
+        joints = loadmat(file, variable_names=["d_skel"]).get("d_skel")
+    except Exception as error:  # scipy's reader raises anything on damaged bytes
+        raise DataError(f"{file}: no readable MATLAB file ({error}); download it again") from error
+    if not isinstance(joints, np.ndarray) or joints.dtype.kind != "f" or joints.ndim not in (2, 3):
+        raise DataError(f"{file}: holds no numeric array 'd_skel' of shape (20, 3, frames)")
+    joints = joints.reshape(*joints.shape[:2], -1)
+    if joints.shape[:2] != (20, 3):
+        raise DataError(f"{file}: 'd_skel' is {joints.shape}, should be (20, 3, frames)")
+    return np.ascontiguousarray(joints.transpose(2, 0, 1), dtype=np.float32)

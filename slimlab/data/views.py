@@ -1,0 +1,199 @@
+"""Views of clips: the deterministic test view, and the random multi-granular views of pre-training.
+
+SLiM (arXiv 2603.10648), section 3 and the released implementation's settings: two global views and shorter local ones
+inside each global view's interval. Everything is drawn for the whole batch at once; no loop runs over clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slimlab.data.store import ClipStore
+
+BUFFER = 150  # frames; shorter clips are reflected in time up to this, as a reserve for views
+SHORTEST = 16  # frames; no crop is shorter (8 for the 8-frame view)
+
+
+@dataclass(frozen=True)
+class Views:
+    """Views of B clips, one person each.
+
+    globals  (2, B, 3, T, V, 1) float32, metres
+    locals   one (views, B, 3, T', V, 1) per granularity; the first half of its views lies inside global view 0's interval,
+             the second half inside view 1's
+    origin   (B, 3) where the centre joint is in the clip's first frame
+    """
+
+    globals: Tensor
+    locals: list[Tensor]
+    origin: Tensor
+
+
+def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> tuple[Tensor, Tensor]:
+    """The deterministic view of evaluation: x (B, 3, frames, V, M) float32 metres, people (B, M) bool.
+
+    The centre 95 % of the frames in which anyone is there (at least `frames` of them, where there are that many), picked
+    evenly; linear interpolation where there are fewer. All people are kept; who is absent is zero. M is the store's most
+    people in one clip, so both sides of a split get the same shape.
+
+    The released code can read one frame past the last valid one here; this cannot (tests/data/test_views.py).
+    """
+    return _even_view(store, indices, frames, part=0.95, interpolate=False)
+
+
+def resampled(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> tuple[Tensor, Tensor]:
+    """Like `test_view`, but all valid frames from first to last, always by linear interpolation: the raw-coordinate control."""
+    return _even_view(store, indices, frames, part=1.0, interpolate=True)
+
+
+def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate: bool) -> tuple[Tensor, Tensor]:
+    a, clips = store.arrays, store.clips[np.asarray(indices, dtype=np.int64)]
+    batch, people = len(clips), store.max_people
+    counts = a.first_track[clips + 1] - a.first_track[clips]
+    tracks = _ranges(a.first_track[clips], counts)
+    rows = _ranges(a.tracks[tracks, 2], a.tracks[tracks, 3])
+    of_track = np.repeat(np.arange(len(tracks)), a.tracks[tracks, 3])
+    of_clip = np.repeat(np.arange(batch), counts)[of_track]  # (R,) which clip of the batch each row is from
+    # frames in which anyone is there, numbered through the batch
+    keys, slot = np.unique(of_clip * np.int64(1 << 32) + a.frames[rows], return_inverse=True)
+    row_at = np.full((len(keys) + 1, people), -1)  # the last line stands for "no frame"
+    row_at[slot, a.tracks[tracks, 1][of_track]] = rows
+    first = np.searchsorted(keys, np.arange(batch + 1) * np.int64(1 << 32))
+    valid = np.diff(first)  # (B,)
+
+    length = np.maximum(np.minimum(valid, frames), np.round(part * valid)).astype(np.int64)
+    start = (valid - length) // 2
+    place = np.arange(frames) * np.maximum(length - 1, 0)[:, None] / max(1, frames - 1)  # (B, T) in 0..length-1
+    if not interpolate:
+        place = np.where(length[:, None] >= frames, np.floor(place + 1e-9), place)
+    low = np.floor(place).astype(np.int64)
+    weight = (place - low).astype(np.float32)
+    high = np.minimum(low + 1, np.maximum(length - 1, 0)[:, None])
+    base = (first[:-1] + start)[:, None]
+    nobody = (valid == 0)[:, None]
+    pick_low, pick_high = (row_at[np.where(nobody, len(keys), base + p)] for p in (low, high))  # (B, T, M)
+    # between a frame with the person and one without, the one with counts alone
+    weight = np.repeat(weight[..., None], people, axis=2)
+    weight = np.where(pick_low < 0, 1.0, np.where(pick_high < 0, 0.0, weight)).astype(np.float32)
+    x = _interpolate(store, pick_low, pick_high, weight)  # (B, T, M, V, 3)
+    there = torch.from_numpy(((pick_low >= 0) | (pick_high >= 0)).any(axis=1))  # (B, M)
+    return x.permute(0, 4, 1, 3, 2).contiguous(), there  # (B, 3, T, V, M)
+
+
+def sample_views(
+    store: ClipStore,
+    indices: Sequence[int] | np.ndarray,
+    generator: torch.Generator,
+    global_frames: int = 64,
+    global_range: tuple[float, float] = (0.5, 1.0),
+    local_views: Sequence[tuple[int, int, tuple[float, float]]] = ((32, 1, (0.35, 0.7)), (16, 2, (0.15, 0.4)), (8, 1, (0.05, 0.2))),
+) -> Views:
+    """Random views of pre-training; the defaults are the released ones.
+
+    indices       clips with at least one person (B,); one person of each is drawn
+    generator     a CPU generator: the same seed gives the same views on every device
+    global_range  the part of the clip that a global view covers
+    local_views   (frames, views per global view, part of the global view's interval) for each granularity
+
+    Frames are picked as in the released code: fewer than the window are interpolated; up to twice as many, a random subset
+    in order; more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
+    """
+    a, clips = store.arrays, store.clips[np.asarray(indices, dtype=np.int64)]
+    counts = a.first_track[clips + 1] - a.first_track[clips]
+    if len(counts) == 0 or counts.min() == 0:
+        raise ValueError("sample_views: a clip without people has no views; leave out clips flagged 'empty'")
+    batch = len(clips)
+    person = (_uniform(generator, batch) * torch.from_numpy(counts)).long().numpy()
+    track = a.tracks[a.first_track[clips] + np.minimum(person, counts - 1)]  # (B, 4)
+    valid = torch.from_numpy(track[:, 3])
+    first_row = torch.from_numpy(track[:, 2])
+
+    room = torch.where(valid < SHORTEST, BUFFER, valid)  # (B,) frames to crop from
+    span = _part(generator, (2, batch), global_range, room, SHORTEST)  # (2, B)
+    start = _start(generator, room - span)
+    places = [_pick(start, span, global_frames, generator)]  # each (views, B, T)
+    for window, each, part in local_views:
+        shortest = min(SHORTEST, window)
+        inside_start, inside_span = start.repeat_interleave(each, 0), span.repeat_interleave(each, 0)  # (2*each, B)
+        # a clip too short for global views may yet hold this one without the reflected reserve
+        own = (valid >= shortest) & (valid < SHORTEST)
+        inside_start = torch.where(own, 0, inside_start)
+        inside_span = torch.where(own, valid, inside_span)
+        length = _part(generator, inside_span.shape, part, inside_span, shortest)
+        begin = inside_start + _start(generator, inside_span - length)
+        places.append(_pick(begin, length, window, generator))
+
+    sizes = [p.shape for p in places]
+    flat = torch.cat([p.movedim(1, 0).reshape(batch, -1) for p in places], dim=1)  # (B, all frames of all views)
+    low = flat.floor()
+    weight = (flat - low).float()
+    low, high = (_reflect(p.long(), valid[:, None]) + first_row[:, None] for p in (low, low + (weight > 0)))
+    x = _interpolate(store, low.numpy(), high.numpy(), weight.numpy())  # (B, F, V, 3)
+    views = []
+    for part, (count, _, window) in zip(x.split([s[0] * s[2] for s in sizes], dim=1), sizes, strict=True):
+        part = part.unflatten(1, (count, window))  # (B, views, T, V, 3)
+        views.append(part.permute(1, 0, 4, 2, 3).unsqueeze(-1).contiguous())  # (views, B, 3, T, V, 1)
+    origin = a.joints[track[:, 2], store.skeleton.center].astype(np.float32)
+    return Views(views[0], views[1:], torch.from_numpy(origin))
+
+
+def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def _part(generator, shape, bounds: tuple[float, float], whole: Tensor, shortest: int) -> Tensor:
+    """Crop lengths: a uniform part of `whole` frames, no shorter than `shortest`, no longer than the whole."""
+    part = bounds[0] + (bounds[1] - bounds[0]) * _uniform(generator, *shape)
+    return (part * whole).round().long().clamp(min=shortest).minimum(whole)
+
+
+def _start(generator, slack: Tensor) -> Tensor:
+    return (_uniform(generator, *slack.shape) * (slack + 1)).long().minimum(slack)
+
+
+def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator) -> Tensor:
+    """Places (views, B, window) in time, as float64, from intervals of `span` frames at `start` (both (views, B))."""
+    steps = torch.arange(window, dtype=torch.float64)
+    noise = _uniform(generator, *span.shape, window)
+    evenly = steps * (span - 1).unsqueeze(-1) / max(1, window - 1)
+    bins = ((steps + noise) * span.unsqueeze(-1) / window).floor().minimum((span - 1).unsqueeze(-1).double())
+    # a random subset in order: the `window` smallest of random keys
+    keys = _uniform(generator, *span.shape, 2 * window)
+    keys = keys.masked_fill(torch.arange(2 * window) >= span.unsqueeze(-1), 2.0)
+    subset = keys.topk(window, dim=-1, largest=False).indices.sort(dim=-1).values.double()
+    wide = span.unsqueeze(-1)
+    return start.unsqueeze(-1) + torch.where(wide < window, evenly, torch.where(wide < 2 * window, subset, bins))
+
+
+def _reflect(place: Tensor, valid: Tensor) -> Tensor:
+    """Frame numbers beyond the clip run back and forth: 0 1 2 1 0 1 2 …"""
+    period = (2 * valid - 2).clamp(min=1)
+    back = place % period
+    return torch.where(place < valid, place, torch.where(back < valid, back, period - back))
+
+
+def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """start, start+1, …, for every pair, one after another."""
+    ends = np.cumsum(lengths)
+    if not len(ends):
+        return np.zeros(0, dtype=np.int64)
+    return np.arange(ends[-1]) + np.repeat(starts - np.r_[0, ends[:-1]], lengths)
+
+
+def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> Tensor:
+    """(*shape, V, 3) float32: rows `low` and `high` (*shape) mixed by `weight`; -1 is nobody, all zeros."""
+    joints = store.arrays.joints
+    flat_low, flat_high, flat_weight = low.ravel(), high.ravel(), weight.ravel()
+    x = np.asarray(joints[np.maximum(flat_low, 0)], dtype=np.float32)
+    mixed = np.flatnonzero((flat_weight > 0) & (flat_low != flat_high))
+    if len(mixed):
+        w = flat_weight[mixed, None, None]
+        upper = joints[np.maximum(flat_high[mixed], 0)].astype(np.float32)
+        x[mixed] = np.where(w < 1, x[mixed] * (1 - w) + upper * w, upper)
+    x[np.where(flat_weight >= 1, flat_high, flat_low) < 0] = 0
+    return torch.from_numpy(x.reshape(*low.shape, *joints.shape[1:]))

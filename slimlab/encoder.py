@@ -1,0 +1,286 @@
+"""The SLiM encoder: compact tokens -> features. SLiM, arXiv 2603.10648, section 3.1.
+
+A clip of T frames becomes T/8 x V tokens, one per joint and eight frames; a plain pre-norm ViT with SwiGLU
+(arXiv 2002.05202), registers (arXiv 2309.16588) and rotary time embedding (arXiv 2104.09864) encodes them. Each person is a
+sequence of its own; people who are not there cost nothing. Parameter names are those of the released weights.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slimlab.skeleton import KINECT_V2, Skeleton
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Sizes (defaults: the paper's) and how its input is prepared.
+
+    frames       length of the views that features are taken from
+    init_std     sd of the linear layers' truncated normal; None: 1/sqrt(fan-in), which narrow encoders need
+    centring, input_scale  what `augment.center` does to clips before they come here, and the factor after it; they travel
+                 with the weights and are applied by `evaluate.features`, not by the encoder
+    """
+
+    skeleton: Skeleton = KINECT_V2
+    width: int = 256
+    depth: int = 8
+    heads: int = 8
+    patch_frames: int = 8
+    registers: int = 4
+    mlp_ratio: float = 4.0
+    frames: int = 64
+    init_std: float | None = 0.02
+    centring: str = "first_frame"
+    input_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads or (self.width // self.heads) % 2:
+            raise ValueError(f"width {self.width} must be an even multiple of heads {self.heads}")
+        if self.frames % self.patch_frames:
+            raise ValueError(f"frames {self.frames} must be a multiple of patch_frames {self.patch_frames}")
+
+    @property
+    def hidden(self) -> int:
+        """SwiGLU's width: two thirds of mlp_ratio * width, rounded up to a multiple of 8 (688 for the paper)."""
+        return (int(self.mlp_ratio * self.width * 2 / 3) + 7) // 8 * 8
+
+
+@dataclass(frozen=True)
+class Intermediate:
+    """After one block: tokens (B, M, N, D) before the final norm, attention (B, M, heads, N, N); N = 1 + R + T/8*V."""
+
+    tokens: Tensor
+    attention: Tensor
+
+
+@dataclass(frozen=True)
+class Output:
+    """After the final norm; zeros for people who are absent."""
+
+    cls: Tensor  # (B, M, D)
+    registers: Tensor  # (B, M, R, D)
+    tokens: Tensor  # (B, M, T/8, V, D)
+    intermediates: list[Intermediate] | None = None
+
+
+class PatchEmbed(nn.Module):
+    """Eight frames of one joint -> one token."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        size = (config.patch_frames, 1)
+        self.proj = nn.Conv2d(3, config.width, kernel_size=size, stride=size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # patches do not overlap, so the convolution is a matrix product, which is faster on small machines
+        batch, axes, frames, joints = x.shape
+        span = self.proj.kernel_size[0]
+        x = x.view(batch, axes, frames // span, span, joints).permute(0, 2, 4, 1, 3)  # (B, T/8, V, 3, 8)
+        return F.linear(x.flatten(3), self.proj.weight.flatten(1), self.proj.bias)  # (B, T/8, V, D)
+
+
+class Attention(nn.Module):
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width)
+        self.proj = nn.Linear(config.width, config.width)
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], explicit: bool) -> tuple[Tensor, Tensor | None]:
+        batch, length, width = x.shape
+        qkv = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, D/heads)
+        q, k = _rotate(q, rotary), _rotate(k, rotary)
+        weights = None
+        if explicit:
+            weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (B, heads, N, N)
+            out = weights @ v
+        else:
+            out = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(out.transpose(1, 2).reshape(batch, length, width)), weights  # (B, N, D)
+
+
+class SwiGLU(nn.Module):
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.w12 = nn.Linear(config.width, 2 * config.hidden)
+        self.w3 = nn.Linear(config.hidden, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, value = self.w12(x).chunk(2, dim=-1)
+        return self.w3(F.silu(gate) * value)
+
+
+class Block(nn.Module):
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
+        self.attn = Attention(config)
+        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
+        self.mlp = SwiGLU(config)
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], explicit: bool) -> tuple[Tensor, Tensor | None]:
+        attended, weights = self.attn(self.norm1(x), rotary, explicit)
+        x = x + attended
+        return x + self.mlp(self.norm2(x)), weights
+
+
+class Encoder(nn.Module):
+    """See the module's docstring. `Encoder(EncoderConfig())` is the paper's: 6,368,768 parameters."""
+
+    def __init__(self, config: EncoderConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or EncoderConfig()
+        joints, width = len(config.skeleton), config.width
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.register_tokens = nn.Parameter(torch.zeros(1, config.registers, width))
+        self.mask_token = nn.Parameter(torch.zeros(1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + joints, width))
+        self.patch_embed = PatchEmbed(config)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self._rotary: dict[tuple, tuple[Tensor, Tensor]] = {}
+        self._init_weights()
+
+    def _init_weights(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                _init_linear(module.weight, self.config.init_std)
+                nn.init.zeros_(module.bias)
+        if self.config.init_std is None:
+            _init_linear(self.patch_embed.proj.weight.flatten(1), None)
+        nn.init.trunc_normal_(self.pos_embed, std=self.config.init_std or 0.02)
+        nn.init.normal_(self.cls_token, std=1e-6)
+        nn.init.normal_(self.register_tokens, std=1e-6)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        people: Tensor | None = None,
+        return_intermediates: bool = False,
+    ) -> Output:
+        """x (B, 3, T, V, M) prepared as the config says; T a multiple of patch_frames (64, 32, 16 or 8).
+
+        mask    (B, M, T/8, V), (B, 1, T/8, V) or (T/8, V) bool, True: the cell's embedding becomes the mask token
+        people  (B, M) bool: who is there; the others are not encoded and their features are zero. None: everyone
+        return_intermediates  also each block's tokens and attention (then computed explicitly, not by the fused kernel)
+        Raises ValueError where a shape does not fit.
+        """
+        batch, steps, joints, persons = self._check(x)
+        clips = x.permute(0, 4, 1, 2, 3).flatten(0, 1)  # (B*M, 3, T, V)
+        if mask is not None:
+            mask = _expand_mask(mask, (batch, persons, steps, joints))  # (B*M, T/8, V)
+        there = None
+        if people is not None:
+            if people.shape != (batch, persons):
+                raise ValueError(f"people is {tuple(people.shape)}, should be (B, M) = {(batch, persons)}")
+            there = people.flatten().nonzero().squeeze(1)
+            clips = clips[there]  # (P, 3, T, V), P people
+            mask = None if mask is None else mask[there]
+        sequence = self._embed(clips, mask)  # (P, N, D)
+        rotary = self._rotary_tables(steps, joints, sequence)
+        seen = []
+        for block in self.blocks:
+            sequence, weights = block(sequence, rotary, return_intermediates)
+            if return_intermediates:
+                seen.append((sequence, weights))
+        sequence = self.norm(sequence)
+
+        def per_person(values: Tensor) -> Tensor:
+            if there is not None:
+                values = values.new_zeros(batch * persons, *values.shape[1:]).index_copy(0, there, values)
+            return values.unflatten(0, (batch, persons))
+
+        first_cell = 1 + self.config.registers
+        return Output(
+            cls=per_person(sequence[:, 0]),
+            registers=per_person(sequence[:, 1:first_cell]),
+            tokens=per_person(sequence[:, first_cell:]).unflatten(2, (steps, joints)),
+            intermediates=[Intermediate(*map(per_person, pair)) for pair in seen] if return_intermediates else None,
+        )
+
+    def features(
+        self, x: Tensor, people: Tensor | None = None, blocks: int = 1, pool: str = "cls+mean", combine: str = "concat"
+    ) -> Tensor:
+        """One vector a clip, (B, F). SLiM's protocols: section 4 of the paper.
+
+        blocks   CLS tokens of the last `blocks` blocks, each through the final norm
+        pool     "cls", "mean" (the last block's tokens), "cls+mean"
+        combine  people: "concat" (absent: zeros), "sum", "mean" over those who are there
+        """
+        pools, combines = ("cls", "mean", "cls+mean"), ("concat", "sum", "mean")
+        if pool not in pools or combine not in combines or not 1 <= blocks <= self.config.depth:
+            raise ValueError(
+                f"features: pool is one of {pools}, combine one of {combines}, blocks 1..{self.config.depth}; "
+                f"not {pool!r}, {combine!r}, {blocks}"
+            )
+        out = self(x, people=people, return_intermediates=blocks > 1)
+        parts = []
+        if "cls" in pool:
+            there = torch.ones_like(out.cls[..., :1]) if people is None else people[..., None].to(out.cls)
+            parts += [self.norm(i.tokens[:, :, 0]) * there for i in (out.intermediates or [])[-blocks:-1]]
+            parts.append(out.cls)
+        if "mean" in pool:
+            parts.append(out.tokens.mean(dim=(2, 3)))
+        features = torch.cat(parts, dim=-1)  # (B, M, F)
+        if combine == "concat":
+            return features.flatten(1)  # (B, M*F)
+        total = features.sum(dim=1)  # (B, F)
+        if combine == "mean":
+            count = features.shape[1] if people is None else people.sum(dim=1, keepdim=True).clamp(min=1)
+            total = total / count
+        return total
+
+    def _check(self, x: Tensor) -> tuple[int, int, int, int]:
+        joints, span = len(self.config.skeleton), self.config.patch_frames
+        if x.ndim != 5 or x.shape[1] != 3 or x.shape[3] != joints or x.shape[2] % span or not x.shape[2]:
+            raise ValueError(
+                f"x is {tuple(x.shape)}, should be (B, 3, T, V, M) with V = {joints} joints and T a multiple of {span}"
+            )
+        return x.shape[0], x.shape[2] // span, joints, x.shape[4]
+
+    def _embed(self, clips: Tensor, mask: Tensor | None) -> Tensor:
+        cells = self.patch_embed(clips)  # (P, T/8, V, D)
+        if mask is not None:
+            cells = torch.where(mask[..., None], self.mask_token.to(cells.dtype), cells)
+        cells = (cells + self.pos_embed[:, None, 1:]).flatten(1, 2)  # (P, T/8*V, D)
+        first = torch.cat([self.cls_token + self.pos_embed[:, :1], self.register_tokens], dim=1)  # (1, 1+R, D)
+        return torch.cat([first.expand(len(cells), -1, -1).to(cells.dtype), cells], dim=1)  # (P, N, D)
+
+    def _rotary_tables(self, steps: int, joints: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """cos and sin (N, D/heads); CLS and registers are not turned, all joints of a time step alike. Cached."""
+        key = (steps, joints, like.device, like.dtype)
+        if key not in self._rotary:
+            half = self.config.width // self.config.heads // 2
+            frequency = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
+            time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
+            time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
+            angle = (time[:, None] * frequency).repeat(1, 2)  # (N, D/heads)
+            sin = angle.sin()
+            sin[:, :half] *= -1  # the sign of the half-split rotation, folded in
+            self._rotary[key] = (angle.cos().to(like), sin.to(like))
+        return self._rotary[key]
+
+
+def _rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    cos, sin = rotary
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
+
+
+def _init_linear(weight: Tensor, std: float | None) -> None:
+    nn.init.trunc_normal_(weight, std=std or weight.shape[1] ** -0.5)
+
+
+def _expand_mask(mask: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
+    if mask.dtype != torch.bool or mask.ndim not in (2, 4) or mask.shape[-2:] != shape[-2:]:
+        raise ValueError(
+            f"mask is {mask.dtype} {tuple(mask.shape)}, should be bool of shape (B, M, T/8, V) or (T/8, V), here {shape}"
+        )
+    return mask.expand(shape).flatten(0, 1)

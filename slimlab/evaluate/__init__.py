@@ -1,0 +1,9 @@
+"""Frozen features and what they know: kNN, linear probe, and the controls every number needs."""
+
+from slimlab.evaluate.controls import compare, random_encoder, raw_features
+from slimlab.evaluate.features import Features, features, prepare
+from slimlab.evaluate.knn import knn
+from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.result import Result
+
+__all__ = ["Features", "Result", "compare", "features", "knn", "linear_probe", "prepare", "random_encoder", "raw_features"]

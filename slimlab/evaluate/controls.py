@@ -1,0 +1,71 @@
+"""The controls beside every number: raw coordinates and encoders that never learned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from slimlab import augment
+from slimlab.data import ClipStore, resampled, split
+from slimlab.encoder import Encoder, EncoderConfig
+from slimlab.evaluate.features import Features, features
+from slimlab.evaluate.knn import knn
+from slimlab.evaluate.probe import linear_probe
+
+SCALES = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
+
+
+def raw_features(store: ClipStore, frames: int = 64) -> Features:
+    """Whole clips resampled linearly, the root joint at the origin in every frame, flattened: (N, M*frames*V*3)."""
+    rooted = replace(store.skeleton, center=store.skeleton.root)
+    rows = []
+    for start in range(0, len(store), 1024):
+        x, _ = resampled(store, np.arange(start, min(start + 1024, len(store))), frames)
+        rows.append(augment.center(x, rooted, "every_frame").permute(0, 4, 2, 3, 1).flatten(1))
+    return Features(torch.cat(rows), torch.from_numpy(store.labels), store.table)
+
+
+def random_encoder(config: EncoderConfig, seed: int = 0) -> Encoder:
+    """An encoder as initialised, the control that learned nothing. Leaves the global random state as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Encoder(config)
+
+
+def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0) -> Encoder:
+    """The strongest random encoder: fan-in initialisation, centred in every frame, and the input scale with which kNN does best on
+    held-out training performers (the last performer against the others)."""
+    performers = sorted(train.table["subject"].unique())
+    best, best_accuracy = None, -1.0
+    gallery, held_out = split(train, "cross-subject", train_subjects=performers[:-1] or performers)
+    for scale in SCALES:
+        encoder = random_encoder(replace(config, centring="every_frame", input_scale=scale, init_std=None), seed)
+        accuracy = knn(features(encoder, gallery), features(encoder, held_out)).accuracy
+        if accuracy > best_accuracy:
+            best, best_accuracy = encoder, accuracy
+    assert best is not None
+    return best
+
+
+def compare(encoder: Encoder, train: ClipStore, test: ClipStore, seed: int = 0, k: int = 1) -> pd.DataFrame:
+    """kNN and linear probe of the encoder beside its controls, one line each: features, kNN, probe (accuracies in 0..1).
+
+    raw coordinates · random encoder, plain (paper's initialisation and input) · random encoder, best-scaled input · the encoder
+    """
+    sized = replace(encoder.config, centring="first_frame", input_scale=1.0, init_std=0.02)
+    lines = {"raw coordinates": (raw_features(train), raw_features(test))}
+    for name, model in (
+        ("random encoder, plain", random_encoder(sized, seed)),
+        ("random encoder, best-scaled input", best_scaled(sized, train, seed)),
+        ("pre-trained encoder", encoder),
+    ):
+        lines[name] = (features(model, train), features(model, test))
+    return pd.DataFrame(
+        [
+            {"features": name, "kNN": knn(*sides, k=k).accuracy, "probe": linear_probe(*sides).accuracy}
+            for name, sides in lines.items()
+        ]
+    )

@@ -1,0 +1,116 @@
+"""Prototype heads and the losses: Sinkhorn targets, GLCL, MFM, KoLeo. SLiM, arXiv 2603.10648, section 3.2.
+
+Sinkhorn-Knopp assignment: Caron et al. 2020 (arXiv 2006.09882); cross-entropy over prototypes: DINO (arXiv 2104.14294) and
+iBOT (arXiv 2111.07832); KoLeo: Sablayrolles et al. 2019 (arXiv 1806.03198). No coordinate is ever reconstructed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PrototypeHead(nn.Module):
+    """Features -> prototype logits: a three-layer MLP, L2 normalisation, a weight-normalised linear layer without bias."""
+
+    def __init__(self, width: int, prototypes: int = 65_536, hidden: int = 2048, bottleneck: int = 256, init_std: float | None = 0.02):
+        super().__init__()
+        sizes = [width, hidden, hidden, bottleneck]
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+            linear = nn.Linear(fan_in, fan_out)
+            nn.init.trunc_normal_(linear.weight, std=init_std or fan_in**-0.5)
+            nn.init.zeros_(linear.bias)
+            layers += [linear, nn.GELU()]
+        self.mlp = nn.Sequential(*layers[:-1])
+        self.prototypes = nn.Parameter(torch.empty(prototypes, bottleneck))  # directions; only these matter
+        self.norms = nn.Parameter(torch.ones(prototypes, 1))
+        nn.init.trunc_normal_(self.prototypes, std=init_std or bottleneck**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, width) -> logits (…, K): cosines with the prototypes, times their norms."""
+        x = F.normalize(self.mlp(x), dim=-1, eps=1e-6)
+        return F.linear(x, F.normalize(self.prototypes, dim=-1) * self.norms)
+
+
+@torch.no_grad()
+def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
+    """Soft assignments (N, K) of N samples to K prototypes, used equally often; rows sum to one.
+
+    Alternates: columns to 1/K, rows to 1/N. The scalings are kept as two vectors and each row is shifted by its maximum,
+    so that nothing overflows and the matrix is read, not rewritten, in each iteration.
+    """
+    scaled = logits.detach() / temperature
+    if scaled.dtype in (torch.float16, torch.bfloat16):
+        scaled = scaled.float()
+    samples, prototypes = scaled.shape
+    if samples == 0:
+        return scaled
+    top = scaled.amax(dim=1, keepdim=True)  # (N, 1)
+    q = (scaled - top).exp()  # (N, K)
+    rows = (top - top.amax()).exp().squeeze(1)  # (N,) undoes the shift
+    columns = torch.ones_like(q[0])
+    tiny = torch.finfo(q.dtype).tiny
+    for _ in range(iterations):
+        columns = 1 / (prototypes * (rows @ q)).clamp(min=tiny)  # (K,)
+        rows = 1 / (samples * (q @ columns)).clamp(min=tiny)  # (N,)
+    q = q * columns
+    return q / q.sum(dim=1, keepdim=True)
+
+
+def cross_entropy(student_logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """-sum_k target * log softmax(logits / temperature), (…,) from two (…, K)."""
+    # rows of targets sum to one, so the log-normaliser needs no weighting; one pass fewer over K
+    scaled = student_logits / temperature
+    return scaled.logsumexp(dim=-1) - (targets * scaled).sum(dim=-1)
+
+
+def global_local_loss(
+    student_logits: Sequence[Tensor], teacher_targets: Sequence[Tensor], temperature: float = 0.1
+) -> Tensor:
+    """GLCL: each teacher view's CLS assignment, predicted from every other view of the student.
+
+    student_logits   views, globals first, each (B, K)
+    teacher_targets  the global views' targets, each (B, K), rows summing to one
+    With 2 global and n local views there are 2 + 2n terms, each a mean over the batch, each weighing 1 / (2 + 2n).
+    """
+    terms = [
+        cross_entropy(logits, target, temperature).mean()
+        for t, target in enumerate(teacher_targets)
+        for s, logits in enumerate(student_logits)
+        if s != t
+    ]
+    return torch.stack(terms).mean()
+
+
+def masked_feature_loss(
+    student_logits: Tensor, teacher_targets: Tensor, mask: Tensor, temperature: float = 0.1
+) -> Tensor:
+    """MFM: the teacher's assignment of a cell, predicted by the student that sees this cell masked.
+
+    student_logits, teacher_targets  (cells, K), the masked cells in the order of `mask.nonzero()`
+    mask                             (views, T', V) bool over all global views of the batch
+    A mean over each view's masked cells, then over all views; views without masked cells count zero.
+    """
+    per_view = mask.flatten(1).sum(dim=1)  # (views,)
+    view = torch.repeat_interleave(torch.arange(len(mask), device=mask.device), per_view)
+    loss = cross_entropy(student_logits, teacher_targets, temperature)  # (cells,)
+    return (loss / per_view[view]).sum() / len(mask)
+
+
+def koleo_loss(features: Tensor) -> Tensor:
+    """KoLeo: -mean log(distance to the nearest neighbour + 1e-6) of L2-normalised features (B, D), B >= 2.
+
+    Spreads the features of one global view over the sphere. A single feature has no neighbour: the loss is zero.
+    """
+    if len(features) < 2:
+        return features.sum() * 0.0
+    features = F.normalize(features.float(), dim=-1, eps=1e-8)
+    with torch.no_grad():
+        similarity = features @ features.T
+        nearest = similarity.fill_diagonal_(-2.0).argmax(dim=1)
+    distance = (features - features[nearest]).square().sum(dim=1).add(1e-12).sqrt()
+    return -(distance + 1e-6).log().mean()

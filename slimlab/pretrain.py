@@ -1,0 +1,270 @@
+"""Pre-training: `fit` blocks, `stream` yields step by step; both are the same loop over a run folder.
+
+A run killed at any moment continues from its last checkpoint to the numbers of an uninterrupted one: the randomness of a
+step depends on (seed, step) alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from slimlab import evaluate, inspection, run
+from slimlab.config import PRESETS, Config
+from slimlab.data import ClipStore, DataError
+from slimlab.run import Run, RunError
+from slimlab.trainer import Trainer, clips_of_step
+
+__all__ = ["PRESETS", "Config", "Estimate", "Run", "RunError", "Step", "estimate", "fit", "steps", "stream"]
+
+MONITOR_CLIPS = 512  # per side of the held-out kNN
+COLLAPSED = 1.5  # RankMe below this: all features point one way
+
+
+@dataclass(frozen=True)
+class Step:
+    """What `stream` yields: the step just done (0-based), how many there are, its metrics, and the run."""
+
+    step: int
+    steps: int
+    metrics: dict[str, float]
+    run: Run
+    trainer: Trainer
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Before a run starts: seconds a step and for all steps, bytes for weights and optimiser and for the graph of one step."""
+
+    seconds_per_step: float
+    seconds: float
+    weight_bytes: int
+    graph_bytes: int
+
+    def __str__(self) -> str:
+        gigabytes = (self.weight_bytes + self.graph_bytes) / 1e9
+        return f"about {_duration(self.seconds)} ({self.seconds_per_step:.2f} s a step), {gigabytes:.2f} GB for the model and one step"
+
+
+def fit(
+    store: ClipStore,
+    config: Config | None = None,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+) -> Run:
+    """Pre-train on all clips of `store`, labels unused, and return the finished run.
+
+    folder  the run's folder; None: runs/<preset>-<hash of settings and data>, so that the same call finds its own run
+    resume  go on from the last checkpoint (at once finished where the run is); False: start anew, replacing what is there
+    device  None: CUDA or MPS where there is one, else the CPU
+
+    Interrupting (Ctrl-C, Stop) writes a checkpoint first. Raises RunError where the folder holds another run or cannot be
+    written, FloatingPointError on NaN, naming loss and step, RunError on collapse; the last good checkpoint is kept.
+    """
+    config = config or Config()
+    bar = None
+    folder = _folder(store, config, folder)
+    try:
+        for step in steps(store, config, folder, resume, device, announce=progress):
+            if bar is None:
+                bar = tqdm(total=step.steps, initial=step.step, desc="pre-training", disable=not progress)
+            shown = {"loss": "loss", "glcl": "GLCL", "mfm": "MFM", "knn": "kNN", "clips_per_second": "clips/s"}
+            latest = {**getattr(bar, "latest", {}), **step.metrics}
+            bar.latest = latest  # type: ignore[attr-defined]  # kNN stays on the bar between its measurements
+            bar.set_postfix({shown[k]: f"{latest[k]:.3g}" for k in shown if k in latest}, refresh=False)
+            bar.update()
+    finally:
+        if bar is not None:
+            bar.close()
+    return Run(folder)
+
+
+async def stream(
+    store: ClipStore,
+    config: Config | None = None,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    device: torch.device | str | None = None,
+) -> AsyncIterator[Step]:
+    """`fit`, one step at a time: `async for step in stream(...)`. Leaving the loop or Stop writes a checkpoint."""
+    config = config or Config()
+    loop = steps(store, config, _folder(store, config, folder), resume, device)
+    try:
+        for step in loop:
+            yield step
+            await asyncio.sleep(0)  # lets Stop and widgets through
+    finally:
+        loop.close()
+
+
+def steps(
+    store: ClipStore,
+    config: Config,
+    folder: Path,
+    resume: bool = True,
+    device: torch.device | str | None = None,
+    announce: bool = False,
+) -> Iterator[Step]:
+    """The loop itself. See `fit`."""
+    store = _usable(store)
+    device = _device(device)
+    opened, trainer, done = _open(store, config, folder, resume, device, announce)
+    config = opened.config
+    measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
+    status, saved, low_ranks = "interrupted", time.monotonic(), 0
+    if done >= config.steps:
+        return
+    with open(folder / "metrics.jsonl", "a", buffering=1) as log:
+        try:
+            while done < config.steps:
+                begin = time.monotonic()
+                clips = clips_of_step(len(store), config.batch_size, config.seed, done)
+                metrics = {"step": done} | trainer.step(store, clips, done)
+                metrics["clips_per_second"] = config.batch_size / (time.monotonic() - begin)
+                if done in measured_at:
+                    metrics |= monitor(trainer, store)
+                    low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
+                log.write(json.dumps(metrics) + "\n")
+                done += 1
+                if low_ranks >= 2:
+                    raise RunError(
+                        f"{folder}: collapsed at step {done - 1}: feature rank {metrics['rank']:.2f} twice in a row. The last "
+                        "checkpoint is kept. Try a lower teacher_temperature, init='fan_in', a higher koleo_weight"
+                    )
+                if time.monotonic() - saved > config.checkpoint_seconds and low_ranks == 0:
+                    run.save_checkpoint(opened, trainer, done, "running")
+                    saved = time.monotonic()
+                yield Step(done - 1, config.steps, metrics, opened, trainer)
+            status = "finished"
+        except (FloatingPointError, RunError) as error:
+            status = "failed"
+            opened.about |= {"status": status, "error": str(error)}
+            run.write_json(folder / "run.json", opened.about)
+            raise
+        finally:
+            if status != "failed":
+                run.save_checkpoint(opened, trainer, done, status)
+
+
+def monitor(trainer: Trainer, store: ClipStore) -> dict[str, float]:
+    """kNN on held-out training performers (the last one against the others; labels serve this alone) and feature rank."""
+    encoder, performers = trainer.teacher.encoder, sorted(store.table["subject"].unique())
+    known = store.labels >= 0
+    last = store.table["subject"].to_numpy() == performers[-1]
+    if len(performers) < 2:
+        last = np.arange(len(store)) % 2 == 1
+
+    def some(which: np.ndarray) -> ClipStore:
+        places = np.flatnonzero(which)
+        return store[places[np.linspace(0, len(places) - 1, min(len(places), MONITOR_CLIPS)).round().astype(int)]]
+
+    gallery = evaluate.features(encoder, some(known & ~last if known.any() else ~last))
+    out = {"rank": inspection.rankme(gallery.x[:, : trainer.config.width])}
+    if (known & last).any() and (known & ~last).any():
+        out["knn"] = evaluate.knn(gallery, evaluate.features(encoder, some(known & last))).accuracy
+    return out
+
+
+def estimate(store: ClipStore, config: Config | None = None, device: torch.device | str | None = None) -> Estimate:
+    """Time and memory of a run, from a few throw-away steps (at most about four of the run's own) on `store`."""
+    config, store = config or Config(), _usable(store)
+    trainer = Trainer(config, store.skeleton, _device(device))
+    trainer.step(store, clips_of_step(len(store), 2, config.seed, 0), 0)  # first use: allocations, caches
+    sizes: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    clips = clips_of_step(len(store), config.batch_size, config.seed, 0)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+        trainer.step(store, clips, 0)
+    seconds = []
+    for step in range(1, 6):
+        begin = time.monotonic()
+        trainer.step(store, clips_of_step(len(store), config.batch_size, config.seed, step), min(step, config.steps - 1))
+        seconds.append(time.monotonic() - begin)
+        if sum(seconds) > 3:
+            break
+    weights = sum(p.nbytes for p in trainer.student.parameters())
+    each = float(np.median(seconds))
+    # student, gradient, two moments, teacher; what the graph keeps includes the weights once
+    return Estimate(each, each * config.steps, 5 * weights, max(0, sum(sizes.values()) - weights))
+
+
+def _open(
+    store: ClipStore, config: Config, folder: Path, resume: bool, device: torch.device, announce: bool
+) -> tuple[Run, Trainer, int]:
+    """The run (new, or the one in the folder where it is the same), its trainer, the steps that are done."""
+    if resume and (folder / "config.json").exists():
+        opened = Run(folder)
+        _check_same(opened, config, store)
+        trainer = Trainer(opened.config, store.skeleton, device)
+        return opened, trainer, run.load_checkpoint(opened, trainer)
+    if (folder / "config.json").exists():
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
+    if config.minutes is not None or announce:
+        guess = estimate(store, config, device)
+        if config.minutes is not None:
+            evaluations = 1.03  # monitor and checkpoints on top of the steps
+            config = dataclasses.replace(config, steps=max(1, round(60 * config.minutes / guess.seconds_per_step / evaluations)))
+            guess = dataclasses.replace(guess, seconds=guess.seconds_per_step * config.steps)
+        if announce:
+            print(f"{config.steps} steps of {config.batch_size} clips: {guess}; run folder {folder}")
+    return run.start(folder, config, store, device), Trainer(config, store.skeleton, device), 0
+
+
+def _check_same(opened: Run, config: Config, store: ClipStore) -> None:
+    old, new = opened.config.to_dict(), config.to_dict()
+    if config.minutes is not None:
+        new["steps"] = old["steps"]
+    for name in new:
+        if old[name] != new[name] and name != "checkpoint_seconds":
+            raise RunError(
+                f"{opened.folder}: holds a run with {name}={old[name]}, not {new[name]}; choose another folder, or resume=False"
+            )
+    if opened.about["fingerprint"] != store.fingerprint:
+        raise RunError(f"{opened.folder}: holds a run on other clips; choose another folder, or resume=False to replace it")
+
+
+def _usable(store: ClipStore) -> ClipStore:
+    """Clips with somebody in them. Raises DataError where too few are left to train on."""
+    people = store.table["people"].to_numpy()
+    if (people > 0).sum() < 2:
+        raise DataError(f"{store.source}: {(people > 0).sum()} clips with people; pre-training needs at least 2")
+    return store if (people > 0).all() else store[people > 0]
+
+
+def _device(device: torch.device | str | None) -> torch.device:
+    if device is not None:
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _folder(store: ClipStore, config: Config, folder: str | Path | None) -> Path:
+    if folder is not None:
+        return Path(folder)
+    text = json.dumps(config.to_dict(), sort_keys=True) + _usable(store).fingerprint
+    return Path("runs") / f"{config.preset}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

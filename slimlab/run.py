@@ -1,0 +1,183 @@
+"""A run is a folder: any number can be traced to it, and it survives being killed.
+
+    config.json        the settings, every one, with the step count that `minutes` came to
+    run.json           data (source, fingerprint), body, environment, status
+    train_clips.csv    name and digest of every clip that was seen
+    metrics.jsonl      one line a step
+    checkpoint.pt      student, teacher, optimiser, step: tensors and plain containers, read with weights_only=True
+    encoder/           the teacher's encoder (see weights.py)
+    figures/           what is drawn from it
+
+Files are written beside and renamed, so each is either the old one or the new one, never half of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+import torch
+
+import slimlab
+from slimlab.config import Config
+from slimlab.data import ClipStore
+from slimlab.encoder import Encoder
+from slimlab.trainer import Trainer
+from slimlab.weights import load_encoder, save_encoder
+
+
+class RunError(RuntimeError):
+    """A run that cannot go on; the text names folder, reason and remedy."""
+
+
+class Run:
+    """A run's folder, opened. `.encoder` the teacher's, `.metrics` a DataFrame, `.config`, `.about` (run.json)."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not (self.folder / "config.json").exists():
+            raise RunError(f"{self.folder}: no run there (config.json is missing); give the folder that pretrain wrote")
+        try:
+            self.config = Config(**json.loads((self.folder / "config.json").read_text()))
+            self.about: dict[str, Any] = json.loads((self.folder / "run.json").read_text())
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"{self.folder}: damaged run ({error}); start it again in another folder") from error
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, {self.config.preset}, {self.about.get('status')} at step {self.step})"
+
+    @property
+    def encoder(self) -> Encoder:
+        return load_encoder(self.folder)
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One line a step; kNN and rank only in the steps that measured them."""
+        return pd.DataFrame(_whole_lines(self.folder / "metrics.jsonl"))
+
+    @property
+    def step(self) -> int:
+        """Steps done at the last checkpoint."""
+        return int(self.about.get("step", 0))
+
+    @property
+    def seen(self) -> pd.DataFrame:
+        """clip, digest of the clips that it was trained on."""
+        return pd.read_csv(self.folder / "train_clips.csv", keep_default_na=False)
+
+    def check_unseen(self, store: ClipStore) -> None:
+        """Raises RunError where a clip of `store` was trained on, by content, whatever its name."""
+        digests = store.table["digest"]
+        known = store.table["clip"][digests.isin(set(self.seen["digest"])) & (digests != "")]
+        if len(known):
+            raise RunError(
+                f"{self.folder}: was trained on {len(known)} of these {len(store)} test clips (such as '{known.iloc[0]}'). "
+                "Evaluate with the split it was trained under, or pre-train on the training side alone"
+            )
+
+
+def start(folder: Path, config: Config, store: ClipStore, device: torch.device) -> Run:
+    """Lay out a new run's folder."""
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        seen = store.table[["clip", "digest"]]
+        replace_file(folder / "train_clips.csv", lambda f: f.write(seen.to_csv(index=False).encode()))
+        write_json(folder / "run.json", _about(store, device))
+        (folder / "metrics.jsonl").write_text("")
+        write_json(folder / "config.json", config.to_dict())  # last: it makes the folder a run
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose a folder with room that you may write to") from error
+    return Run(folder)
+
+
+def _about(store: ClipStore, device: torch.device) -> dict[str, Any]:
+    return {
+        "status": "started",
+        "step": 0,
+        "data": store.source,
+        "clips": len(store),
+        "fingerprint": store.fingerprint,
+        "skeleton": store.skeleton.to_dict(),
+        "environment": {
+            "slimlab": slimlab.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "platform": platform.platform(),
+            "device": str(device),
+            "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
+            "threads": torch.get_num_threads(),
+            "command": " ".join(sys.argv),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        },
+    }
+
+
+def save_checkpoint(run: Run, trainer: Trainer, step: int, status: str) -> None:
+    """Write checkpoint, encoder and status. Raises RunError, with the last checkpoint intact, where it cannot."""
+    state = {
+        "step": step,
+        "student": trainer.student.state_dict(),
+        "teacher": trainer.teacher.state_dict(),
+        "optimizer": trainer.optimizer.state_dict(),
+    }
+    try:
+        replace_file(run.folder / "checkpoint.pt", lambda f: torch.save(state, f))
+        save_encoder(trainer.teacher.encoder, run.folder / "encoder")
+        run.about |= {"status": status, "step": step}
+        write_json(run.folder / "run.json", run.about)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        raise RunError(f"{run.folder}: checkpoint of step {step} failed ({error}); the one before is kept. Make room and resume") from error
+
+
+def load_checkpoint(run: Run, trainer: Trainer) -> int:
+    """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done."""
+    file = run.folder / "checkpoint.pt"
+    step = 0
+    if file.exists():
+        try:
+            state = torch.load(file, map_location=trainer.device, weights_only=True)
+            trainer.student.load_state_dict(state["student"])
+            trainer.teacher.load_state_dict(state["teacher"])
+            trainer.optimizer.load_state_dict(state["optimizer"])
+            step = int(state["step"])
+        except Exception as error:  # damaged bytes make torch raise anything
+            raise RunError(f"{file}: damaged ({error}); delete it to start this run again from its first step") from error
+    lines = [line for line in _whole_lines(run.folder / "metrics.jsonl") if line["step"] < step]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    replace_file(run.folder / "metrics.jsonl", lambda f: f.write(text.encode()))
+    return step
+
+
+def write_json(file: Path, value: Any) -> None:
+    replace_file(file, lambda f: f.write((json.dumps(value, indent=1) + "\n").encode()))
+
+
+def replace_file(file: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write beside `file`, flush to disk, then take its place."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as f:
+            write(f)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(beside, file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _whole_lines(file: Path) -> list[dict]:
+    """The lines of a jsonl file; a last one that a kill tore is left out."""
+    lines = []
+    for line in file.read_text().splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return lines

@@ -1,0 +1,205 @@
+"""Teacher, student and one step of pre-training. SLiM, arXiv 2603.10648, section 3; schedules of section 4.1.
+
+All randomness of step s comes from (seed, s), so a run that was stopped and resumed draws what it would have drawn.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from slimlab import augment, inspection, masking
+from slimlab.config import Config
+from slimlab.data import ClipStore, Views, sample_views
+from slimlab.encoder import Encoder
+from slimlab.evaluate import prepare
+from slimlab.objectives import PrototypeHead, global_local_loss, koleo_loss, masked_feature_loss, sinkhorn_knopp
+from slimlab.skeleton import Skeleton
+
+LOSSES = ("glcl", "mfm", "koleo")
+
+
+def generator(seed: int, purpose: int, number: int) -> torch.Generator:
+    """A CPU generator for one purpose at one step; different arguments give independent streams."""
+    state = np.random.SeedSequence([seed, purpose, number]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> 1))
+
+
+def clips_of_step(clips: int, batch: int, seed: int, step: int) -> np.ndarray:
+    """Positions (batch,) of the step's clips: every clip once an epoch, in an order that only seed and epoch decide."""
+    places = np.arange(step * batch, (step + 1) * batch)
+    orders = {e: torch.randperm(clips, generator=generator(seed, 0, e)).numpy() for e in np.unique(places // clips).tolist()}
+    return np.array([orders[p // clips][p % clips] for p in places.tolist()])
+
+
+class Networks(nn.Module):
+    """Encoder and the two prototype heads; the teacher is another one of these."""
+
+    def __init__(self, config: Config, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.encoder = Encoder(config.encoder(skeleton))
+        sizes = (config.width, config.prototypes, config.head_hidden, config.head_bottleneck, config.init_std)
+        self.cls_head = PrototypeHead(*sizes)
+        self.token_head = PrototypeHead(*sizes)
+
+
+class Trainer:
+    """Student, teacher and optimiser on one device; `step` takes a batch of clips and updates all three."""
+
+    def __init__(self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu") -> None:
+        self.config, self.skeleton, self.device = config, replace(skeleton), torch.device(device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.student = Networks(config, skeleton).to(device)
+        self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(self._groups(), lr=config.lr, betas=(0.9, 0.999), fused=True)
+
+    def _groups(self) -> list[dict]:
+        """No weight decay on biases and norms; a learning-rate factor on the patch embedding."""
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.student.named_parameters():
+            decays = not (name.endswith(("bias", ".norms")) or "norm" in name.split(".")[-2])
+            groups.setdefault((decays, "patch_embed" in name), []).append(parameter)
+        return [
+            {"params": p, "decays": decays, "factor": self.config.patch_lr_factor if patch else 1.0}
+            for (decays, patch), p in groups.items()
+        ]
+
+    def schedule(self, step: int) -> dict[str, float]:
+        """Learning rate, weight decay, teacher momentum and temperature at this step."""
+        c, part = self.config, step / self.config.steps
+        rise = (step + 1) / max(1.0, c.warmup * c.steps)
+        fall = (part - c.warmup) / max(1e-9, 1 - c.warmup)
+        first, last = c.teacher_temperature
+        return {
+            "lr": c.lr * rise if rise < 1 else _cosine((c.lr, c.min_lr), fall),
+            "weight_decay": _cosine(c.weight_decay, part),
+            "momentum": _cosine(c.momentum, part),
+            "temperature": first + (last - first) * min(1.0, part / max(1e-9, c.temperature_warmup)),
+        }
+
+    def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
+        """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
+        now = self.schedule(step)
+        views = self._views(store, clips, step)
+        masks = self._masks(views, step)
+        loss, values = self.losses(views, masks, now["temperature"])
+        _check_finite(values, step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = now["lr"] * group["factor"]
+            group["weight_decay"] = now["weight_decay"] if group["decays"] else 0.0
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        frozen = step < self.config.frozen_prototypes * self.config.steps
+        norms = []
+        for network in self.student.children():
+            if frozen and isinstance(network, PrototypeHead):
+                network.prototypes.grad = network.norms.grad = None
+            norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
+        values["gradient"] = float(torch.stack(norms).norm())
+        _check_finite(values, step)
+        self.optimizer.step()
+        self._follow(now["momentum"])
+        return values | now
+
+    @torch.no_grad()
+    def _follow(self, momentum: float) -> None:
+        """teacher <- momentum * teacher + (1 - momentum) * student."""
+        torch._foreach_lerp_(list(self.teacher.parameters()), list(self.student.parameters()), 1 - momentum)
+
+    def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
+        """Augmented views, globals first: each (views*B, 3, T, V, 1), view after view."""
+        c = self.config
+        rng = generator(c.seed, 1, step)
+        views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views)
+        config = self.student.encoder.config
+        out = []
+        for number, group in enumerate([views.globals, *views.locals]):
+            count, batch = group.shape[:2]
+            x = group.to(self.device).flatten(0, 1)  # (views*B, 3, T, V, 1)
+            x = prepare(x, replace(config, input_scale=1.0), views.origin.repeat(count, 1))
+            x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
+            x = self._noise(x, batch, number == 0, rng)
+            out.append(x * config.input_scale)
+        return out
+
+    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator) -> Tensor:
+        """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""
+        if not self.config.noise:
+            return x
+        chance = torch.rand(len(x), generator=rng)
+        if not is_global:
+            return augment.jitter(x, self.config.noise * 0.01 * (chance < 0.5).float(), rng)
+        std = torch.cat([torch.full((batch,), 0.01), 0.05 * (chance[batch:] < 0.1).float()])
+        axis = torch.randint(3, (len(x),), generator=rng)
+        first = torch.arange(len(x)) < batch
+        axis = torch.where(first | (torch.rand(len(x), generator=rng) >= 0.2), -1, axis)
+        return augment.drop_axis(augment.jitter(x, self.config.noise * std, rng), axis)
+
+    def _masks(self, views: list[Tensor], step: int) -> list[Tensor | None]:
+        """A bool mask (views*B, T', V) for each group of views, None where nothing is masked."""
+        c, joints = self.config, len(self.skeleton)
+        rng = generator(c.seed, 2, step)
+        draw = masking.STRATEGIES[c.masking]
+        steps = [x.shape[2] // c.patch_frames for x in views]
+        masked = round(c.mask_globals * len(views[0]))
+        which = torch.randperm(len(views[0]), generator=rng)[:masked]
+        mask = torch.zeros(len(views[0]), steps[0], joints, dtype=torch.bool)
+        ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
+        mask[which] = draw(masked, steps[0], self.skeleton, ratios, generator=rng)
+        masks: list[Tensor | None] = [mask if masked else None]
+        counts = [len(x) for x in views[1:]]
+        if not c.mask_locals:
+            return [None if m is None else m.to(self.device) for m in masks] + [None] * len(counts)
+        ratios = masking.stratified_ratios(sum(counts), c.mask_bounds, rng).split(counts)
+        masks += [draw(n, s, self.skeleton, r, generator=rng) for n, s, r in zip(counts, steps[1:], ratios, strict=True)]
+        return [None if m is None else m.to(self.device) for m in masks]
+
+    def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
+        """Total loss and what to log, from views (globals first) and their masks."""
+        c, student, teacher = self.config, self.student, self.teacher
+        mask = masks[0]
+        with torch.no_grad():
+            seen = teacher.encoder(views[0])
+            targets = sinkhorn_knopp(teacher.cls_head(seen.cls[:, 0]), temperature)  # (2B, K)
+        cls = []
+        for x, m in zip(views, masks, strict=True):
+            out = student.encoder(x, mask=None if m is None else m[:, None])
+            cls.append(out.cls[:, 0])  # (views*B, D)
+            if len(cls) == 1:
+                tokens = out.tokens[:, 0]  # (2B, T', V, D)
+        logits = student.cls_head(torch.cat(cls)).split(len(views[0]) // 2)  # per view (B, K)
+        glcl = global_local_loss(logits, targets.chunk(2), c.student_temperature)
+        koleo = sum((koleo_loss(view) for view in cls[0].chunk(2)), torch.zeros((), device=self.device))
+        mfm, cell_targets = torch.zeros((), device=self.device), None
+        if mask is not None and c.mfm_weight:
+            with torch.no_grad():
+                cell_targets = sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][mask]), temperature)  # (cells, K)
+            mfm = masked_feature_loss(student.token_head(tokens[mask]), cell_targets, mask, c.student_temperature)
+        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
+        values = torch.stack([loss, glcl, mfm, koleo]).tolist()
+        values = dict(zip(("loss", *LOSSES), values, strict=True))
+        values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
+        values["target_prototypes"] = inspection.effective_prototypes(targets)
+        values["used_prototypes"] = inspection.used_prototypes(targets)
+        if cell_targets is not None:
+            values["cell_target_prototypes"] = inspection.effective_prototypes(cell_targets)
+        return loss, values
+
+
+def _cosine(bounds: tuple[float, float], part: float) -> float:
+    return bounds[1] + (bounds[0] - bounds[1]) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, part))))
+
+
+def _check_finite(values: dict[str, float], step: int) -> None:
+    for name in (*LOSSES, "gradient"):
+        if not math.isfinite(values.get(name, 0.0)):
+            raise FloatingPointError(
+                f"step {step}: {name} is {values[name]}. The last checkpoint is kept. Try a smaller base_lr, a longer warmup, a "
+                "smaller gradient_clip or a higher teacher_temperature"
+            )
