@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_SUBMODULES = (
-    "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton weights".split()
-)
+_SUBMODULES = "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton weights".split()
 _SHORTCUTS = {"load_encoder": "weights", "save_encoder": "weights"}
 
 if TYPE_CHECKING:

@@ -12,6 +12,8 @@ from typing import Any
 from slimlab.encoder import EncoderConfig
 from slimlab.skeleton import Skeleton
 
+PRESET: Any = None  # a field's default: the preset's value
+
 
 @dataclass(frozen=True)
 class Config:
@@ -31,53 +33,53 @@ class Config:
 
     preset: str = "tiny"
     seed: int = 0
-    steps: int = None  # type: ignore[assignment]  # None: the preset's, for this and all that follow
+    steps: int = PRESET
     minutes: float | None = None
-    batch_size: int = None  # type: ignore[assignment]
+    batch_size: int = PRESET
     # encoder
-    width: int = None  # type: ignore[assignment]
-    depth: int = None  # type: ignore[assignment]
-    heads: int = None  # type: ignore[assignment]
-    patch_frames: int = None  # type: ignore[assignment]
-    registers: int = None  # type: ignore[assignment]
-    init: str = None  # type: ignore[assignment]
-    centring: str = None  # type: ignore[assignment]
-    input_scale: float = None  # type: ignore[assignment]
+    width: int = PRESET
+    depth: int = PRESET
+    heads: int = PRESET
+    patch_frames: int = PRESET
+    registers: int = PRESET
+    init: str = PRESET
+    centring: str = PRESET
+    input_scale: float = PRESET
     # views, augmentation, masks
-    global_frames: int = None  # type: ignore[assignment]
-    global_range: tuple[float, float] = None  # type: ignore[assignment]
-    local_views: tuple[tuple[int, int, tuple[float, float]], ...] = None  # type: ignore[assignment]
-    augment_probability: float = None  # type: ignore[assignment]
-    mirror: bool = None  # type: ignore[assignment]
-    bone_scale: tuple[float, float] = None  # type: ignore[assignment]
-    rotation: float = None  # type: ignore[assignment]
-    noise: float = None  # type: ignore[assignment]
-    masking: str = None  # type: ignore[assignment]
-    mask_ratio: float | tuple[float, float] = None  # type: ignore[assignment]
-    mask_globals: float = None  # type: ignore[assignment]
-    mask_locals: bool = None  # type: ignore[assignment]
+    global_frames: int = PRESET
+    global_range: tuple[float, float] = PRESET
+    local_views: tuple[tuple[int, int, tuple[float, float]], ...] = PRESET
+    augment_probability: float = PRESET
+    mirror: bool = PRESET
+    bone_scale: tuple[float, float] = PRESET
+    rotation: float = PRESET
+    noise: float = PRESET
+    masking: str = PRESET
+    mask_ratio: float | tuple[float, float] = PRESET
+    mask_globals: float = PRESET
+    mask_locals: bool = PRESET
     # heads and losses
-    prototypes: int = None  # type: ignore[assignment]
-    head_hidden: int = None  # type: ignore[assignment]
-    head_bottleneck: int = None  # type: ignore[assignment]
-    student_temperature: float = None  # type: ignore[assignment]
-    teacher_temperature: tuple[float, float] = None  # type: ignore[assignment]
-    temperature_warmup: float = None  # type: ignore[assignment]
-    glcl_weight: float = None  # type: ignore[assignment]
-    mfm_weight: float = None  # type: ignore[assignment]
-    koleo_weight: float = None  # type: ignore[assignment]
+    prototypes: int = PRESET
+    head_hidden: int = PRESET
+    head_bottleneck: int = PRESET
+    student_temperature: float = PRESET
+    teacher_temperature: tuple[float, float] = PRESET
+    temperature_warmup: float = PRESET
+    glcl_weight: float = PRESET
+    mfm_weight: float = PRESET
+    koleo_weight: float = PRESET
     # optimisation
-    base_lr: float = None  # type: ignore[assignment]
-    min_lr: float = None  # type: ignore[assignment]
-    patch_lr_factor: float = None  # type: ignore[assignment]
-    warmup: float = None  # type: ignore[assignment]
-    weight_decay: tuple[float, float] = None  # type: ignore[assignment]
-    gradient_clip: float = None  # type: ignore[assignment]
-    momentum: tuple[float, float] = None  # type: ignore[assignment]
-    frozen_prototypes: float = None  # type: ignore[assignment]
+    base_lr: float = PRESET
+    min_lr: float = PRESET
+    patch_lr_factor: float = PRESET
+    warmup: float = PRESET
+    weight_decay: tuple[float, float] = PRESET
+    gradient_clip: float = PRESET
+    momentum: tuple[float, float] = PRESET
+    frozen_prototypes: float = PRESET
     # bookkeeping
-    evaluations: int = None  # type: ignore[assignment]
-    checkpoint_seconds: float = None  # type: ignore[assignment]
+    evaluations: int = PRESET
+    checkpoint_seconds: float = PRESET
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -196,7 +198,7 @@ PRESETS["tiny"] = PRESETS["paper"] | {
     "batch_size": 32,
     "width": 64,
     "depth": 3,
-    "heads": 4,
+    "heads": 2,
     "init": "fan_in",
     "centring": "every_frame",
     "input_scale": 3.0,

@@ -7,6 +7,7 @@ iBOT (arXiv 2111.07832); KoLeo: Sablayrolles et al. 2019 (arXiv 1806.03198). No 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +17,13 @@ from torch import Tensor, nn
 class PrototypeHead(nn.Module):
     """Features -> prototype logits: a three-layer MLP, L2 normalisation, a weight-normalised linear layer without bias."""
 
-    def __init__(self, width: int, prototypes: int = 65_536, hidden: int = 2048, bottleneck: int = 256, init_std: float | None = 0.02):
+    def __init__(
+        self, width: int, prototypes: int = 65_536, hidden: int = 2048, bottleneck: int = 256, init_std: float | None = 0.02
+    ):
         super().__init__()
         sizes = [width, hidden, hidden, bottleneck]
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in pairwise(sizes):
             linear = nn.Linear(fan_in, fan_out)
             nn.init.trunc_normal_(linear.weight, std=init_std or fan_in**-0.5)
             nn.init.zeros_(linear.bias)
@@ -68,9 +71,7 @@ def cross_entropy(student_logits: Tensor, targets: Tensor, temperature: float) -
     return scaled.logsumexp(dim=-1) - (targets * scaled).sum(dim=-1)
 
 
-def global_local_loss(
-    student_logits: Sequence[Tensor], teacher_targets: Sequence[Tensor], temperature: float = 0.1
-) -> Tensor:
+def global_local_loss(student_logits: Sequence[Tensor], teacher_targets: Sequence[Tensor], temperature: float = 0.1) -> Tensor:
     """GLCL: each teacher view's CLS assignment, predicted from every other view of the student.
 
     student_logits   views, globals first, each (B, K)
@@ -86,9 +87,7 @@ def global_local_loss(
     return torch.stack(terms).mean()
 
 
-def masked_feature_loss(
-    student_logits: Tensor, teacher_targets: Tensor, mask: Tensor, temperature: float = 0.1
-) -> Tensor:
+def masked_feature_loss(student_logits: Tensor, teacher_targets: Tensor, mask: Tensor, temperature: float = 0.1) -> Tensor:
     """MFM: the teacher's assignment of a cell, predicted by the student that sees this cell masked.
 
     student_logits, teacher_targets  (cells, K), the masked cells in the order of `mask.nonzero()`

@@ -7,13 +7,11 @@ step depends on (seed, step) alone.
 from __future__ import annotations
 
 import asyncio
-import copy
 import dataclasses
 import hashlib
 import json
-import math
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +41,12 @@ class Step:
     run: Run
     trainer: Trainer
 
+    def __str__(self) -> str:
+        m = self.metrics
+        knn = f", held-out kNN {m['knn']:.3f}" if "knn" in m else ""
+        losses = f"GLCL {m['glcl']:.2f}, MFM {m['mfm']:.2f}"
+        return f"step {self.step + 1} of {self.steps}: {losses}{knn}, {m['clips_per_second']:.0f} clips/s"
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -54,8 +58,8 @@ class Estimate:
     graph_bytes: int
 
     def __str__(self) -> str:
-        gigabytes = (self.weight_bytes + self.graph_bytes) / 1e9
-        return f"about {_duration(self.seconds)} ({self.seconds_per_step:.2f} s a step), {gigabytes:.2f} GB for the model and one step"
+        time, memory = _duration(self.seconds), (self.weight_bytes + self.graph_bytes) / 1e9
+        return f"about {time} ({self.seconds_per_step:.2f} s a step), {memory:.2f} GB for the model and one step"
 
 
 def fit(
@@ -118,7 +122,7 @@ def steps(
     resume: bool = True,
     device: torch.device | str | None = None,
     announce: bool = False,
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """The loop itself. See `fit`."""
     store = _usable(store)
     device = _device(device)
@@ -162,9 +166,9 @@ def steps(
 
 def monitor(trainer: Trainer, store: ClipStore) -> dict[str, float]:
     """kNN on held-out training performers (the last one against the others; labels serve this alone) and feature rank."""
-    encoder, performers = trainer.teacher.encoder, sorted(store.table["subject"].unique())
+    encoder, performers = trainer.teacher.encoder, np.unique(store.column("subject"))
     known = store.labels >= 0
-    last = store.table["subject"].to_numpy() == performers[-1]
+    last = store.column("subject") == performers[-1]
     if len(performers) < 2:
         last = np.arange(len(store)) % 2 == 1
 
@@ -243,7 +247,7 @@ def _check_same(opened: Run, config: Config, store: ClipStore) -> None:
 
 def _usable(store: ClipStore) -> ClipStore:
     """Clips with somebody in them. Raises DataError where too few are left to train on."""
-    people = store.table["people"].to_numpy()
+    people = store.column("people")
     if (people > 0).sum() < 2:
         raise DataError(f"{store.source}: {(people > 0).sum()} clips with people; pre-training needs at least 2")
     return store if (people > 0).all() else store[people > 0]

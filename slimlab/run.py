@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -74,11 +75,11 @@ class Run:
 
     def check_unseen(self, store: ClipStore) -> None:
         """Raises RunError where a clip of `store` was trained on, by content, whatever its name."""
-        digests = store.table["digest"]
-        known = store.table["clip"][digests.isin(set(self.seen["digest"])) & (digests != "")]
+        digests = store.column("digest")
+        known = store.column("clip")[np.isin(digests, np.asarray(self.seen["digest"])) & (digests != "")]
         if len(known):
             raise RunError(
-                f"{self.folder}: was trained on {len(known)} of these {len(store)} test clips (such as '{known.iloc[0]}'). "
+                f"{self.folder}: was trained on {len(known)} of these {len(store)} test clips (such as '{known[0]}'). "
                 "Evaluate with the split it was trained under, or pre-train on the training side alone"
             )
 
@@ -93,7 +94,9 @@ def start(folder: Path, config: Config, store: ClipStore, device: torch.device) 
         (folder / "metrics.jsonl").write_text("")
         write_json(folder / "config.json", config.to_dict())  # last: it makes the folder a run
     except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose a folder with room that you may write to") from error
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror}); choose a folder with room that you may write to"
+        ) from error
     return Run(folder)
 
 
@@ -133,7 +136,9 @@ def save_checkpoint(run: Run, trainer: Trainer, step: int, status: str) -> None:
         run.about |= {"status": status, "step": step}
         write_json(run.folder / "run.json", run.about)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        raise RunError(f"{run.folder}: checkpoint of step {step} failed ({error}); the one before is kept. Make room and resume") from error
+        raise RunError(
+            f"{run.folder}: checkpoint of step {step} failed ({error}); the one before is kept. Make room and resume"
+        ) from error
 
 
 def load_checkpoint(run: Run, trainer: Trainer) -> int:

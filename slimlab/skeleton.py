@@ -8,13 +8,16 @@ semantic parts as in SLiM, arXiv 2603.10648, section 3.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from slimlab import _bodynames
+
+INFER: Any = None  # a field's default: proposed from names and tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +35,9 @@ class Skeleton:
 
     names: Sequence[str]
     parents: Sequence[int]
-    parts: Mapping[str, Sequence[int]] | None = None
-    mirror: Iterable[tuple[int, int]] | None = None
-    center: int | None = None
+    parts: Mapping[str, Sequence[int]] = INFER
+    mirror: Sequence[tuple[int, int]] = INFER
+    center: int = INFER
 
     def __post_init__(self) -> None:
         put = lambda field, value: object.__setattr__(self, field, value)  # noqa: E731  (the dataclass is frozen)
@@ -61,7 +64,7 @@ class Skeleton:
         return isinstance(other, Skeleton) and self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
-        return hash((self.names, self.parents, self.mirror, self.center, tuple(self.parts.items())))
+        return hash(self.to_json())
 
     def __repr__(self) -> str:
         return f"Skeleton({len(self)} joints, parts: {', '.join(f'{k} {len(v)}' for k, v in self.parts.items())})"
@@ -131,7 +134,7 @@ class Skeleton:
         return matrix
 
     def side(self, joint: int) -> str:
-        """"left", "right" or "middle", by the mirror pairs."""
+        """ "left", "right" or "middle", by the mirror pairs."""
         for left, right in self.mirror:
             if joint in (left, right):
                 return "left" if joint == left else "right"
@@ -151,7 +154,7 @@ class Skeleton:
         return json.dumps(self.to_dict())
 
 
-def _check_tree(names: tuple[str, ...], parents: tuple[int, ...]) -> None:
+def _check_tree(names: Sequence[str], parents: Sequence[int]) -> None:
     if not names:
         raise ValueError("skeleton: no joints; give at least one name")
     if len(names) != len(parents):
@@ -177,7 +180,7 @@ def _check_tree(names: tuple[str, ...], parents: tuple[int, ...]) -> None:
                 raise ValueError(f"skeleton: joint {joint} '{names[joint]}' hangs in a circle of parents; break the circle")
 
 
-def _check_mirror(names: tuple[str, ...], mirror: tuple[tuple[int, int], ...]) -> None:
+def _check_mirror(names: Sequence[str], mirror: Sequence[tuple[int, int]]) -> None:
     seen: set[int] = set()
     for pair in mirror:
         for joint in pair:
@@ -188,7 +191,7 @@ def _check_mirror(names: tuple[str, ...], mirror: tuple[tuple[int, int], ...]) -
             seen.add(joint)
 
 
-def _check_parts(names: tuple[str, ...], parts: Mapping[str, Sequence[int]]) -> None:
+def _check_parts(names: Sequence[str], parts: Mapping[str, Sequence[int]]) -> None:
     seen: dict[int, str] = {}
     for part, joints in parts.items():
         if not joints:
@@ -197,9 +200,7 @@ def _check_parts(names: tuple[str, ...], parts: Mapping[str, Sequence[int]]) -> 
             if not 0 <= joint < len(names):
                 raise ValueError(f"skeleton: part '{part}' names joint {joint}, which does not exist")
             if joint in seen:
-                raise ValueError(
-                    f"skeleton: joint {joint} '{names[joint]}' is in part '{seen[joint]}' and in '{part}'; keep one"
-                )
+                raise ValueError(f"skeleton: joint {joint} '{names[joint]}' is in part '{seen[joint]}' and in '{part}'; keep one")
             seen[joint] = part
     for joint, name in enumerate(names):
         if joint not in seen:

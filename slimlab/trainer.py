@@ -110,7 +110,9 @@ class Trainer:
     @torch.no_grad()
     def _follow(self, momentum: float) -> None:
         """teacher <- momentum * teacher + (1 - momentum) * student."""
-        torch._foreach_lerp_(list(self.teacher.parameters()), list(self.student.parameters()), 1 - momentum)
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+            list(self.teacher.parameters()), list(self.student.parameters()), 1 - momentum
+        )
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
         """Augmented views, globals first: each (views*B, 3, T, V, 1), view after view."""
@@ -182,8 +184,8 @@ class Trainer:
                 cell_targets = sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][mask]), temperature)  # (cells, K)
             mfm = masked_feature_loss(student.token_head(tokens[mask]), cell_targets, mask, c.student_temperature)
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
-        values = torch.stack([loss, glcl, mfm, koleo]).tolist()
-        values = dict(zip(("loss", *LOSSES), values, strict=True))
+        numbers = torch.stack([loss, glcl, mfm, koleo]).tolist()
+        values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
         values["target_prototypes"] = inspection.effective_prototypes(targets)
         values["used_prototypes"] = inspection.used_prototypes(targets)

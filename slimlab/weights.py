@@ -51,8 +51,8 @@ def load_encoder(path: str | Path, subfolder: str | None = None, skeleton: Skele
 
     subfolder  a folder inside `path`
     skeleton   the body, where the folder has no slimlab.json to name it (default: Kinect v2)
-    Raises FileNotFoundError or ValueError that names the file and what is wrong with it: every tensor that is missing, unexpected or of
-    another shape.
+    Raises FileNotFoundError or ValueError that names the file and what is wrong with it: every tensor that is missing,
+    unexpected or of another shape.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

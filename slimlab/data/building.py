@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,10 @@ def pack(block: Block, source: str) -> _Packed:
     offsets = np.asarray(block.offsets, dtype=np.int64)
     names = [str(n) for n in block.table["clip"]]
     _check_coordinates(frames, offsets, names, source)
-    count, people = len(offsets) - 1, frames.shape[1]
+    count = len(offsets) - 1
     clip_of = np.repeat(np.arange(count), np.diff(offsets))  # (F,)
-    joint_there = frames.any(axis=3)  # (F, M, V)
-    there = joint_there.any(axis=2)  # (F, M)
+    joint_there: np.ndarray = np.any(frames, axis=3)  # (F, M, V)
+    there: np.ndarray = np.any(joint_there, axis=2)  # (F, M)
     # order rows by clip, person, frame: one contiguous run is one track
     f, m = np.nonzero(there)
     order = np.lexsort((f, m, clip_of[f]))
@@ -98,7 +99,7 @@ def pack(block: Block, source: str) -> _Packed:
     table["frames"] = np.diff(offsets)
     table["people"] = np.bincount(tracks[:, 0], minlength=count)
     flags = {
-        "empty": table["people"].to_numpy() == 0,
+        "empty": np.asarray(table["people"]) == 0,
         "one-frame": np.diff(offsets) == 1,
         "zero-joints": clips_with(c[~joint_there[f, m].all(axis=1)]),
         "gaps": clips_with(tracks[span > lengths, 0]),
@@ -107,8 +108,7 @@ def pack(block: Block, source: str) -> _Packed:
     rows = frames[f, m]  # (R, V, 3)
     ends = np.searchsorted(c, np.arange(count + 1))
     table["digest"] = [
-        hashlib.blake2b(rows[a:b].tobytes(), digest_size=8).hexdigest() if b > a else ""
-        for a, b in zip(ends[:-1], ends[1:], strict=True)
+        hashlib.blake2b(rows[a:b].tobytes(), digest_size=8).hexdigest() if b > a else "" for a, b in pairwise(ends)
     ]
     return _Packed(rows, number.astype(np.int32), tracks, table)
 
@@ -135,7 +135,7 @@ def _joined(source: Source) -> Iterator[_Packed]:
     for block in source.blocks:
         packed = pack(block, source.path)
         packed.tracks += np.array([clips, 0, rows, 0])
-        labels = packed.table["label"].to_numpy()
+        labels = np.asarray(packed.table["label"], dtype=np.int64)
         names = np.array([*source.label_names, ""], dtype=object)
         if len(labels) and not (labels.min() >= -1 and (not source.label_names or labels.max() < len(names) - 1)):
             worst = int(np.flatnonzero((labels < -1) | (labels >= len(names) - 1))[0])
@@ -144,7 +144,7 @@ def _joined(source: Source) -> Iterator[_Packed]:
                 f"are {len(names) - 1} label names; labels run from 0, -1 is unlabelled"
             )
         packed.table["label_name"] = names[labels] if source.label_names else [str(v) if v >= 0 else "" for v in labels]
-        packed.table = packed.table[COLUMNS]
+        packed.table = packed.table.reindex(columns=COLUMNS)
         clips, rows = clips + len(packed.table), rows + len(packed.rows)
         yield packed
 
@@ -155,7 +155,7 @@ def build(source: Source) -> ClipStore:
     if not parts or not sum(len(p.table) for p in parts):
         raise DataError(f"{source.path}: holds no clips")
     table = pd.concat([p.table for p in parts], ignore_index=True)
-    check_names(table["clip"], source.path)
+    check_names(list(table["clip"]), source.path)
     arrays = Arrays(
         np.concatenate([p.rows for p in parts]),
         np.concatenate([p.frames for p in parts]),
@@ -167,7 +167,7 @@ def build(source: Source) -> ClipStore:
 
 def _names(source: Source, table: pd.DataFrame) -> tuple[str, ...]:
     """A file without class names gets their numbers as names."""
-    return source.label_names or tuple(str(i) for i in range(int(table["label"].max()) + 1))
+    return source.label_names or tuple(str(i) for i in range(int(np.max(np.asarray(table["label"]))) + 1))
 
 
 def write(source: Source, destination: str | Path, dtype: str = "float32") -> None:
@@ -215,7 +215,7 @@ def _write_into(folder: Path, source: Source, dtype: np.dtype) -> None:
     if not tables:
         raise DataError(f"{source.path}: holds no clips")
     table = pd.concat(tables, ignore_index=True)
-    check_names(table["clip"], source.path)
+    check_names(list(table["clip"]), source.path)
     np.save(folder / "tracks.npy", np.concatenate(tracks))
     table.to_parquet(folder / "table.parquet")
     about = {

@@ -14,9 +14,7 @@ from slimlab.data.errors import DataError
 from slimlab.data.store import ClipStore
 
 NTU60 = frozenset([1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38])
-NTU120 = NTU60 | frozenset(
-    [45, 46, 47, 49, *range(50, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103]
-)
+NTU120 = NTU60 | frozenset([45, 46, 47, 49, *range(50, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103])
 PROTOCOLS = (
     "cross-subject cross-view cross-setup ntu60-xsub ntu60-xview ntu120-xsub ntu120-xset file".split()
 )  # fmt: skip
@@ -40,16 +38,16 @@ def split(
     if train_subjects is not None and protocol != "cross-subject":
         raise DataError(f"train_subjects goes with 'cross-subject', not with '{protocol}'")
     if protocol == "file":
-        side = store.table["split"].to_numpy()
+        side = store.column("split")
         in_train, in_test = side == "train", side == "test"
         if not (in_train.any() and in_test.any()):
             raise DataError(f"{store.source}: has no train and test side of its own; choose another protocol")
         return store[in_train], store[in_test]
     column = {"cross-view": "camera", "ntu60-xview": "camera", "cross-setup": "setup", "ntu120-xset": "setup"}
     column = column.get(protocol, "subject")
-    values = store.table[column].to_numpy()
+    values = store.column(column)
     if (values < 0).any():
-        name = store.table["clip"][int(np.argmax(values < 0))]
+        name = store.column("clip")[int(np.argmax(values < 0))]
         raise DataError(
             f"{store.source}: clip '{name}' has no known {column}, so '{protocol}' cannot place it; "
             f"protocols that may fit: {', '.join(_possible(store)) or 'none'}"
@@ -71,6 +69,6 @@ def split(
 
 
 def _possible(store: ClipStore) -> list[str]:
-    known = {c: bool((store.table[c] >= 0).all()) for c in ("subject", "camera", "setup")}
+    known = {c: bool((store.column(c) >= 0).all()) for c in ("subject", "camera", "setup")}
     out = [p for p, c in (("cross-subject", "subject"), ("cross-view", "camera"), ("cross-setup", "setup")) if known[c]]
-    return out + (["file"] if (store.table["split"] != "").any() else [])
+    return out + (["file"] if (store.column("split") != "").any() else [])

@@ -20,7 +20,7 @@ from slimlab.skeleton import Skeleton
 def read(path: str | Path) -> Source:
     """Check every header and the offsets, then hand out the one block. Raises DataError."""
     npz = Npz(path)
-    joints = npz.shapes.get("joints", ((), None))[0]
+    joints: tuple[int, ...] = npz.shapes["joints"][0] if "joints" in npz else ()
     people = (None,) if len(joints) == 4 else ()
     npz.number("joints", (None, *people, None, 3), "f", "joint positions as floats")
     npz.number("frame_offsets", (None,), "iu", "the first frame of each clip and the end")
@@ -78,12 +78,12 @@ def save(store: ClipStore, path: str | Path) -> None:
         "joints": joints[:, 0] if people == 1 else joints,
         "frame_offsets": np.cumsum([0, *(len(f) for f in frames)]),
         "labels": store.labels,
-        "subjects": store.table["subject"].to_numpy(np.int64),
-        "views": store.table["camera"].to_numpy(np.int64),
+        "subjects": store.column("subject").astype(np.int64),
+        "views": store.column("camera").astype(np.int64),
         "label_names": np.array(store.label_names, dtype=np.str_),
         "joint_names": np.array(store.skeleton.names, dtype=np.str_),
         "parents": np.array(store.skeleton.parents, dtype=np.int64),
-        "clip_names": np.array(list(store.table["clip"]), dtype=np.str_),
+        "clip_names": store.column("clip").astype(np.str_),
     }
     if store.fps is not None:
         arrays["fps"] = np.array(store.fps)

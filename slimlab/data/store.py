@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 import numpy as np
 import pandas as pd
@@ -86,20 +87,25 @@ class ClipStore:
         self.source = source
         self.clips = np.arange(arrays.clips) if clips is None else np.asarray(clips, dtype=np.int64)
         self.table = table.reset_index(drop=True)
-        self.max_people = max_people or max(1, int(table["people"].max()) if len(table) else 1)
+        self.max_people = max_people or int(np.max(np.asarray(table["people"]), initial=1))
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def __repr__(self) -> str:
         people = "1 person" if self.max_people == 1 else f"up to {self.max_people} people"
-        classes = self.table["label"][self.table["label"] >= 0].nunique()
-        performers = self.table["subject"][self.table["subject"] >= 0].nunique()
+        classes, performers = (len(np.unique(v[v >= 0])) for v in (self.labels, self.column("subject")))
         where = f", from {self.source}" if self.source else ""
         return (
             f"ClipStore({len(self)} clips, {classes} classes, {performers} performers, {people}, "
             f"{len(self.skeleton)} joints{where})"
         )
+
+    @overload
+    def __getitem__(self, index: int | np.integer) -> Clip: ...
+
+    @overload
+    def __getitem__(self, index: slice | np.ndarray | Sequence[int]) -> ClipStore: ...
 
     def __getitem__(self, index):
         if isinstance(index, (int, np.integer)):
@@ -124,8 +130,8 @@ class ClipStore:
         return (self._clip(i) for i in range(len(self)))
 
     def _clip(self, i: int) -> Clip:
-        a, row = self.arrays, self.table.iloc[i]
-        frames, people = int(row["frames"]), max(1, int(row["people"]))
+        a = self.arrays
+        frames, people = int(self.column("frames")[i]), max(1, int(self.column("people")[i]))
         joints = np.zeros((frames, people, len(self.skeleton), 3), dtype=np.float32)
         valid = np.zeros((frames, people), dtype=bool)
         g = self.clips[i]
@@ -133,16 +139,20 @@ class ClipStore:
             at = a.frames[start : start + rows]
             joints[at, person] = a.joints[start : start + rows]
             valid[at, person] = True
-        return Clip(joints, valid, int(row["label"]), str(row["clip"]))
+        return Clip(joints, valid, int(self.labels[i]), str(self.column("clip")[i]))
+
+    def column(self, name: str) -> np.ndarray:
+        """One column of the table as a new array (N,)."""
+        return np.array(self.table[name])
 
     @property
     def labels(self) -> np.ndarray:
         """(N,) int64, -1 where unknown."""
-        return self.table["label"].to_numpy(np.int64, copy=True)
+        return self.column("label").astype(np.int64)
 
     @property
     def fingerprint(self) -> str:
-        text = self.skeleton.to_json() + "|".join(self.table["clip"]) + "|".join(self.table["digest"])
+        text = self.skeleton.to_json() + "|".join(self.column("clip")) + "|".join(self.column("digest"))
         text += ",".join(map(str, self.labels))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -156,10 +166,11 @@ class ClipStore:
 
 def check_names(names: Sequence[str], source: str) -> None:
     """Raises DataError where two clips of `source` share a name."""
-    index = pd.Index(names)
-    if index.has_duplicates:
-        twice = index[index.duplicated()][0]
-        raise DataError(
-            f"{source}: two clips are called '{twice}' (clips {list(np.flatnonzero(index == twice)[:2])}); "
-            "rename one, so that every result can be traced to its clip"
-        )
+    first: dict[str, int] = {}
+    for i, name in enumerate(names):
+        if name in first:
+            raise DataError(
+                f"{source}: clips {first[name]} and {i} are both called '{name}'; rename one, so that every result can be "
+                "traced to its clip"
+            )
+        first[name] = i

@@ -123,8 +123,9 @@ def synthetic(clips: int = 960, seed: int = 0) -> ClipStore:
         rest, action = divmod(recording, len(ACTIONS))
         repetition, subject = divmod(rest, PERFORMERS)
         setup = subject // 5 + 1
-        partner = performers[(subject + 1 + repetition) % PERFORMERS]
-        motion = _motion(action, performers[subject], partner, np.random.default_rng([seed, 2, recording]))
+        if camera == 0:  # one motion, seen by all cameras
+            partner = performers[(subject + 1 + repetition) % PERFORMERS]
+            motion = _motion(action, performers[subject], partner, np.random.default_rng([seed, 2, recording]))
         frames.append(_seen(motion, CAMERAS[camera], np.random.default_rng([seed, 3, number])))
         names.append(f"S{setup:03d}C{camera + 1:03d}P{subject + 1:03d}R{repetition + 1:03d}A{action + 1:03d}")
         for column, value in zip(columns, (action, subject + 1, camera + 1, setup), strict=True):

@@ -91,7 +91,11 @@ def sample_views(
     generator: torch.Generator,
     global_frames: int = 64,
     global_range: tuple[float, float] = (0.5, 1.0),
-    local_views: Sequence[tuple[int, int, tuple[float, float]]] = ((32, 1, (0.35, 0.7)), (16, 2, (0.15, 0.4)), (8, 1, (0.05, 0.2))),
+    local_views: Sequence[tuple[int, int, tuple[float, float]]] = (
+        (32, 1, (0.35, 0.7)),
+        (16, 2, (0.15, 0.4)),
+        (8, 1, (0.05, 0.2)),
+    ),
 ) -> Views:
     """Random views of pre-training; the defaults are the released ones.
 

@@ -36,9 +36,9 @@ def random_encoder(config: EncoderConfig, seed: int = 0) -> Encoder:
 
 
 def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0) -> Encoder:
-    """The strongest random encoder: fan-in initialisation, centred in every frame, and the input scale with which kNN does best on
-    held-out training performers (the last performer against the others)."""
-    performers = sorted(train.table["subject"].unique())
+    """The strongest random encoder: fan-in initialisation, centred in every frame, and the input scale with which kNN does
+    best on held-out training performers (the last performer against the others)."""
+    performers = np.unique(train.column("subject")).tolist()
     best, best_accuracy = None, -1.0
     gallery, held_out = split(train, "cross-subject", train_subjects=performers[:-1] or performers)
     for scale in SCALES:

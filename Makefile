@@ -1,0 +1,42 @@
+# Each target sets up what is missing in .venv first. Without make, see "Without make" in README.md.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+DATA ?=
+OUT ?= out/quickstart
+
+.PHONY: lab quickstart notebooks check test test-full bench clean
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'slimlab needs Python 3.11 or newer'"
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet -c requirements.lock -e '.[dev]'
+	touch $@
+
+lab: $(VENV)/.ready
+	$(PY) -m slimlab lab notebooks/00_quickstart.ipynb
+
+quickstart: $(VENV)/.ready
+	SLIMLAB_DATA="$(DATA)" $(PY) notebooks/execute.py notebooks/00_quickstart.ipynb $(OUT)
+
+notebooks: $(VENV)/.ready
+	$(PY) notebooks/build.py
+
+check: $(VENV)/.ready
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/pyright --pythonpath $(PY)
+	$(VENV)/bin/lint-imports
+	$(PY) notebooks/build.py --check
+
+test: check
+	$(PY) -m pytest
+
+test-full: check
+	$(PY) -m pytest -m "full or not full"
+
+bench: $(VENV)/.ready
+	$(PY) benchmarks/utd_table.py $(DATA)
+
+clean:
+	rm -rf $(VENV) out runs .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,139 @@
+"""The command line, `python -m slimlab …`: every command is a few calls of the library."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; the exit status. 1: a complaint about input, printed in a line; 2: a wrong command line; 130: Ctrl-C."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "doctor":
+        from slimlab import doctor
+
+        return doctor.report()
+    from slimlab.data import DataError
+    from slimlab.run import RunError
+
+    try:
+        return COMMANDS[arguments.command](arguments) or 0
+    except (DataError, RunError, FloatingPointError, ValueError, FileNotFoundError) as error:
+        print(f"slimlab {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the run's last step is in its checkpoint, the same command goes on from it", file=sys.stderr)
+        return 130
+
+
+def lab(a: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, "-m", "jupyter", "lab", a.notebook])
+
+
+def convert(a: argparse.Namespace) -> None:
+    from slimlab import data
+
+    print(data.convert(a.source, a.destination, a.format, a.dtype))
+
+
+def pretrain(a: argparse.Namespace) -> None:
+    from slimlab import pretrain as p
+
+    train, test = _sides(a)
+    print(f"pre-training on the {len(train)} clips of the training side; the {len(test)} test clips are not seen")
+    given = {f.name: getattr(a, f.name) for f in fields(p.Config) if getattr(a, f.name, None) is not None}
+    print(p.fit(train, p.Config(**given), a.folder, resume=not a.fresh, device=a.device))
+
+
+def evaluate(a: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from slimlab import evaluate as e
+    from slimlab.run import Run
+
+    run = Run(a.run)
+    train, test = _sides(a)
+    run.check_unseen(test)
+    table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k)
+    with pd.option_context("display.width", 120):
+        print(table.to_string(index=False, float_format="{:.3f}".format))
+    table.to_csv(run.folder / "evaluation.csv", index=False)
+    print(f"{len(train)} training and {len(test)} test clips, {a.split}; written to {run.folder / 'evaluation.csv'}")
+
+
+def embed(a: argparse.Namespace) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from slimlab import data, evaluate, weights
+
+    out = Path(a.out or Path(a.file).with_suffix(".features.csv").name)
+    if out.suffix not in (".csv", ".npz"):
+        raise ValueError(f"{out}: features are written as .csv or .npz")
+    features = evaluate.features(weights.load_encoder(a.run), data.open(a.file))
+    x = features.x.numpy()
+    if out.suffix == ".npz":
+        np.savez(out, features=x, clips=np.array(list(features.table["clip"]), dtype=np.str_), labels=features.labels.numpy())
+    else:
+        columns = [f"f{i}" for i in range(x.shape[1])]
+        pd.concat([features.table[["clip", "label"]], pd.DataFrame(x, columns=columns)], axis=1).to_csv(out, index=False)
+    print(f"{len(x)} clips, {x.shape[1]} features each: {out}")
+
+
+COMMANDS = {"lab": lab, "convert": convert, "pretrain": pretrain, "evaluate": evaluate, "embed": embed}
+
+
+def _sides(a: argparse.Namespace):
+    from slimlab import data
+
+    store = data.synthetic() if a.data == "synthetic" else data.open(a.data)
+    return data.split(store, a.split, train_subjects=a.train_subjects)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m slimlab", description="Workbench for SLiM on skeleton motion.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text)
+
+    def with_data(p: argparse.ArgumentParser) -> None:
+        p.add_argument("data", help="a store, an .npz or a folder that slimlab knows, or the word 'synthetic'")
+        p.add_argument("--split", default="cross-subject", help="cross-subject, cross-view, ntu60-xsub, file, …")
+        p.add_argument("--train-subjects", type=int, nargs="+", help="performers of the training side (default: odd ones)")
+
+    command("doctor", "Versions, device, what is missing and the remedy.")
+    p = command("lab", "Open JupyterLab on a notebook.")
+    p.add_argument("notebook", nargs="?", default="notebooks/00_quickstart.ipynb")
+    p = command("convert", "Convert any known format into a memory-mapped store.")
+    p.add_argument("source")
+    p.add_argument("destination")
+    p.add_argument("--format", help="where the format is not recognised: ragged, utd-mhad, ntu-npz")
+    p.add_argument("--dtype", default="float32", choices=["float32", "float16"])
+    p = command("pretrain", "Pre-train on the training side of a split.")
+    with_data(p)
+    p.add_argument("--preset", default="tiny", help="tiny or paper")
+    p.add_argument("--folder", help="the run's folder (default: runs/…)")
+    p.add_argument("--steps", type=int)
+    p.add_argument("--minutes", type=float, help="wall minutes instead of steps")
+    p.add_argument("--batch-size", type=int)
+    p.add_argument("--seed", type=int)
+    p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
+    p.add_argument("--fresh", action="store_true", help="start anew instead of resuming")
+    p = command("evaluate", "kNN and linear probe of a run, beside its controls.")
+    p.add_argument("run")
+    with_data(p)
+    p.add_argument("-k", type=int, default=1, help="neighbours of kNN")
+    p.add_argument("--seed", type=int, default=0, help="seed of the random encoders")
+    p = command("embed", "Features of a file, as .csv or .npz.")
+    p.add_argument("run", help="a run's folder, or one with config.json and model.safetensors")
+    p.add_argument("file")
+    p.add_argument("--out")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

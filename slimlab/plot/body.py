@@ -1,0 +1,122 @@
+"""Bodies: a strip of frames, and a mask on the body beside its grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from slimlab.data import Clip
+from slimlab.plot.style import LEFT, MASKED, MIDDLE, RIGHT, figure, styled
+from slimlab.skeleton import Skeleton
+
+SIDES = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
+
+
+@styled
+def frames_strip(clip: Clip, skeleton: Skeleton, frames: int = 8, title: str | None = None) -> Figure:
+    """`frames` moments of a clip, evenly spaced, seen from the camera: left limbs blue, right ones orange, metres, floor."""
+    chosen = _moments(clip, frames)
+    fig, axes = figure(1.05 * len(chosen) + 0.4, 2.3, 1, len(chosen), squeeze=False)
+    joints = clip.joints[chosen]  # (F, M, V, 3)
+    _limits(axes[0], joints, clip.valid[chosen])
+    for ax, frame in zip(axes[0], chosen, strict=True):
+        for person in np.flatnonzero(clip.valid[frame]):
+            _body(ax, clip.joints[frame, person], skeleton, faint=person > 0)
+        ax.set_xlabel(f"frame {frame}")
+    _label_sides(axes[0][0], skeleton)
+    fig.suptitle(title or clip.name, fontsize=9)
+    return fig
+
+
+@styled
+def mask_on_body(clip: Clip, mask: np.ndarray, skeleton: Skeleton, moments: int = 4, title: str | None = None) -> Figure:
+    """What a mask (T', V) hides: moments of the clip with masked joints in pink, and the grid of time steps and joints.
+
+    The clip's frames are spread evenly over the mask's T' steps. Joints of the grid are grouped by body part.
+    """
+    mask = np.asarray(mask)
+    steps = len(mask)
+    moments = min(moments, steps)
+    at_step = np.linspace(0, steps - 1, moments).round().astype(int)
+    frames = _moments(clip, steps)[np.minimum(at_step, len(_moments(clip, steps)) - 1)]
+    fig, axes = figure(1.15 * moments + 3.4, 3.4, 1, moments + 1, width_ratios=[1] * moments + [2.4])
+    _limits(axes[:-1], clip.joints[frames], clip.valid[frames])
+    for ax, step, frame in zip(axes[:-1], at_step, frames, strict=True):
+        for person in np.flatnonzero(clip.valid[frame]):
+            _body(ax, clip.joints[frame, person], skeleton, masked=mask[step], faint=person > 0)
+        ax.set_xlabel(f"step {step}")
+    grid = axes[-1]
+    order = [j for part in skeleton.parts.values() for j in part]
+    grid.imshow(mask[:, order].T, cmap=_two_colours(), aspect="auto", vmin=0, vmax=1, interpolation="nearest")
+    grid.set_yticks(range(len(order)), [skeleton.names[j] for j in order], fontsize=5.5)
+    grid.set_xticks(range(steps))
+    grid.set_xlabel("time step")
+    for edge in np.cumsum([len(p) for p in skeleton.parts.values()])[:-1]:
+        grid.axhline(edge - 0.5, color="white", linewidth=2)
+    grid.set_title(f"{int(mask.sum())} of {mask.size} cells masked ({mask.mean():.0%})")
+    fig.suptitle(title or clip.name, fontsize=9)
+    fig.data = pd.DataFrame(  # type: ignore[attr-defined]  # the data behind the picture; `plot.save` writes it
+        [
+            {"step": t, "joint": skeleton.names[j], "masked": bool(mask[t, j])}
+            for t in range(steps)
+            for j in range(len(skeleton))
+        ]
+    )
+    return fig
+
+
+def _moments(clip: Clip, count: int) -> np.ndarray:
+    """`count` frame numbers (fewer in a short clip), evenly spaced over those with anyone in them."""
+    valid = np.flatnonzero(clip.valid.any(axis=1))
+    if not len(valid):
+        raise ValueError(f"clip '{clip.name}' has nobody in it; there is nothing to draw")
+    return valid[np.linspace(0, len(valid) - 1, min(count, len(valid))).round().astype(int)]
+
+
+def _body(ax: Axes, joints: np.ndarray, skeleton: Skeleton, masked: np.ndarray | None = None, faint: bool = False) -> None:
+    """One body (V, 3), seen from the camera. Kinect's x grows to the camera's left, so it is drawn to the left."""
+    x, y = -joints[:, 0], joints[:, 1]
+    alpha = 0.45 if faint else 1.0
+    there = joints.any(axis=1)
+    for parent, joint in skeleton.bones:
+        if not (there[parent] and there[joint]):
+            continue
+        hidden = masked is not None and masked[joint]
+        colour = MASKED if hidden else SIDES[skeleton.side(joint)]
+        ax.plot(x[[parent, joint]], y[[parent, joint]], color=colour, linewidth=1.6, alpha=alpha, solid_capstyle="round")
+    colours = [
+        MASKED if masked is not None and masked[j] else SIDES[skeleton.side(j)] for j in range(len(skeleton)) if there[j]
+    ]
+    ax.scatter(x[there], y[there], s=9 if masked is None else 14, c=colours, alpha=alpha, zorder=3, linewidths=0)
+
+
+def _limits(axes, joints: np.ndarray, valid: np.ndarray) -> None:
+    """The same metres in every panel, equal aspect, the floor as a line."""
+    people = joints[valid]  # (bodies, V, 3)
+    people = people[people.any(axis=2)]  # (points, 3)
+    left, right = (-people[:, 0]).min(), (-people[:, 0]).max()
+    low, high = people[:, 1].min(), people[:, 1].max()
+    pad = 0.08 * max(high - low, 0.5)
+    for i, ax in enumerate(axes):
+        ax.set(xlim=(left - pad, right + pad), ylim=(low - pad, high + pad), aspect="equal", xticks=[])
+        ax.axhline(low, color="0.8", linewidth=0.8, zorder=0)
+        for side in ("bottom", "left"):
+            ax.spines[side].set_visible(False)
+        if i:
+            ax.set_yticks([])
+        else:
+            ax.set_ylabel("height (m)")
+
+
+def _label_sides(ax: Axes, skeleton: Skeleton) -> None:
+    if skeleton.mirror:
+        ax.text(0.0, 1.0, "left", color=LEFT, fontsize=7, transform=ax.transAxes)
+        ax.text(0.0, 0.92, "right", color=RIGHT, fontsize=7, transform=ax.transAxes)
+
+
+def _two_colours():
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(["#E8E8E8", MASKED])

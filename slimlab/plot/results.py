@@ -1,0 +1,99 @@
+"""Training curves, embeddings, confusion matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from slimlab.evaluate import Features, Result
+from slimlab.plot.style import MARKERS, colour, figure, styled
+from slimlab.projection import Projection
+
+CURVES = (
+    ("losses (nats)", ("glcl", "mfm", "koleo")),
+    ("prototypes", ("target_prototypes", "used_prototypes", "cell_target_prototypes")),
+    ("held-out kNN accuracy", ("knn",)),
+    ("feature rank (RankMe)", ("rank",)),
+)
+NAMES = {
+    "glcl": "GLCL",
+    "mfm": "MFM",
+    "koleo": "KoLeo",
+    "target_prototypes": "per target",
+    "used_prototypes": "in use",
+    "cell_target_prototypes": "per cell",
+    "knn": "kNN",
+    "rank": "rank",
+}
+
+
+@styled
+def losses(metrics: pd.DataFrame, smooth: int = 25) -> Figure:
+    """A run's metrics: losses and prototypes (a running median over `smooth` steps), held-out kNN, feature rank."""
+    fig, axes = figure(7.2, 3.8, 2, 2, sharex=True)
+    for ax, (title, columns) in zip(axes.flat, CURVES, strict=True):
+        for i, name in enumerate(c for c in columns if c in metrics):
+            line = metrics[["step", name]].dropna()
+            if len(line) == len(metrics) and smooth > 1:
+                ax.plot(line["step"], line[name], color=colour(i), linewidth=0.4, alpha=0.3)
+                line = line.assign(**{name: line[name].rolling(smooth, min_periods=1, center=True).median()})
+                ax.plot(line["step"], line[name], color=colour(i), label=NAMES[name])
+            else:
+                ax.plot(line["step"], line[name], color=colour(i), marker="o", markersize=3, label=NAMES[name])
+        if "glcl" in columns and "glcl_over_lnk" in metrics and len(metrics):
+            chance = float(metrics["glcl"].iloc[0] / metrics["glcl_over_lnk"].iloc[0])
+            ax.axhline(chance, color="0.6", linestyle=":", linewidth=1)
+            where = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom", "fontsize": 7}
+            ax.annotate("ln K: nothing learned", (1, chance), **where)
+        ax.set_title(title, loc="left")
+        if len(columns) > 1 and any(c in metrics for c in columns):
+            ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderpad=0, columnspacing=1, handlelength=1)
+        low, high = ax.get_ylim()
+        ax.set_ylim(min(0, low), high + 0.08 * (high - min(0, low)))
+    for ax in axes[1]:
+        ax.set_xlabel("step")
+    fig.data = metrics  # type: ignore[attr-defined]
+    return fig
+
+
+@styled
+def embedding(projection: Projection, features: Features, by: str = "label_name", title: str | None = None) -> Figure:
+    """The plane of a projection, coloured by a column of the features' table ("label_name", "subject", "camera")."""
+    values = features.table[by].to_numpy()
+    groups = list(pd.unique(np.sort(values)))
+    wide = len(groups) > 12
+    fig, ax = figure(6.8 if wide else 5.4, 4.2)
+    for i, group in enumerate(groups):
+        x, y = projection.xy[values == group].T
+        ax.scatter(x, y, s=12, color=colour(i), marker=MARKERS[(i // 8) % len(MARKERS)], label=str(group), linewidths=0, alpha=0.8)
+    ax.legend(frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5), ncols=2 if wide else 1)
+    share = projection.quality.get("explained")
+    trust = projection.quality.get("trustworthiness")
+    note = [f"{share:.0%} of the variance" if share is not None else "", f"trustworthiness {trust:.2f}" if trust else ""]
+    ax.set_title(f"{title or projection.method.upper()}: {', '.join(n for n in note if n)}", loc="left")
+    ax.set(xticks=[], yticks=[], aspect="equal", xlabel="component 1", ylabel="component 2")
+    fig.data = pd.DataFrame({"clip": features.table["clip"], by: values, "x": projection.xy[:, 0], "y": projection.xy[:, 1]})  # type: ignore[attr-defined]
+    return fig
+
+
+@styled
+def confusion(result: Result, names: Sequence[str], title: str | None = None) -> Figure:
+    """Rows: the true class; columns: the predicted one; shade: share of the row. Counts are written in cells."""
+    counts = result.confusion
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = len(counts)
+    fig, ax = figure(1.9 + 0.24 * size, 1.5 + 0.24 * size)
+    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(counts > 0):
+        shade = "white" if share[row, column] > 0.55 else "0.25"
+        ax.text(column, row, counts[row, column], ha="center", va="center", fontsize=6, color=shade)
+    labels = [str(n) for n in list(names)[:size]]
+    ax.set_xticks(range(size), labels, rotation=90, fontsize=7)
+    ax.set_yticks(range(size), labels, fontsize=7)
+    ax.set(xlabel="predicted", ylabel="true")
+    ax.set_title(f"{title or 'confusion'}: accuracy {result.accuracy:.3f}", loc="left")
+    fig.data = pd.DataFrame(counts, columns=labels).assign(true=labels)  # type: ignore[attr-defined]
+    return fig

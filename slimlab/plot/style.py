@@ -1,0 +1,55 @@
+"""One look for all figures: sizes in inches for a paper's column, embedded fonts, a colour-blind safe palette."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+# Okabe and Ito 2008, https://jfly.uni-koeln.de/color/
+LEFT, RIGHT, MIDDLE, MASKED = "#0072B2", "#D55E00", "#444444", "#CC79A7"
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+MARKERS = "osD^v<>Pp*hX"
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 110,
+    "savefig.dpi": 300,
+    "savefig.bbox": "tight",
+    "pdf.fonttype": 42,  # fonts embedded as text, not as outlines
+    "svg.fonttype": "none",
+}
+
+
+styled = plt.rc_context(STYLE)  # a decorator: all that a drawing function does happens in our style
+
+
+def figure(width: float, height: float, rows: int = 1, columns: int = 1, **kwargs):
+    """(Figure, axes) in inches, closed for pyplot, so that a notebook shows it once: where it is a cell's value."""
+    fig, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **kwargs)
+    plt.close(fig)
+    return fig, axes
+
+
+def colour(index: int) -> str:
+    return PALETTE[index % len(PALETTE)]
+
+
+@styled
+def save(fig: Figure, path: str | Path, data: pd.DataFrame | None = None) -> Path:
+    """Write a figure (.pdf, .svg or .png by its name) and, beside it, its data as .csv. Returns the path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(path)
+    table = data if data is not None else getattr(fig, "data", None)
+    if table is not None:
+        table.to_csv(path.with_suffix(".csv"), index=False)
+    return path
