@@ -1,7 +1,7 @@
 """Build notebooks/*.ipynb from notebooks/src/*.py (py:percent), without outputs and with fixed cell ids.
 
-    python notebooks/build.py            write them
-    python notebooks/build.py --check    exit 1 where a notebook is not what its source gives
+python notebooks/build.py            write them
+python notebooks/build.py --check    exit 1 where a notebook is not what its source gives
 """
 
 import sys

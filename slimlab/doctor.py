@@ -57,7 +57,9 @@ def report() -> int:
 
 def _python() -> Finding:
     fine = sys.version_info >= (3, 11)
-    return Finding("Python", f"{platform.python_version()} on {platform.platform()}", "" if fine else "install Python 3.11 or newer")
+    return Finding(
+        "Python", f"{platform.python_version()} on {platform.platform()}", "" if fine else "install Python 3.11 or newer"
+    )
 
 
 def _package(name: str, remedy: str, required: bool = True) -> Finding:
@@ -69,10 +71,10 @@ def _package(name: str, remedy: str, required: bool = True) -> Finding:
 
 def _stop() -> Finding:
     try:
-        version = tuple(int(v) for v in metadata.version("ipykernel").split(".")[:2])
+        version = [int(v) for v in metadata.version("ipykernel").split(".")[:2]]
     except (metadata.PackageNotFoundError, ValueError):
-        version = (0, 0)
-    remedy = "" if version >= (7, 4) else "pip install 'ipykernel>=7.4' (older ones do not stop a cell that awaits)"
+        version = [0, 0]
+    remedy = "" if version >= [7, 4] else "pip install 'ipykernel>=7.4' (older ones do not stop a cell that awaits)"
     return Finding("Stop button", "works" if not remedy else "would not stop training", remedy)
 
 

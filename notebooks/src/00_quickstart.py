@@ -123,14 +123,16 @@ scores = table.set_index("features")["kNN"]
 trained, raw = scores["pre-trained encoder"], scores["raw coordinates"]
 untrained = scores.filter(like="random").max()
 print(f"kNN: trained {trained:.3f}, best untrained {untrained:.3f}, raw coordinates {raw:.3f}.")
-print(f"Training {'gained' if trained > untrained else 'lost'} {abs(trained - untrained):.3f} over an encoder that learned nothing.")
+print(
+    f"Training {'gained' if trained > untrained else 'lost'} {abs(trained - untrained):.3f} over an encoder that learned nothing."
+)
 print("Raw coordinates are " + ("still ahead." if raw >= trained else "behind."))
 print(f"After {run.config.steps} steps of {run.config.batch_size} clips. The paper trains 187,500 steps of 768.")
 
 # %% [markdown]
 # Do not be disappointed where raw coordinates are ahead: they compare clips frame by frame, aligned in time, which on clean
-# clips cut to one action is hard to beat; and this is a small network after a very short training. The honest question here is what
-# training adds to the same network untrained.
+# clips cut to one action is hard to beat; and this is a small network after a very short training. The honest question here is
+# what training adds to the same network untrained.
 
 # %%
 features = evaluate.features(run.encoder, train), evaluate.features(run.encoder, test)

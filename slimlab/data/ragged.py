@@ -20,10 +20,10 @@ from slimlab.skeleton import Skeleton
 def read(path: str | Path) -> Source:
     """Check every header and the offsets, then hand out the one block. Raises DataError."""
     npz = Npz(path)
-    joints: tuple[int, ...] = npz.shapes["joints"][0] if "joints" in npz else ()
-    people = (None,) if len(joints) == 4 else ()
+    people = (None,) if "joints" in npz and len(npz.shapes["joints"][0]) == 4 else ()
     npz.number("joints", (None, *people, None, 3), "f", "joint positions as floats")
     npz.number("frame_offsets", (None,), "iu", "the first frame of each clip and the end")
+    joints = npz.shapes["joints"][0]
     offsets = npz.read("frame_offsets").astype(np.int64)
     clips, joint_count = len(offsets) - 1, joints[-2]
     if clips < 1 or offsets[0] != 0 or offsets[-1] != joints[0] or (np.diff(offsets) < 0).any():

@@ -23,7 +23,7 @@ def frames_strip(clip: Clip, skeleton: Skeleton, frames: int = 8, title: str | N
     _limits(axes[0], joints, clip.valid[chosen])
     for ax, frame in zip(axes[0], chosen, strict=True):
         for person in np.flatnonzero(clip.valid[frame]):
-            _body(ax, clip.joints[frame, person], skeleton, faint=person > 0)
+            _body(ax, clip.joints[frame, person], skeleton, faint=bool(person > 0))
         ax.set_xlabel(f"frame {frame}")
     _label_sides(axes[0][0], skeleton)
     fig.suptitle(title or clip.name, fontsize=9)
@@ -45,7 +45,7 @@ def mask_on_body(clip: Clip, mask: np.ndarray, skeleton: Skeleton, moments: int 
     _limits(axes[:-1], clip.joints[frames], clip.valid[frames])
     for ax, step, frame in zip(axes[:-1], at_step, frames, strict=True):
         for person in np.flatnonzero(clip.valid[frame]):
-            _body(ax, clip.joints[frame, person], skeleton, masked=mask[step], faint=person > 0)
+            _body(ax, clip.joints[frame, person], skeleton, masked=mask[step], faint=bool(person > 0))
         ax.set_xlabel(f"step {step}")
     grid = axes[-1]
     order = [j for part in skeleton.parts.values() for j in part]
@@ -58,11 +58,7 @@ def mask_on_body(clip: Clip, mask: np.ndarray, skeleton: Skeleton, moments: int 
     grid.set_title(f"{int(mask.sum())} of {mask.size} cells masked ({mask.mean():.0%})")
     fig.suptitle(title or clip.name, fontsize=9)
     fig.data = pd.DataFrame(  # type: ignore[attr-defined]  # the data behind the picture; `plot.save` writes it
-        [
-            {"step": t, "joint": skeleton.names[j], "masked": bool(mask[t, j])}
-            for t in range(steps)
-            for j in range(len(skeleton))
-        ]
+        [{"step": t, "joint": skeleton.names[j], "masked": bool(mask[t, j])} for t in range(steps) for j in range(len(skeleton))]
     )
     return fig
 
@@ -79,16 +75,14 @@ def _body(ax: Axes, joints: np.ndarray, skeleton: Skeleton, masked: np.ndarray |
     """One body (V, 3), seen from the camera. Kinect's x grows to the camera's left, so it is drawn to the left."""
     x, y = -joints[:, 0], joints[:, 1]
     alpha = 0.45 if faint else 1.0
-    there = joints.any(axis=1)
+    there = np.asarray(joints.any(axis=1))  # (V,)
     for parent, joint in skeleton.bones:
         if not (there[parent] and there[joint]):
             continue
         hidden = masked is not None and masked[joint]
         colour = MASKED if hidden else SIDES[skeleton.side(joint)]
         ax.plot(x[[parent, joint]], y[[parent, joint]], color=colour, linewidth=1.6, alpha=alpha, solid_capstyle="round")
-    colours = [
-        MASKED if masked is not None and masked[j] else SIDES[skeleton.side(j)] for j in range(len(skeleton)) if there[j]
-    ]
+    colours = [MASKED if masked is not None and masked[j] else SIDES[skeleton.side(j)] for j in range(len(skeleton)) if there[j]]
     ax.scatter(x[there], y[there], s=9 if masked is None else 14, c=colours, alpha=alpha, zorder=3, linewidths=0)
 
 

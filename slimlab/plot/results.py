@@ -39,8 +39,8 @@ def losses(metrics: pd.DataFrame, smooth: int = 25) -> Figure:
             line = metrics[["step", name]].dropna()
             if len(line) == len(metrics) and smooth > 1:
                 ax.plot(line["step"], line[name], color=colour(i), linewidth=0.4, alpha=0.3)
-                line = line.assign(**{name: line[name].rolling(smooth, min_periods=1, center=True).median()})
-                ax.plot(line["step"], line[name], color=colour(i), label=NAMES[name])
+                median = pd.Series(line[name]).rolling(smooth, min_periods=1, center=True).median()
+                ax.plot(line["step"], median, color=colour(i), label=NAMES[name])
             else:
                 ax.plot(line["step"], line[name], color=colour(i), marker="o", markersize=3, label=NAMES[name])
         if "glcl" in columns and "glcl_over_lnk" in metrics and len(metrics):
@@ -50,7 +50,9 @@ def losses(metrics: pd.DataFrame, smooth: int = 25) -> Figure:
             ax.annotate("ln K: nothing learned", (1, chance), **where)
         ax.set_title(title, loc="left")
         if len(columns) > 1 and any(c in metrics for c in columns):
-            ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderpad=0, columnspacing=1, handlelength=1)
+            ax.legend(
+                frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderpad=0, columnspacing=1, handlelength=1
+            )
         low, high = ax.get_ylim()
         ax.set_ylim(min(0, low), high + 0.08 * (high - min(0, low)))
     for ax in axes[1]:
@@ -68,7 +70,9 @@ def embedding(projection: Projection, features: Features, by: str = "label_name"
     fig, ax = figure(6.8 if wide else 5.4, 4.2)
     for i, group in enumerate(groups):
         x, y = projection.xy[values == group].T
-        ax.scatter(x, y, s=12, color=colour(i), marker=MARKERS[(i // 8) % len(MARKERS)], label=str(group), linewidths=0, alpha=0.8)
+        ax.scatter(
+            x, y, s=12, color=colour(i), marker=MARKERS[(i // 8) % len(MARKERS)], label=str(group), linewidths=0, alpha=0.8
+        )
     ax.legend(frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5), ncols=2 if wide else 1)
     share = projection.quality.get("explained")
     trust = projection.quality.get("trustworthiness")

@@ -1,0 +1,54 @@
+"""Stores and settings that many tests share. Real recordings are used where SLIMLAB_TEST_DATA names their folder."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from slimlab import data
+from slimlab.config import Config
+from slimlab.data.building import Block, Source, build
+from slimlab.skeleton import KINECT_V2, Skeleton
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def synthetic():
+    """96 synthetic clips: 8 actions (2 of them with two people), 4 performers, 3 cameras."""
+    return data.synthetic(clips=96, seed=0)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = Path(os.environ.get("SLIMLAB_TEST_DATA", "unset"))
+    if not folder.is_dir():
+        pytest.skip("needs real recordings: set SLIMLAB_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def utd(real_data):
+    return data.open(real_data / "utd_mhad.npz")
+
+
+@pytest.fixture
+def quick() -> Config:
+    """The whole method at a size that takes a fraction of a second a step."""
+    return Config(preset="tiny", steps=12, batch_size=8, width=32, depth=1, prototypes=16, evaluations=2, checkpoint_seconds=1e9)
+
+
+def make_store(clips, skeleton: Skeleton = KINECT_V2, **table):
+    """A store from a list of (T, M, V, 3) arrays."""
+    people = max(c.shape[1] for c in clips)
+    frames = [np.pad(c, ((0, 0), (0, people - c.shape[1]), (0, 0), (0, 0))) for c in clips]
+    columns = {"clip": [f"clip{i}" for i in range(len(clips))]} | table
+    block = Block(np.concatenate(frames), np.cumsum([0, *map(len, frames)]), columns)
+    return build(Source("made here", skeleton, [block]))
+
+
+def counting_clip(frames: int, people: int = 1, joints: int = 25) -> np.ndarray:
+    """(T, M, V, 3): every coordinate is the frame's number plus one, so that a view shows which frames it was cut from."""
+    return np.broadcast_to(np.arange(1, frames + 1, dtype=np.float32)[:, None, None, None], (frames, people, joints, 3)).copy()

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slimlab import masking
+from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2
+
+BODIES = {25: KINECT_V2, 20: KINECT_V1, 17: H36M, 18: COCO}
+
+
+@pytest.mark.parametrize("strategy", masking.STRATEGIES)
+@settings(max_examples=40, deadline=None)
+@given(
+    ratio=st.floats(0, 1),
+    steps=st.sampled_from([1, 2, 4, 8]),
+    body=st.sampled_from(list(BODIES.values())),
+    seed=st.integers(0, 99),
+)
+def test_every_strategy_reaches_the_budget_exactly(strategy, ratio, steps, body, seed):
+    rng = torch.Generator().manual_seed(seed)
+    mask = masking.STRATEGIES[strategy](6, steps, body, ratio, generator=rng)
+    assert mask.shape == (6, steps, len(body)) and mask.dtype == torch.bool
+    assert mask.sum(dim=(1, 2)).tolist() == [round(ratio * steps * len(body))] * 6
+
+
+@pytest.mark.parametrize("strategy", masking.STRATEGIES)
+def test_one_ratio_each_and_the_seed_decides(strategy):
+    draw = masking.STRATEGIES[strategy]
+    ratios = torch.linspace(0.5, 0.9, 9)
+    masks = [draw(9, 8, KINECT_V2, ratios, generator=torch.Generator().manual_seed(s)) for s in (4, 4, 5)]
+    assert masks[0].sum(dim=(1, 2)).tolist() == [round(float(r) * 200) for r in ratios]
+    assert torch.equal(masks[0], masks[1]) and not torch.equal(masks[0], masks[2])
+
+
+def test_impossible_ratios_are_refused():
+    with pytest.raises(ValueError, match=r"1\.2"):
+        masking.semantic_tubes(1, 8, KINECT_V2, 1.2)
+
+
+def boundaries(mask):
+    """Masked cells with a visible neighbour: in time, or along a body part's chain."""
+    mask = mask.numpy()
+    in_time = (mask[:, 1:] != mask[:, :-1]).sum()
+    along = sum((mask[:, :, list(p)[1:]] != mask[:, :, list(p)[:-1]]).sum() for p in KINECT_V2.parts.values())
+    return in_time + along
+
+
+def test_tubes_hang_together_where_random_cells_do_not():
+    rng = torch.Generator().manual_seed(0)
+    tubes, cells = (draw(64, 8, KINECT_V2, 0.5, generator=rng) for draw in (masking.semantic_tubes, masking.random_cells))
+    assert boundaries(tubes) < 0.5 * boundaries(cells)
+
+
+def reference_tubes(steps, body, goal, rng, shapes):
+    """The authors' procedure as method and paper state it, one mask at a time; notes the shape of each tube taken."""
+    mask, parts, failures = np.zeros((steps, len(body)), dtype=bool), list(body.parts.values()), 0
+    while mask.sum() < goal and failures < 10:
+        missing = goal - mask.sum()
+        chain = parts[rng.integers(len(parts))]
+        length = rng.integers(1, len(chain) + 1)
+        start = rng.integers(len(chain) - length + 1)
+        most = min(missing, 4 * len(body))
+        area = rng.uniform(min(steps, most), max(steps, most))
+        duration = int(np.clip(round(area / length), 1, steps))
+        begin = rng.integers(steps - duration + 1)
+        tube = np.zeros_like(mask)
+        tube[begin : begin + duration, list(chain[start : start + length])] = True
+        added = (tube & ~mask).sum()
+        if 0 < added <= missing:
+            mask |= tube
+            failures = 0
+            shapes.append((length, duration))
+        else:
+            failures += 1
+    return mask
+
+
+def test_joints_are_masked_as_often_as_in_the_authors_procedure():
+    """Per-joint frequencies of 2,000 masks against a plain loop, on the masks in which the loop reaches its budget."""
+    rng, shapes = np.random.default_rng(0), []
+    loop = [reference_tubes(8, KINECT_V2, 100, rng, shapes) for _ in range(2000)]
+    reached = [m.mean(axis=0) for m in loop if m.sum() == 100]
+    assert 0.7 < len(reached) / len(loop) < 0.95  # the loop misses its budget in about 18 % of draws
+    ours = masking.semantic_tubes(2000, 8, KINECT_V2, 0.5, generator=torch.Generator().manual_seed(0)).float().mean(dim=(0, 1))
+    np.testing.assert_allclose(ours, np.mean(reached, axis=0), atol=0.04)
+
+
+def test_random_cells_are_uniform():
+    mask = masking.random_cells(4000, 4, KINECT_V1, 0.3, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(mask.float().mean(dim=0), np.full((4, 20), 0.3), atol=0.04)
+
+
+def test_stratified_ratios_cover_the_range_in_random_order():
+    ratios = masking.stratified_ratios(32, (0.5, 0.9), torch.Generator().manual_seed(0))
+    bins = ((ratios - 0.5) / 0.4 * 32).floor().long()
+    assert sorted(bins.tolist()) == list(range(32)) and bins.tolist() != list(range(32))
+
+
+def test_the_whole_batch_is_masked_without_a_loop_over_clips():
+    """The number of drawing rounds must not grow with the batch."""
+    calls = []
+    original = torch.rand
+
+    def counted(*args, **kwargs):
+        calls.append(args)
+        return original(*args, **kwargs)
+
+    for n in (8, 512):
+        calls.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(masking.torch, "rand", counted)
+            masking.semantic_tubes(n, 8, KINECT_V2, 0.9, generator=torch.Generator().manual_seed(0))
+        assert len(calls) <= masking.ROUNDS + 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("strategy", masking.STRATEGIES)
+def test_masks_on_cuda(strategy):
+    mask = masking.STRATEGIES[strategy](4, 8, KINECT_V2, 0.7, device="cuda")
+    assert mask.is_cuda and mask.sum(dim=(1, 2)).tolist() == [140] * 4
+    seeded = [
+        masking.STRATEGIES[strategy](4, 8, KINECT_V2, 0.7, torch.Generator().manual_seed(1), d).cpu() for d in ("cpu", "cuda")
+    ]
+    assert torch.equal(*seeded)
