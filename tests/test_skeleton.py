@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slimlab import skeleton
 from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2, Skeleton
 
 DECLARED = [KINECT_V2, KINECT_V1, H36M, COCO]
