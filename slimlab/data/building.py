@@ -137,11 +137,13 @@ def _joined(source: Source) -> Iterator[_Packed]:
         packed.tracks += np.array([clips, 0, rows, 0])
         labels = np.asarray(packed.table["label"], dtype=np.int64)
         names = np.array([*source.label_names, ""], dtype=object)
-        if len(labels) and not (labels.min() >= -1 and (not source.label_names or labels.max() < len(names) - 1)):
-            worst = int(np.flatnonzero((labels < -1) | (labels >= len(names) - 1))[0])
+        bad = (labels < -1) | ((labels >= len(source.label_names)) & bool(source.label_names))
+        if bad.any():
+            worst = int(np.argmax(bad))
             raise DataError(
-                f"{source.path}: clip {clips + worst} '{packed.table['clip'][worst]}' has label {labels[worst]}, but there "
-                f"are {len(names) - 1} label names; labels run from 0, -1 is unlabelled"
+                f"{source.path}: clip {clips + worst} '{packed.table['clip'][worst]}' has label {labels[worst]}; labels run "
+                f"from 0 to {len(source.label_names) - 1 if source.label_names else 'any number'}, one for each of the label "
+                "names; -1 is unlabelled"
             )
         packed.table["label_name"] = names[labels] if source.label_names else [str(v) if v >= 0 else "" for v in labels]
         packed.table = packed.table.reindex(columns=COLUMNS)

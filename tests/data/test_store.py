@@ -1,0 +1,108 @@
+"""The store: what goes in comes out, poor clips are flagged, bad ones refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slimlab import data
+from slimlab.data import DataError
+from slimlab.skeleton import COCO, KINECT_V2
+from tests.conftest import counting_clip, make_store
+
+
+def clip_arrays(max_clips: int = 4):
+    """Lists of (T, M, V, 3) clips in which anybody may be away at any time."""
+
+    @st.composite
+    def draw(pick):
+        people = pick(st.integers(1, 3))
+        clips = []
+        for _ in range(pick(st.integers(1, max_clips))):
+            frames = pick(st.integers(1, 12))
+            there = np.array(pick(st.lists(st.booleans(), min_size=frames * people, max_size=frames * people)))
+            x = np.random.default_rng(frames).normal(size=(frames, people, len(COCO), 3)).astype(np.float32)
+            clips.append(x * there.reshape(frames, people, 1, 1))
+        return clips
+
+    return draw()
+
+
+@given(clip_arrays())
+@settings(max_examples=60, deadline=None)
+def test_clips_come_back_as_they_went_in(clips):
+    store = make_store(clips, COCO)
+    for put, got in zip(clips, store, strict=True):
+        present = [m for m in range(put.shape[1]) if put[:, m].any()]
+        assert got.joints.shape[0] == len(put) and store.table["people"].sum() >= 0
+        for m, person in enumerate(present):  # people are numbered without gaps
+            np.testing.assert_array_equal(got.joints[:, m], put[:, person])
+            np.testing.assert_array_equal(got.valid[:, m], put[:, person].any(axis=(1, 2)))
+        assert not got.joints[:, len(present) :].any()
+
+
+def test_a_clip_has_the_documented_shapes(synthetic):
+    clip = synthetic[5]
+    frames, people = clip.valid.shape
+    assert clip.joints.shape == (frames, people, 25, 3) and clip.joints.dtype == np.float32
+    assert clip.label == synthetic.table["label"][5] and clip.name == synthetic.table["clip"][5]
+    assert list(synthetic.table.columns) == "clip label label_name subject camera setup split frames people flags digest".split()
+
+
+def test_slices_lists_and_masks_give_smaller_stores(synthetic):
+    names = synthetic.column("clip")
+    for index in (slice(3, 30, 4), [5, 1, 1 + 6], synthetic.labels == 2, np.array([-1])):
+        part = synthetic[index]
+        assert part.column("clip").tolist() == names[index].tolist()
+        assert part[0].name == part.table["clip"][0]
+        np.testing.assert_array_equal(part[0].joints, synthetic[int(np.flatnonzero(names == part[0].name)[0])].joints)
+        assert part.max_people == synthetic.max_people  # both sides of a split have the same M
+    with pytest.raises(IndexError):
+        synthetic[len(synthetic)]
+
+
+def test_the_fingerprint_follows_contents_and_order(synthetic):
+    assert synthetic.fingerprint == data.synthetic(clips=96, seed=0).fingerprint
+    assert synthetic.fingerprint != data.synthetic(clips=96, seed=1).fingerprint
+    assert synthetic[[0, 1]].fingerprint != synthetic[[1, 0]].fingerprint
+    moved = counting_clip(5), counting_clip(5) + np.float32(1e-6)
+    assert make_store([moved[0]]).fingerprint != make_store([moved[1]]).fingerprint
+
+
+def test_poor_clips_are_accepted_and_flagged():
+    gone = counting_clip(6)
+    gone[2:4] = 0
+    headless = counting_clip(6)
+    headless[1, 0, 3] = 0
+    store = make_store([counting_clip(9), counting_clip(1), np.zeros((4, 1, 25, 3), np.float32), headless, gone])
+    assert store.table["flags"].tolist() == ["", "one-frame", "empty", "zero-joints", "gaps"]
+    assert store.table["people"].tolist() == [1, 1, 0, 1, 1]
+    assert store.frame_counts().tolist() == [9, 1, 0, 6, 4]
+    assert store[2].joints.shape == (4, 1, 25, 3) and not store[2].valid.any()
+
+
+@pytest.mark.parametrize("value, says", [(np.nan, "not a number"), (np.inf, "not a number"), (5e5, "no length in metres")])
+def test_impossible_coordinates_are_refused_with_their_place(value, says):
+    bad = counting_clip(4)
+    bad[2, 0, 7, 1] = value
+    with pytest.raises(DataError) as caught:
+        make_store([counting_clip(3), bad])
+    text = str(caught.value)
+    for part in ("made here", "clip 1 'clip1'", "frame 2", "joint 7", ": y is", says, "Remedy"):
+        assert part in text
+
+
+def test_duplicate_names_are_refused():
+    with pytest.raises(DataError, match="clips 0 and 2 are both called 'a'"):
+        make_store([counting_clip(2)] * 3, clip=["a", "b", "a"])
+
+
+def test_labels_out_of_range_are_refused():
+    with pytest.raises(DataError, match="clip 1 'clip1' has label -3"):
+        make_store([counting_clip(2)] * 2, label=[0, -3])
+
+
+def test_unlabelled_clips_are_fine():
+    store = make_store([counting_clip(3)] * 2)
+    assert store.labels.tolist() == [-1, -1] and store.label_names == ()
+    assert store.table["label_name"].tolist() == ["", ""] and store.skeleton == KINECT_V2
