@@ -14,7 +14,7 @@ from slimlab.data.errors import DataError
 from slimlab.data.store import ClipStore
 
 NTU60 = frozenset([1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38])
-NTU120 = NTU60 | frozenset([45, 46, 47, 49, *range(50, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103])
+NTU120 = NTU60 | {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}
 PROTOCOLS = (
     "cross-subject cross-view cross-setup ntu60-xsub ntu60-xview ntu120-xsub ntu120-xset file".split()
 )  # fmt: skip

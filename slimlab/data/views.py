@@ -79,6 +79,7 @@ def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate:
     pick_low, pick_high = (row_at[np.where(nobody, len(keys), base + p)] for p in (low, high))  # (B, T, M)
     # between a frame with the person and one without, the one with counts alone
     weight = np.repeat(weight[..., None], people, axis=2)
+    pick_high = np.where(weight > 0, pick_high, pick_low)
     weight = np.where(pick_low < 0, 1.0, np.where(pick_high < 0, 0.0, weight)).astype(np.float32)
     x = _interpolate(store, pick_low, pick_high, weight)  # (B, T, M, V, 3)
     there = torch.from_numpy(((pick_low >= 0) | (pick_high >= 0)).any(axis=1))  # (B, M)

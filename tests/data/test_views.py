@@ -1,0 +1,151 @@
+"""Views against a naive reading of a clip, frame by frame."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slimlab import data
+from slimlab.data.views import BUFFER, sample_views
+from tests.conftest import counting_clip, make_store
+
+SKIP = ((32, 1, (0.35, 0.7)), (16, 2, (0.15, 0.4)), (8, 1, (0.05, 0.2)))
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def numbers(x: torch.Tensor) -> np.ndarray:
+    """The frame numbers (from 1) that a view of counting clips shows: (…, 3, T, V, M) -> (…, T)."""
+    return x[..., 0, :, 0, 0].double().numpy()
+
+
+@given(st.lists(st.integers(1, 330), min_size=1, max_size=6), st.sampled_from([8, 16, 32, 64]))
+@settings(max_examples=80, deadline=None)
+def test_the_test_view_is_the_naive_one(lengths, frames):
+    """Centre 95 %, no fewer than `frames`: picked evenly, or interpolated where there are fewer."""
+    store = make_store([counting_clip(t) for t in lengths])
+    x, people = data.test_view(store, range(len(store)), frames=frames)
+    assert x.shape == (len(lengths), 3, frames, 25, 1) and x.dtype == torch.float32 and people.all()
+    for view, valid in zip(numbers(x), lengths, strict=True):
+        length = max(min(valid, frames), round(0.95 * valid))
+        start = (valid - length) // 2
+        places = [start + i * (length - 1) / (frames - 1) for i in range(frames)]
+        expected = [p + 1 if length < frames else int(p + 1e-9) + 1 for p in places]
+        np.testing.assert_allclose(view, expected, rtol=1e-6)
+        assert view.min() >= 1 and view.max() <= valid  # never beyond the clip
+
+
+def test_the_test_view_starts_and_ends_where_people_do():
+    x = counting_clip(100)
+    x[:20] = 0
+    x[80:] = 0
+    view, _ = data.test_view(make_store([x]), [0], frames=64)
+    assert numbers(view).min() == 21 and numbers(view).max() == 80  # 60 frames are there, all of them are used
+
+
+def test_two_people_keep_their_places_and_an_absent_one_is_zero():
+    pair = counting_clip(64, people=2)
+    pair[:, 1] += 1000
+    late = counting_clip(64, people=2)
+    late[:32, 1] = 0
+    store = make_store([pair, counting_clip(64), late])
+    x, people = data.test_view(store, [0, 1, 2], frames=64)
+    assert people.tolist() == [[True, True], [True, False], [True, True]]
+    assert (x[0, ..., 1] - x[0, ..., 0] == 1000).all() and not x[1, ..., 1].any()
+    assert not x[2, :, :32, :, 1].any() and (x[2, :, 32:, :, 1] == x[2, :, 32:, :, 0]).all()
+
+
+def test_an_empty_clip_gives_zeros_and_nobody():
+    x, people = data.test_view(make_store([np.zeros((5, 1, 25, 3), np.float32), counting_clip(3)]), [0, 1])
+    assert not x[0].any() and people.tolist() == [[False], [True]] and np.isfinite(x.numpy()).all()
+
+
+def test_resampled_is_linear_interpolation_of_the_whole_clip(synthetic):
+    store = synthetic[::13]
+    x, _ = data.resampled(store, range(len(store)), frames=50)
+    for i, clip in enumerate(store):
+        t = np.linspace(0, len(clip.joints) - 1, 50)
+        for person, joint, axis in ((0, 3, 1), (0, 20, 2)):
+            expected = np.interp(t, np.arange(len(clip.joints)), clip.joints[:, person, joint, axis])
+            np.testing.assert_allclose(x[i, axis, :, joint, person], expected, atol=1e-5)
+
+
+def test_views_do_not_depend_on_the_order_of_the_batch(synthetic):
+    together, _ = data.test_view(synthetic, [4, 50, 9])
+    for row, i in enumerate([4, 50, 9]):
+        torch.testing.assert_close(together[row], data.test_view(synthetic, [i])[0][0], rtol=0, atol=0)
+
+
+@given(st.lists(st.integers(1, 400), min_size=2, max_size=8), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_sampled_views_have_their_shapes_and_stay_in_the_clip(lengths, seed):
+    store = make_store([counting_clip(t) for t in lengths])
+    views = sample_views(store, range(len(store)), seeded(seed))
+    batch = len(lengths)
+    assert views.globals.shape == (2, batch, 3, 64, 25, 1) and views.origin.shape == (batch, 3)
+    assert [tuple(v.shape) for v in views.locals] == [(2, batch, 3, 32, 25, 1), (4, batch, 3, 16, 25, 1), (2, batch, 3, 8, 25, 1)]
+    for group in (views.globals, *views.locals):
+        for view in numbers(group):
+            for frames, valid in zip(view, lengths, strict=True):
+                assert frames.min() >= 1 and frames.max() <= valid
+                if valid >= BUFFER:
+                    assert (np.diff(frames) >= 0).all()  # in order; no reflection at these lengths
+
+
+def test_local_views_lie_inside_their_global_view():
+    store = make_store([counting_clip(300)] * 16)
+    views = sample_views(store, range(16), seeded(), global_range=(0.5, 0.6))
+    whole = numbers(views.globals)  # (2, B, T)
+    for group in views.locals:
+        each = len(group) // 2
+        for number, view in enumerate(numbers(group)):
+            outer = whole[number // each]
+            # bins jitter inside the interval: its edges are known to within one bin of the global view
+            slack = 300 * 0.6 / 64 + 1
+            assert (view.min(axis=1) >= outer.min(axis=1) - slack).all() and (view.max(axis=1) <= outer.max(axis=1) + slack).all()
+
+
+def test_the_parts_of_a_clip_are_uniform():
+    """Span of the global views over the clip: uniform between the bounds, position uniform over what is left."""
+    store = make_store([counting_clip(1000)] * 64)
+    frames = np.concatenate([numbers(sample_views(store, range(64), seeded(s)).globals).reshape(-1, 64) for s in range(8)])
+    span = (frames[:, -1] - frames[:, 0]) / 1000
+    assert abs(span.mean() - 0.74) < 0.02 and span.min() > 0.45 and span.max() <= 1.0  # half a bin is lost at each end
+    assert frames[:, 0].min() < 30 and frames[:, -1].max() > 970
+
+
+def test_between_one_and_two_windows_frames_are_a_subset_in_order():
+    store = make_store([counting_clip(100)] * 8)
+    views = sample_views(store, range(8), seeded(1), global_range=(1.0, 1.0))
+    for frames in numbers(views.globals).reshape(-1, 64):
+        assert (np.diff(frames) > 0).all() and (frames == frames.round()).all()
+
+
+def test_same_seed_same_views_and_other_seed_others(synthetic):
+    first, again, other = (sample_views(synthetic, range(20), seeded(s)) for s in (3, 3, 4))
+    assert torch.equal(first.globals, again.globals) and not torch.equal(first.globals, other.globals)
+    assert all(torch.equal(a, b) for a, b in zip(first.locals, again.locals, strict=True))
+
+
+def test_each_person_is_drawn():
+    pair = counting_clip(80, people=2)
+    pair[:, 1] += 1000
+    views = sample_views(make_store([pair] * 200), range(200), seeded())
+    second = (numbers(views.globals)[0, :, 0] > 1000).mean()
+    assert 0.4 < second < 0.6
+    assert ((numbers(views.globals)[0, :, 0] > 1000) == (numbers(views.locals[0])[1, :, 0] > 1000)).all()  # one clip, one person
+
+
+def test_origin_is_the_centre_joint_of_the_first_frame(synthetic):
+    one = synthetic[synthetic.column("people") == 1]
+    views = sample_views(one, range(10), seeded())
+    for i in range(10):
+        np.testing.assert_array_equal(views.origin[i], one[i].joints[0, 0, one.skeleton.center])
+
+
+def test_an_empty_clip_has_no_views():
+    with pytest.raises(ValueError, match="empty"):
+        sample_views(make_store([np.zeros((5, 1, 25, 3), np.float32)]), [0], seeded())

@@ -1,0 +1,200 @@
+"""The encoder against a naive loop in float64, and its contract."""
+
+import math
+
+import pytest
+import torch
+
+from slimlab.encoder import Encoder, EncoderConfig
+from slimlab.skeleton import COCO, KINECT_V2
+
+
+@pytest.fixture(scope="module")
+def small():
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(width=32, depth=2, heads=4, registers=2, init_std=None)).eval()
+    for p in encoder.parameters():  # biases, norms and tokens that are not zero or one
+        p.data += 0.1 * torch.randn_like(p)
+    return encoder
+
+
+def clip(batch=2, frames=16, joints=25, people=2, seed=0):
+    return torch.randn(batch, 3, frames, joints, people, generator=torch.Generator().manual_seed(seed))
+
+
+def naive(enc, x, mask=None):
+    """One person (3, T, V), written out token by token in float64. Returns the sequence after the final norm (N, D)."""
+    c, w = enc.config, {k: v.double() for k, v in enc.state_dict().items()}
+    d, heads, span = c.width, c.heads, c.patch_frames
+    _, frames, joints = x.shape
+    rows, times = [w["cls_token"][0, 0] + w["pos_embed"][0, 0], *w["register_tokens"][0]], [0] * (1 + c.registers)
+    for t in range(frames // span):
+        for v in range(joints):
+            patch = x[:, t * span : (t + 1) * span, v].double()
+            embedded = (w["patch_embed.proj.weight"][..., 0] * patch).sum(dim=(1, 2)) + w["patch_embed.proj.bias"]
+            if mask is not None and mask[t, v]:
+                embedded = w["mask_token"][0]
+            rows.append(embedded + w["pos_embed"][0, 1 + v])
+            times.append(t)
+
+    def norm(r, name):
+        return (r - r.mean()) / torch.sqrt(r.var(correction=0) + 1e-6) * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def turn(vector, time):
+        out, half = vector.clone(), len(vector) // 2
+        for i in range(half):
+            angle = time * 10000.0 ** (-i / half)
+            a, b = vector[i], vector[i + half]
+            out[i] = a * math.cos(angle) - b * math.sin(angle)
+            out[i + half] = b * math.cos(angle) + a * math.sin(angle)
+        return out
+
+    for block in range(c.depth):
+        b = f"blocks.{block}"
+        qkv = [(w[f"{b}.attn.qkv.weight"] @ norm(r, f"{b}.norm1") + w[f"{b}.attn.qkv.bias"]).view(3, heads, -1) for r in rows]
+        after = []
+        for i, r in enumerate(rows):
+            heads_out = []
+            for h in range(heads):
+                q = turn(qkv[i][0, h], times[i])
+                score = torch.stack([q @ turn(k[1, h], times[j]) for j, k in enumerate(qkv)]) / math.sqrt(d / heads)
+                heads_out.append(score.softmax(0) @ torch.stack([k[2, h] for k in qkv]))
+            r = r + w[f"{b}.attn.proj.weight"] @ torch.cat(heads_out) + w[f"{b}.attn.proj.bias"]
+            gate, value = (w[f"{b}.mlp.w12.weight"] @ norm(r, f"{b}.norm2") + w[f"{b}.mlp.w12.bias"]).chunk(2)
+            after.append(r + w[f"{b}.mlp.w3.weight"] @ (gate * gate.sigmoid() * value) + w[f"{b}.mlp.w3.bias"])
+        rows = after
+    return torch.stack([norm(r, "norm") for r in rows])
+
+
+def test_the_papers_size():
+    assert sum(p.numel() for p in Encoder().parameters()) == 6_368_768  # SLiM, section 4.1
+    assert EncoderConfig().hidden == 688
+
+
+@torch.no_grad()
+def test_it_is_the_naive_encoder(small):
+    x = clip(1, 16, people=1)
+    mask = torch.rand(2, 25, generator=torch.Generator().manual_seed(1)) < 0.5
+    for m in (None, mask):
+        out, expected = small(x, mask=m), naive(small, x[0, ..., 0], m)
+        torch.testing.assert_close(out.cls[0, 0].double(), expected[0], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(out.registers[0, 0].double(), expected[1:3], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(out.tokens[0, 0].flatten(0, 1).double(), expected[3:], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("frames", [64, 32, 16, 8])
+@torch.no_grad()
+def test_lengths_and_shapes(small, frames):
+    out = small(clip(3, frames))
+    assert out.cls.shape == (3, 2, 32) and out.registers.shape == (3, 2, 2, 32)
+    assert out.tokens.shape == (3, 2, frames // 8, 25, 32) and out.intermediates is None
+
+
+@torch.no_grad()
+def test_intermediates_are_what_the_fused_kernel_computes(small):
+    x = clip()
+    plain, seen = small(x), small(x, return_intermediates=True)
+    torch.testing.assert_close(seen.cls, plain.cls, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(seen.tokens, plain.tokens, atol=1e-5, rtol=1e-5)
+    length = 1 + 2 + 2 * 25
+    assert len(seen.intermediates) == 2
+    for block in seen.intermediates:
+        assert block.tokens.shape == (2, 2, length, 32) and block.attention.shape == (2, 2, 4, length, length)
+        torch.testing.assert_close(block.attention.sum(dim=-1), torch.ones(2, 2, 4, length))
+    torch.testing.assert_close(small.norm(seen.intermediates[-1].tokens)[:, :, 0], plain.cls, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_a_masked_cell_is_not_seen(small):
+    mask = torch.zeros(2, 25, dtype=torch.bool)
+    mask[1, 4] = True
+    x, other = clip(), clip()
+    other[:, :, 8:16, 4] = 9.0
+    assert torch.equal(small(x, mask=mask).tokens, small(other, mask=mask).tokens)
+    assert not torch.allclose(small(x).cls, small(other).cls, atol=1e-3)
+    per_person = torch.zeros(2, 2, 2, 25, dtype=torch.bool)
+    per_person[1, 0] = mask
+    out = small(x, mask=per_person)
+    torch.testing.assert_close(out.cls[1, 0], small(x, mask=mask).cls[1, 0])
+    torch.testing.assert_close(out.cls[0], small(x).cls[0])
+
+
+@torch.no_grad()
+def test_absent_people_are_zero_and_not_computed(small):
+    x, people = clip(3), torch.tensor([[True, False], [True, True], [False, False]])
+    sizes = []
+    hook = small.blocks[0].register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
+    out = small(x, people=people, mask=torch.ones(2, 25, dtype=torch.bool), return_intermediates=True)
+    hook.remove()
+    assert sizes == [3]  # people that are there, of six
+    assert not out.cls[~people].any() and not out.tokens[~people].any() and not out.intermediates[0].attention[~people].any()
+    torch.testing.assert_close(small(x, people=people).cls[people], small(x).cls[people], atol=1e-5, rtol=1e-5)
+    assert not small(x, people=torch.zeros(3, 2, dtype=torch.bool)).cls.any()  # nobody anywhere
+
+
+@torch.no_grad()
+def test_features_by_their_definition(small):
+    x, people = clip(3), torch.tensor([[True, False], [True, True], [True, True]])
+    out = small(x, people=people, return_intermediates=True)
+    one = torch.cat([out.cls, out.tokens.mean(dim=(2, 3))], dim=-1)  # (B, M, 2D)
+    torch.testing.assert_close(small.features(x, people), one.flatten(1), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(small.features(x, people, combine="sum"), one.sum(1), atol=1e-5, rtol=1e-5)
+    count = people.sum(1, keepdim=True)
+    torch.testing.assert_close(small.features(x, people, combine="mean"), one.sum(1) / count, atol=1e-5, rtol=1e-5)
+    two = torch.cat([small.norm(out.intermediates[0].tokens[:, :, 0]) * people[..., None], out.cls], dim=-1)
+    torch.testing.assert_close(small.features(x, people, blocks=2, pool="cls"), two.flatten(1), atol=1e-5, rtol=1e-5)
+    assert small.features(x, people, pool="mean").shape == (3, 64)
+
+
+def test_people_do_not_influence_each_other(small):
+    x, other = clip(), clip()
+    other[..., 1] += 5
+    with torch.no_grad():
+        torch.testing.assert_close(small(x).cls[:, 0], small(other).cls[:, 0])
+
+
+def test_gradients_reach_every_parameter(small):
+    mask = torch.zeros(2, 25, dtype=torch.bool)
+    mask[0, :5] = True
+    small.zero_grad()
+    out = small(clip(), mask=mask)
+    (out.cls.sum() + out.registers.square().sum() + out.tokens.square().sum()).backward()
+    assert [n for n, p in small.named_parameters() if p.grad is None or not p.grad.any()] == []
+    small.zero_grad()
+
+
+def test_other_bodies():
+    out = Encoder(EncoderConfig(skeleton=COCO, width=16, depth=1, heads=2))(clip(1, 8, len(COCO), 1))
+    assert out.tokens.shape == (1, 1, 1, len(COCO), 16)
+
+
+@pytest.mark.parametrize(
+    "x, kwargs, says",
+    [
+        (clip(1, 12), {}, "T a multiple of 8"),
+        (clip(1, 8, 20), {}, "V = 25 joints"),
+        (clip(1, 8), {"people": torch.ones(1, 3, dtype=torch.bool)}, "people is"),
+        (clip(1, 8), {"mask": torch.ones(2, 25, dtype=torch.bool)}, "mask is"),
+        (clip(1, 8), {"mask": torch.ones(1, 25)}, "mask is"),
+    ],
+)
+def test_wrong_shapes_are_refused(small, x, kwargs, says):
+    with pytest.raises(ValueError, match=says):
+        small(x, **kwargs)
+
+
+def test_wrong_settings_are_refused(small):
+    with pytest.raises(ValueError, match="even multiple of heads"):
+        EncoderConfig(width=30, heads=4)
+    with pytest.raises(ValueError, match="pool is one of"):
+        small.features(clip(), pool="max")
+    assert len(KINECT_V2) == small.config.skeleton.__len__()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@torch.no_grad()
+def test_cuda_gives_the_cpus_numbers(small):
+    x = clip()
+    on_gpu = Encoder(small.config).cuda()
+    on_gpu.load_state_dict(small.state_dict())
+    torch.testing.assert_close(on_gpu(x.cuda()).cls.cpu(), small(x).cls, atol=1e-4, rtol=1e-4)
