@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         return COMMANDS[arguments.command](arguments) or 0
-    except (DataError, RunError, FloatingPointError, ValueError, FileNotFoundError) as error:
+    except (DataError, RunError, FloatingPointError, ValueError, OSError) as error:
         print(f"slimlab {arguments.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -52,7 +52,7 @@ def evaluate(a: argparse.Namespace) -> None:
     import pandas as pd
 
     from slimlab import evaluate as e
-    from slimlab.run import Run
+    from slimlab.run import Run, replace_file
 
     run = Run(a.run)
     train, test = _sides(a)
@@ -60,7 +60,7 @@ def evaluate(a: argparse.Namespace) -> None:
     table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k)
     with pd.option_context("display.width", 120):
         print(table.to_string(index=False, float_format="{:.3f}".format))
-    table.to_csv(run.folder / "evaluation.csv", index=False)
+    replace_file(run.folder / "evaluation.csv", lambda f: table.to_csv(f, index=False))
     print(f"{len(train)} training and {len(test)} test clips, {a.split}; written to {run.folder / 'evaluation.csv'}")
 
 
@@ -69,6 +69,7 @@ def embed(a: argparse.Namespace) -> None:
     import pandas as pd
 
     from slimlab import data, evaluate, weights
+    from slimlab.run import replace_file
 
     out = Path(a.out or Path(a.file).with_suffix(".features.csv").name)
     if out.suffix not in (".csv", ".npz"):
@@ -76,10 +77,12 @@ def embed(a: argparse.Namespace) -> None:
     features = evaluate.features(weights.load_encoder(a.run), data.open(a.file))
     x = features.x.numpy()
     if out.suffix == ".npz":
-        np.savez(out, features=x, clips=np.array(list(features.table["clip"]), dtype=np.str_), labels=features.labels.numpy())
+        names = np.array(list(features.table["clip"]), dtype=np.str_)
+        replace_file(out, lambda f: np.savez(f, features=x, clips=names, labels=features.labels.numpy()))
     else:
         columns = [f"f{i}" for i in range(x.shape[1])]
-        pd.concat([features.table[["clip", "label"]], pd.DataFrame(x, columns=columns)], axis=1).to_csv(out, index=False)
+        table = pd.concat([features.table[["clip", "label"]], pd.DataFrame(x, columns=columns)], axis=1)
+        replace_file(out, lambda f: table.to_csv(f, index=False))
     print(f"{len(x)} clips, {x.shape[1]} features each: {out}")
 
 

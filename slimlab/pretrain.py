@@ -80,15 +80,14 @@ def fit(
     written, FloatingPointError on NaN, naming loss and step, RunError on collapse; the last good checkpoint is kept.
     """
     config = config or Config()
-    bar = None
+    bar, latest = None, {}
+    shown = {"loss": "loss", "glcl": "GLCL", "mfm": "MFM", "knn": "kNN", "clips_per_second": "clips/s"}
     folder = _folder(store, config, folder)
     try:
         for step in steps(store, config, folder, resume, device, announce=progress):
             if bar is None:
                 bar = tqdm(total=step.steps, initial=step.step, desc="pre-training", disable=not progress)
-            shown = {"loss": "loss", "glcl": "GLCL", "mfm": "MFM", "knn": "kNN", "clips_per_second": "clips/s"}
-            latest = {**getattr(bar, "latest", {}), **step.metrics}
-            bar.latest = latest  # type: ignore[attr-defined]  # kNN stays on the bar between its measurements
+            latest |= step.metrics  # kNN stays on the bar between its measurements
             bar.set_postfix({shown[k]: f"{latest[k]:.3g}" for k in shown if k in latest}, refresh=False)
             bar.update()
     finally:
@@ -131,6 +130,8 @@ def steps(
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
     if done >= config.steps:
+        if opened.about["status"] != "finished":  # killed between the last checkpoint and the word that it is the last
+            run.save_checkpoint(opened, trainer, done, "finished")
         return
     with open(folder / "metrics.jsonl", "a", buffering=1) as log:
         try:
@@ -184,7 +185,7 @@ def monitor(trainer: Trainer, store: ClipStore) -> dict[str, float]:
 
 
 def estimate(store: ClipStore, config: Config | None = None, device: torch.device | str | None = None) -> Estimate:
-    """Time and memory of a run, from a few throw-away steps (at most about four of the run's own) on `store`."""
+    """Time and memory of a run, from throw-away steps on `store`: three seconds of them or, for short runs, a few."""
     config, store = config or Config(), _usable(store)
     trainer = Trainer(config, store.skeleton, _device(device))
     trainer.step(store, clips_of_step(len(store), 2, config.seed, 0), 0)  # first use: allocations, caches
@@ -197,15 +198,13 @@ def estimate(store: ClipStore, config: Config | None = None, device: torch.devic
     clips = clips_of_step(len(store), config.batch_size, config.seed, 0)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
         trainer.step(store, clips, 0)
-    seconds = []
-    for step in range(1, 6):
-        begin = time.monotonic()
-        trainer.step(store, clips_of_step(len(store), config.batch_size, config.seed, step), min(step, config.steps - 1))
-        seconds.append(time.monotonic() - begin)
-        if sum(seconds) > 3:
-            break
+    most = 40 if config.minutes is not None else min(40, max(2, config.steps // 20))
+    begin, count = time.monotonic(), 0
+    while count < most and time.monotonic() - begin < 3:
+        count += 1
+        trainer.step(store, clips_of_step(len(store), config.batch_size, config.seed, count), min(count, config.steps - 1))
+    each = (time.monotonic() - begin) / count
     weights = sum(p.nbytes for p in trainer.student.parameters())
-    each = float(np.median(seconds))
     # student, gradient, two moments, teacher; what the graph keeps includes the weights once
     return Estimate(each, each * config.steps, 5 * weights, max(0, sum(sizes.values()) - weights))
 

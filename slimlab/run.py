@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -145,6 +146,8 @@ def load_checkpoint(run: Run, trainer: Trainer) -> int:
     """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done."""
     file = run.folder / "checkpoint.pt"
     step = 0
+    for torn in run.folder.glob(".*"):  # what a kill left beside
+        shutil.rmtree(torn) if torn.is_dir() else torn.unlink()
     if file.exists():
         try:
             state = torch.load(file, map_location=trainer.device, weights_only=True)

@@ -19,7 +19,7 @@ from slimlab.skeleton import KINECT_V2, Skeleton
 
 
 def save_encoder(encoder: Encoder, folder: str | Path) -> Path:
-    """Write an encoder into `folder`, replacing one that is there at once. Returns the folder."""
+    """Write an encoder into `folder`, replacing what is there file by file, each whole. Returns the folder."""
     from safetensors.torch import save_file
 
     folder, config = Path(folder), encoder.config

@@ -10,6 +10,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from slimlab.run import replace_file
+
 # Okabe and Ito 2008, https://jfly.uni-koeln.de/color/
 LEFT, RIGHT, MIDDLE, MASKED = "#0072B2", "#D55E00", "#444444", "#CC79A7"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -55,8 +57,8 @@ def save(fig: Figure, path: str | Path, data: pd.DataFrame | None = None) -> Pat
     """Write a figure (.pdf, .svg or .png by its name) and, beside it, its data as .csv. Returns the path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fig.savefig(path)
+    replace_file(path, lambda f: fig.savefig(f, format=path.suffix[1:]))
     table = data if data is not None else getattr(fig, "data", None)
     if table is not None:
-        table.to_csv(path.with_suffix(".csv"), index=False)
+        replace_file(path.with_suffix(".csv"), lambda f: table.to_csv(f, index=False))
     return path

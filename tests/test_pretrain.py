@@ -1,0 +1,307 @@
+"""Runs: resumed equals uninterrupted, killed continues, NaN and collapse stop with the last good checkpoint."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from slimlab import data, pretrain
+from slimlab.pretrain import Config, Run, RunError
+from slimlab.trainer import Trainer
+from tests.conftest import counting_clip, make_store
+
+NUMBERS = ["step", "loss", "glcl", "mfm", "koleo", "gradient", "lr", "rank", "knn"]
+
+
+def same_run(a: Run, b: Run):
+    for name in NUMBERS:
+        np.testing.assert_array_equal(a.metrics[name], b.metrics[name], err_msg=name)
+    for (name, p), q in zip(a.encoder.state_dict().items(), b.encoder.state_dict().values(), strict=True):
+        assert torch.equal(p, q), name
+
+
+@pytest.fixture(scope="module")
+def train():
+    return data.split(data.synthetic(clips=96, seed=0), "cross-subject")[0]
+
+
+@pytest.fixture
+def whole(train, quick, tmp_path):
+    return pretrain.fit(train, quick, tmp_path / "whole", progress=False)
+
+
+def test_a_run_is_a_folder_with_everything(whole, train, quick):
+    assert {p.name for p in whole.folder.iterdir()} == {
+        *("config.json", "run.json", "train_clips.csv", "metrics.jsonl", "checkpoint.pt", "encoder", "figures"),
+    }
+    assert whole.about["status"] == "finished" and whole.step == quick.steps == len(whole.metrics)
+    assert whole.config == quick and whole.about["fingerprint"] == train.fingerprint
+    assert whole.about["environment"]["torch"] == torch.__version__
+    assert whole.seen["clip"].tolist() == train.column("clip").tolist()
+    measured = whole.metrics["knn"].notna()
+    assert measured.sum() == quick.evaluations and measured.iloc[-1]
+    for name in ("glcl_over_lnk", "target_prototypes", "used_prototypes", "cell_target_prototypes", "clips_per_second"):
+        assert np.isfinite(whole.metrics[name]).all()
+
+
+def test_the_saved_encoder_is_the_teachers(whole, train, quick):
+    trainer = Trainer(quick, train.skeleton)
+    state = torch.load(whole.folder / "checkpoint.pt", weights_only=True)
+    trainer.teacher.load_state_dict(state["teacher"])
+    for p, q in zip(whole.encoder.state_dict().values(), trainer.teacher.encoder.state_dict().values(), strict=True):
+        assert torch.equal(p, q)
+    assert whole.encoder.config == quick.encoder(train.skeleton)
+
+
+@pytest.mark.parametrize("stop_after", [1, 5, 11])
+def test_resumed_equals_uninterrupted(whole, train, quick, tmp_path, stop_after):
+    for step in pretrain.steps(train, quick, tmp_path / "halves"):
+        if step.step + 1 == stop_after:
+            break  # closes the generator, which writes a checkpoint
+    assert Run(tmp_path / "halves").about["status"] == "interrupted"
+    same_run(pretrain.fit(train, quick, tmp_path / "halves", progress=False), whole)
+
+
+def test_finished_runs_return_at_once_and_other_settings_are_refused(whole, train, quick, tmp_path):
+    begin = time.monotonic()
+    same_run(pretrain.fit(train, quick, whole.folder, progress=False), whole)
+    assert time.monotonic() - begin < 2
+    with pytest.raises(RunError, match="with seed=0, not 1"):
+        pretrain.fit(train, replace(quick, seed=1), whole.folder, progress=False)
+    with pytest.raises(RunError, match="other clips"):
+        pretrain.fit(train[:40], quick, whole.folder, progress=False)
+    fresh = pretrain.fit(train, replace(quick, steps=2), whole.folder, resume=False, progress=False)
+    assert len(fresh.metrics) == 2
+
+
+KILLED = """
+import os, signal, sys, time
+from slimlab import data, pretrain, run
+from slimlab.config import Config
+train, _ = data.split(data.synthetic(clips=96, seed=0), "cross-subject")
+quick = Config(preset="tiny", steps=12, batch_size=8, width=32, depth=1, prototypes=16, evaluations=2, checkpoint_seconds=0.0)
+if sys.argv[2].startswith("file:"):
+    replaced = os.replace
+    def kill(source, target):
+        if str(target).endswith(sys.argv[2][5:]) and os.path.exists(str(target)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        replaced(source, target)
+    os.replace = kill
+for step in pretrain.steps(train, quick, __import__("pathlib").Path(sys.argv[1])):
+    if sys.argv[2] == str(step.step):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def killed(folder, when) -> int:
+    return subprocess.run([sys.executable, "-c", KILLED, str(folder), when], capture_output=True).returncode
+
+
+@pytest.mark.parametrize("when", ["0", "7", "file:checkpoint.pt", "file:encoder/model.safetensors", "file:run.json"])
+def test_killed_at_a_bad_moment_equals_uninterrupted(whole, train, quick, tmp_path, when):
+    assert killed(tmp_path / "killed", when) == -signal.SIGKILL
+    same_run(pretrain.fit(train, quick, tmp_path / "killed", progress=False), whole)
+    assert not list((tmp_path / "killed").glob(".*"))  # what the kill left beside is gone
+
+
+def test_killed_between_the_last_checkpoint_and_its_encoder(whole, train, quick, tmp_path, monkeypatch):
+    from slimlab import run
+
+    def fails(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "save_encoder", fails)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain.fit(train, quick, tmp_path / "late", progress=False)
+    monkeypatch.undo()
+    late = pretrain.fit(train, quick, tmp_path / "late", progress=False)
+    assert late.about["status"] == "finished"
+    same_run(late, whole)
+
+
+@pytest.mark.full
+def test_fifty_kills_at_random_moments(whole, train, quick, tmp_path):
+    """Killed again and again, after times drawn at random, until it is through."""
+    rng, folder = random.Random(0), tmp_path / "killed"
+    for _ in range(50):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder), "never"])
+        time.sleep(rng.uniform(2.0, 4.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if rng.random() < 0.2 and folder.exists():  # begin again now and then, so that every phase is hit
+            subprocess.run(["rm", "-rf", str(folder)], check=True)
+    same_run(pretrain.fit(train, quick, folder, progress=False), whole)
+
+
+async def test_stream_is_the_same_loop(whole, train, quick, tmp_path):
+    seen = [s.step async for s in pretrain.stream(train, quick, tmp_path / "stream")]
+    assert seen == list(range(quick.steps))
+    same_run(Run(tmp_path / "stream"), whole)
+
+
+async def test_leaving_a_stream_keeps_what_was_done(whole, train, quick, tmp_path):
+    stream = pretrain.stream(train, quick, tmp_path / "stream")
+    async for step in stream:
+        if step.step == 4:
+            break
+    await stream.aclose()
+    assert Run(tmp_path / "stream").step == 5
+    assert [s.step async for s in pretrain.stream(train, quick, tmp_path / "stream")] == list(range(5, quick.steps))
+    same_run(Run(tmp_path / "stream"), whole)
+
+
+def test_interrupting_writes_a_checkpoint(train, quick, tmp_path, monkeypatch):
+    step = Trainer.step
+
+    def interrupted(self, store, clips, number):
+        if number == 6:
+            raise KeyboardInterrupt
+        return step(self, store, clips, number)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain.fit(train, quick, tmp_path / "run", progress=False)
+    assert Run(tmp_path / "run").step == 6 and Run(tmp_path / "run").about["status"] == "interrupted"
+
+
+def test_nan_stops_and_keeps_the_last_good_checkpoint(train, quick, tmp_path, monkeypatch):
+    losses = Trainer.losses
+
+    def poisoned(self, views, masks, temperature):
+        loss, values = losses(self, views, masks, temperature)
+        return (loss, values | {"glcl": float("nan")}) if self.at == 4 else (loss, values)
+
+    step = Trainer.step
+
+    def counted(self, store, clips, number):
+        self.at = number
+        return step(self, store, clips, number)
+
+    monkeypatch.setattr(Trainer, "losses", poisoned)
+    monkeypatch.setattr(Trainer, "step", counted)
+    config = replace(quick, checkpoint_seconds=0.0)
+    with pytest.raises(FloatingPointError, match="step 4: glcl is nan"):
+        pretrain.fit(train, config, tmp_path / "run", progress=False)
+    run = Run(tmp_path / "run")
+    assert run.about["status"] == "failed" and "glcl" in run.about["error"] and run.step == 4
+    assert all(torch.isfinite(p).all() for p in run.encoder.state_dict().values())
+
+
+def test_collapse_stops_and_says_what_to_try(train, quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "monitor", lambda *_: {"rank": 1.01, "knn": 0.1})
+    with pytest.raises(RunError, match=r"collapsed at step .*: feature rank 1.01 twice in a row.*Try a lower teacher_temperature"):
+        pretrain.fit(train, quick, tmp_path / "run", progress=False)
+    assert Run(tmp_path / "run").about["status"] == "failed"
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(train, quick, tmp_path, monkeypatch):
+    from slimlab import run
+
+    config, save, calls = replace(quick, checkpoint_seconds=0.0), torch.save, []
+
+    def full(state, file):
+        calls.append(state["step"])
+        if len(calls) > 3:
+            file.write(b"half of it")
+            raise OSError(28, "No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(run.torch, "save", full)
+    with pytest.raises(RunError, match=r"No space left.*the one before is kept"):
+        pretrain.fit(train, config, tmp_path / "run", progress=False)
+    monkeypatch.undo()
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
+    assert pretrain.fit(train, config, tmp_path / "run", progress=False).step == quick.steps
+
+
+def test_a_folder_that_cannot_be_written_is_named(train, quick, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        pretrain.fit(train, quick, tmp_path / "file" / "run", progress=False)
+
+
+def test_a_damaged_checkpoint_is_named(whole, train, quick):
+    checkpoint = whole.folder / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(RunError, match=r"damaged.*delete it"):
+        pretrain.fit(train, quick, whole.folder, progress=False)
+
+
+def test_a_hostile_checkpoint_is_not_executed(whole, train, quick, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "trapped"),))
+
+    torch.save({"step": Trap()}, whole.folder / "checkpoint.pt")
+    with pytest.raises(RunError, match="damaged"):
+        pretrain.fit(train, quick, whole.folder, progress=False)
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_minutes_become_steps(train, quick, tmp_path):
+    config = replace(quick, minutes=0.05, evaluations=1)
+    run = pretrain.fit(train, config, tmp_path / "run", progress=False)
+    assert run.config.steps == len(run.metrics) != quick.steps
+    seconds = (8 / run.metrics["clips_per_second"]).sum()
+    assert 0.5 < seconds < 9  # three seconds, give or take a busy machine
+    again = pretrain.fit(train, config, tmp_path / "run", progress=False)  # finds itself, though minutes are not steps
+    assert again.config.steps == run.config.steps
+
+
+def test_too_few_clips_are_refused(quick, tmp_path):
+    empty = np.zeros((4, 1, 25, 3), np.float32)
+    with pytest.raises(data.DataError, match="1 clips with people; pre-training needs at least 2"):
+        pretrain.fit(make_store([counting_clip(9), empty]), quick, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_empty_clips_are_left_out(quick, tmp_path):
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(size=(20, 1, 25, 3)).astype(np.float32) for _ in range(9)]
+    store = make_store([*clips, np.zeros((4, 1, 25, 3), np.float32)])
+    run = pretrain.fit(store, replace(quick, steps=2), tmp_path / "run", progress=False)
+    assert len(run.seen) == 9 and "knn" not in run.metrics  # without labels there is no kNN, but the rest is there
+    assert run.metrics["rank"].notna().any()
+
+
+def test_the_default_folder_finds_its_own_run(train, quick, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = replace(quick, steps=2)
+    first = pretrain.fit(train, config, progress=False)
+    assert first.folder.parent.name == "runs" and first.folder == pretrain.fit(train, config, progress=False).folder
+    assert pretrain.fit(train, replace(config, seed=3), progress=False).folder != first.folder
+
+
+def test_the_estimate_is_near_the_truth(train, quick):
+    guess = pretrain.estimate(train, replace(quick, steps=30))
+    trainer = Trainer(replace(quick, steps=30), train.skeleton)
+    trainer.step(train, np.arange(8), 0)
+    begin = time.monotonic()
+    for s in range(10):
+        trainer.step(train, np.arange(8), s)
+    measured = (time.monotonic() - begin) / 10
+    assert 0.3 < guess.seconds_per_step / measured < 3.5  # other work on the machine aside
+    assert guess.weight_bytes == 5 * sum(p.nbytes for p in trainer.student.parameters()) and guess.graph_bytes > 0
+    assert "a step" in str(guess) and "GB" in str(guess)
+
+
+def test_progress_says_what_will_come_and_what_is(train, quick, tmp_path, capfd):
+    pretrain.fit(train, replace(quick, steps=4), tmp_path / "run")
+    out, err = capfd.readouterr()
+    assert "4 steps of 8 clips: about" in out and str(tmp_path / "run") in out
+    for word in ("loss=", "GLCL=", "MFM=", "kNN=", "clips/s="):
+        assert word in err
+
+
+def test_a_learning_run_learns(tmp_path):
+    """The objective falls on synthetic motion: the student comes to know the teacher's assignments."""
+    config = Config(preset="tiny", steps=60, batch_size=32, width=32, depth=1, evaluations=1)
+    metrics = pretrain.fit(data.synthetic(clips=96), config, tmp_path / "run", progress=False).metrics
+    assert metrics["glcl_over_lnk"].iloc[-5:].mean() < 0.93 < metrics["glcl_over_lnk"].iloc[0]

@@ -1,0 +1,58 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from slimlab import data, pretrain
+from slimlab.run import Run, RunError, replace_file
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    config = pretrain.Config(steps=2, batch_size=8, width=32, depth=1, prototypes=16, evaluations=1)
+    store = data.synthetic(clips=96, seed=0)
+    train, test = data.split(store, "cross-subject")
+    return pretrain.fit(train, config, tmp_path_factory.mktemp("runs") / "run", progress=False), train, test
+
+
+def test_clips_that_were_seen_are_known_by_content(made):
+    run, train, test = made
+    run.check_unseen(test)
+    with pytest.raises(RunError, match=f"trained on {len(train)} of these {len(train)} test clips"):
+        run.check_unseen(train)
+    renamed = data.store.ClipStore(train.arrays, train.table.assign(clip=[f"x{i}" for i in range(len(train))]), train.skeleton)
+    renamed.clips = train.clips
+    with pytest.raises(RunError, match="trained on"):
+        run.check_unseen(renamed)
+    mixed = data.synthetic(clips=96, seed=0)[np.r_[: len(test)]]
+    with pytest.raises(RunError, match="Evaluate with the split"):
+        run.check_unseen(mixed)
+
+
+def test_metrics_survive_a_torn_last_line(made):
+    run, *_ = made
+    file = run.folder / "metrics.jsonl"
+    text = file.read_text()
+    file.write_text(text + '{"step": 2, "lo')
+    assert isinstance(run.metrics, pd.DataFrame) and run.metrics["step"].tolist() == [0, 1]
+    file.write_text(text)
+
+
+def test_what_is_no_run_is_named(tmp_path):
+    with pytest.raises(RunError, match="no run there"):
+        Run(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(RunError, match="damaged run"):
+        Run(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    file = tmp_path / "a"
+    replace_file(file, lambda f: f.write(b"old"))
+
+    def fails(f):
+        f.write(b"new")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError):
+        replace_file(file, fails)
+    assert file.read_bytes() == b"old" and list(tmp_path.iterdir()) == [file]
