@@ -164,6 +164,7 @@ def load_checkpoint(run: Run, trainer: Trainer) -> int:
 
 
 def write_json(file: Path, value: Any) -> None:
+    """Replace `file` by this value."""
     replace_file(file, lambda f: f.write((json.dumps(value, indent=1) + "\n").encode()))
 
 

@@ -50,12 +50,12 @@ def test_every_body_trains(body, quick):
 
 def test_paper_settings_train_too(synthetic):
     config = Config(
-        preset="paper", batch_size=4, width=32, depth=1, heads=2, prototypes=32, head_hidden=16, head_bottleneck=256, steps=4
+        preset="paper", batch_size=4, width=32, depth=1, heads=2, prototypes=256, head_hidden=64, head_bottleneck=256, steps=4
     )
     trainer = Trainer(config, synthetic.skeleton)
     values = trainer.step(synthetic, np.arange(4), 0)
     assert values["glcl_over_lnk"] == pytest.approx(1, abs=0.1)  # nothing is known at the start
-    assert values["mfm"] == pytest.approx(math.log(32) / 2, rel=0.1)  # half of the global views are masked, the others count 0
+    assert values["mfm"] == pytest.approx(math.log(256) / 2, rel=0.1)  # half of the global views are masked, the others count 0
 
 
 def test_the_losses_are_those_of_the_objectives(synthetic, quick):

@@ -1,0 +1,128 @@
+"""kNN and linear probe against scikit-learn; the controls."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from slimlab import data, evaluate
+from slimlab.data import DataError
+from slimlab.encoder import EncoderConfig
+from slimlab.evaluate import Features
+from slimlab.evaluate.controls import best_scaled
+
+
+def blobs(n, seed, classes=4, width=6):
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(9).normal(size=(classes, width)) * 1.5
+    labels = rng.integers(classes, size=n)
+    x = (centres[labels] + rng.normal(size=(n, width))).astype(np.float32)
+    return Features(torch.from_numpy(x), torch.from_numpy(labels), None)
+
+
+TRAIN, TEST = blobs(150, 0), blobs(90, 1)
+
+
+@pytest.mark.parametrize("k", [1, 7])
+def test_knn_is_scikit_learns(k):
+    result = evaluate.knn(TRAIN, TEST, k=k, chunk=13)
+
+    def weights(distance):
+        w = np.exp((1 - distance) / 0.07)
+        return w / w.sum(axis=1, keepdims=True)
+
+    reference = KNeighborsClassifier(k, metric="cosine", weights=weights).fit(TRAIN.x, TRAIN.labels)
+    np.testing.assert_array_equal(result.predictions, reference.predict(TEST.x))
+    assert result.accuracy == pytest.approx(reference.score(TEST.x, TEST.labels))
+    places = reference.kneighbors(TEST.x, return_distance=False)
+    np.testing.assert_array_equal(result.neighbours, places)
+
+
+def test_the_probe_is_scikit_learns():
+    result = evaluate.linear_probe(TRAIN, TEST)
+    mean, sd = TRAIN.x.mean(0), TRAIN.x.std(0, correction=0)
+    reference = LogisticRegression(max_iter=1000).fit((TRAIN.x - mean) / sd, TRAIN.labels)
+    assert (result.predictions.numpy() == reference.predict((TEST.x - mean) / sd)).mean() > 0.98
+    assert 0.6 < result.accuracy < 1
+
+
+def test_results_agree_with_themselves():
+    result = evaluate.knn(TRAIN, TEST, k=3)
+    assert result.confusion.sum() == 90 and result.confusion.trace() / 90 == pytest.approx(result.accuracy)
+    for c in range(4):
+        of_class = TEST.labels == c
+        assert result.per_class[c] == pytest.approx(float((result.predictions[of_class] == c).double().mean()))
+    assert "accuracy" in repr(result)
+
+
+def test_anything_with_x_and_labels_will_do():
+    class Mine:
+        x, labels = TRAIN.x.numpy().astype(np.float64), TRAIN.labels.tolist()
+
+    assert evaluate.knn(Mine, TEST).accuracy == evaluate.knn(TRAIN, TEST).accuracy
+
+
+def test_a_class_without_test_clips_is_nan():
+    few = Features(TEST.x[TEST.labels > 0], TEST.labels[TEST.labels > 0], None)
+    assert np.isnan(evaluate.knn(TRAIN, few).per_class[0])
+
+
+def test_missing_labels_and_impossible_k_are_refused():
+    unlabelled = Features(TEST.x, torch.where(TEST.labels == 1, -1, TEST.labels), None)
+    with pytest.raises(DataError, match="test clips have no label"):
+        evaluate.knn(TRAIN, unlabelled)
+    with pytest.raises(ValueError, match=r"k is 0, should be 1..150"):
+        evaluate.knn(TRAIN, TEST, k=0)
+    with pytest.raises(DataError, match="training features are empty"):
+        evaluate.knn(Features(TRAIN.x[:0], TRAIN.labels[:0], None), TEST)
+    with pytest.raises(DataError, match="single class"):
+        evaluate.linear_probe(Features(TRAIN.x, TRAIN.labels * 0, None), TEST)
+    with pytest.raises(RuntimeError, match="did not converge in 1 iterations"):
+        evaluate.linear_probe(TRAIN, TEST, iterations=1)
+
+
+def test_raw_coordinates_are_the_naive_ones(synthetic):
+    one = synthetic[synthetic.column("people") == 1][:5]
+    f = evaluate.raw_features(one, frames=20)
+    root = one.skeleton.root
+    for i, clip in enumerate(one):
+        joints = clip.joints[:, 0] - clip.joints[:, 0, root : root + 1]
+        t = np.linspace(0, len(joints) - 1, 20)
+        flat = np.stack([np.interp(t, np.arange(len(joints)), c) for c in joints.reshape(len(joints), -1).T], axis=1)
+        # interpolated before it is centred, which is the same: both are linear
+        np.testing.assert_allclose(f.x[i, : flat.size], flat.ravel(), atol=1e-4)
+        assert not f.x[i, flat.size :].any()
+
+
+def test_raw_coordinates_on_utd_mhad(utd):
+    """The figure that the data set is known by here: 64 resampled frames, root-centred, 1-NN."""
+    train, test = data.split(utd, "cross-subject")
+    raw = evaluate.raw_features(train), evaluate.raw_features(test)
+    assert evaluate.knn(*raw).accuracy == pytest.approx(0.853, abs=0.0006)
+    assert evaluate.linear_probe(*raw).accuracy == pytest.approx(0.784, abs=0.01)
+
+
+def test_random_encoders_leave_the_global_generator_alone():
+    config = EncoderConfig(width=16, depth=1, heads=2)
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    a, b = evaluate.random_encoder(config, 1), evaluate.random_encoder(config, 1)
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(a.pos_embed, b.pos_embed) and not torch.equal(a.pos_embed, evaluate.random_encoder(config, 2).pos_embed)
+
+
+def test_the_comparison_has_every_control(synthetic):
+    train, test = data.split(synthetic, "cross-subject")
+    config = EncoderConfig(width=16, depth=1, heads=2, frames=32)
+    table = evaluate.compare(evaluate.random_encoder(config, 3), train, test)
+    assert table["features"].tolist() == [
+        "raw coordinates",
+        "random encoder, plain",
+        "random encoder, best-scaled input",
+        "pre-trained encoder",
+    ]
+    assert table[["kNN", "probe"]].to_numpy().min() >= 0 and table[["kNN", "probe"]].to_numpy().max() <= 1
+    chosen = best_scaled(config, train)
+    assert chosen.config.centring == "every_frame" and chosen.config.init_std is None

@@ -1,0 +1,100 @@
+"""The command line as a user types it."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slimlab import __main__ as cli
+from slimlab import data
+from slimlab.run import Run
+
+SMALL = ["--steps", "3", "--batch-size", "8", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    data.save_ragged(data.synthetic(clips=96), folder / "clips.npz")
+    assert cli.main(["pretrain", str(folder / "clips.npz"), "--folder", str(folder / "run"), *SMALL]) == 0
+    return folder
+
+
+def test_pretrain_sees_the_training_side_alone(files, capsys):
+    run = Run(files / "run")
+    train, _ = data.split(data.open(files / "clips.npz"))
+    assert run.seen["clip"].tolist() == train.column("clip").tolist() and len(run.metrics) == 3
+    assert run.config.preset == "tiny" and run.config.batch_size == 8
+
+
+def test_the_same_command_goes_on_and_fresh_starts_anew(files, capsys):
+    command = ["pretrain", str(files / "clips.npz"), "--folder", str(files / "again"), *SMALL]
+    assert cli.main(command) == cli.main(command) == cli.main([*command, "--fresh"]) == 0
+    assert cli.main([*command, "--seed", "4"]) == 1
+    assert "choose another folder" in capsys.readouterr().err
+
+
+def test_evaluate_prints_and_writes_the_table(files, capsys):
+    assert cli.main(["evaluate", str(files / "run"), str(files / "clips.npz")]) == 0
+    out = capsys.readouterr().out
+    table = pd.read_csv(files / "run" / "evaluation.csv")
+    assert list(table.columns) == ["features", "kNN", "probe"] and len(table) == 4
+    for line in table.itertuples():
+        assert f"{line.kNN:.3f}" in out and str(line.features) in out
+
+
+def test_evaluate_refuses_clips_that_were_seen(files, capsys):
+    assert cli.main(["evaluate", str(files / "run"), str(files / "clips.npz"), "--split", "cross-view"]) == 1
+    assert "was trained on" in capsys.readouterr().err
+    assert cli.main(["evaluate", str(files / "run"), str(files / "clips.npz"), "--train-subjects", "2", "4"]) == 1
+
+
+def test_embed_writes_csv_and_npz(files, tmp_path):
+    one = data.open(files / "clips.npz")[5:6]
+    data.save_ragged(one, tmp_path / "one.npz")
+    for name in ("f.csv", "f.npz"):
+        assert cli.main(["embed", str(files / "run"), str(tmp_path / "one.npz"), "--out", str(tmp_path / name)]) == 0
+    table, arrays = pd.read_csv(tmp_path / "f.csv"), np.load(tmp_path / "f.npz", allow_pickle=False)
+    assert table["clip"].tolist() == arrays["clips"].tolist() == one.column("clip").tolist()
+    np.testing.assert_allclose(table.filter(regex=r"f\d+").to_numpy(), arrays["features"], rtol=1e-5)
+    assert cli.main(["embed", str(files / "run"), str(tmp_path / "one.npz"), "--out", str(tmp_path / "f.xlsx")]) == 1
+
+
+def test_convert(files, tmp_path, capsys):
+    assert cli.main(["convert", str(files / "clips.npz"), str(tmp_path / "store")]) == 0
+    assert data.open(tmp_path / "store").fingerprint == data.open(files / "clips.npz").fingerprint
+    assert cli.main(["convert", str(files / "clips.npz"), str(tmp_path / "store")]) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command, says",
+    [
+        (["pretrain", "absent.npz"], "no such file"),
+        (["evaluate", "absent", "synthetic"], "no run there"),
+        (["pretrain", "synthetic", "--preset", "huge"], "choose one of"),
+        (["pretrain", "synthetic", "--split", "file"], "no train and test side"),
+    ],
+)
+def test_complaints_are_one_line_without_a_traceback(command, says, capsys):
+    assert cli.main(command) == 1
+    err = capsys.readouterr().err
+    assert says in err and err.startswith(f"slimlab {command[0]}: ") and "Traceback" not in err
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMANDS, "pretrain", interrupted)
+    assert cli.main(["pretrain", "synthetic"]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_it_is_a_module():
+    done = subprocess.run([sys.executable, "-m", "slimlab", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    for command in ("doctor", "lab", "convert", "pretrain", "evaluate", "embed"):
+        assert command in done.stdout
