@@ -31,7 +31,7 @@ MONITOR_CLIPS = 512  # per side of the held-out kNN
 COLLAPSED = 1.5  # RankMe below this: all features point one way
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """What `stream` yields: the step just done (0-based), how many there are, its metrics, and the run."""
 
@@ -41,7 +41,7 @@ class Step:
     run: Run
     trainer: Trainer
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         m = self.metrics
         knn = f", held-out kNN {m['knn']:.3f}" if "knn" in m else ""
         losses = f"GLCL {m['glcl']:.2f}, MFM {m['mfm']:.2f}"
@@ -129,9 +129,15 @@ def steps(
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
+    started = saved - opened.about.get("seconds", 0.0)  # wall time of all parts of the run
+
+    def save(status: str) -> None:
+        opened.about["seconds"] = round(time.monotonic() - started, 1)
+        run.save_checkpoint(opened, trainer, done, status)
+
     if done >= config.steps:
         if opened.about["status"] != "finished":  # killed between the last checkpoint and the word that it is the last
-            run.save_checkpoint(opened, trainer, done, "finished")
+            save("finished")
         return
     with open(folder / "metrics.jsonl", "a", buffering=1) as log:
         try:
@@ -151,7 +157,7 @@ def steps(
                         "checkpoint is kept. Try a lower teacher_temperature, init='fan_in', a higher koleo_weight"
                     )
                 if time.monotonic() - saved > config.checkpoint_seconds and low_ranks == 0:
-                    run.save_checkpoint(opened, trainer, done, "running")
+                    save("running")
                     saved = time.monotonic()
                 yield Step(done - 1, config.steps, metrics, opened, trainer)
             status = "finished"
@@ -162,7 +168,7 @@ def steps(
             raise
         finally:
             if status != "failed":
-                run.save_checkpoint(opened, trainer, done, status)
+                save(status)
 
 
 def monitor(trainer: Trainer, store: ClipStore) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """A run is a folder: any number can be traced to it, and it survives being killed.
 
     config.json        the settings, every one, with the step count that `minutes` came to
-    run.json           data (source, fingerprint), body, environment, status
+    run.json           data (source, fingerprint), body, environment, status, wall seconds
     train_clips.csv    name and digest of every clip that was seen
     metrics.jsonl      one line a step
     checkpoint.pt      student, teacher, optimiser, step: tensors and plain containers, read with weights_only=True

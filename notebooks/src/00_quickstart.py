@@ -91,7 +91,7 @@ print(f"{len(train)} training clips, {len(test)} test clips of other performers"
 picture, line = display(display_id=True), display(display_id=True)
 async for step in pretrain.stream(train, config, folder=folder):
     if step.step % 10 == 0 or step.step == step.steps - 1:
-        line.update(str(step))
+        line.update(step)
     if step.step % 80 == 0 or step.step == step.steps - 1:
         picture.update(plot.losses(step.run.metrics))
 
