@@ -1,4 +1,4 @@
-"""The README's table on UTD-MHAD: odd performers train, even ones test; kNN and linear probe, mean and spread over seeds.
+"""The README's table on UTD-MHAD: odd performers train, even ones test; kNN and linear probe, mean and sample standard deviation over seeds.
 
     python benchmarks/utd_table.py UTD_MHAD [--minutes 5] [--seeds 3] [--out out/utd_table]
 
@@ -39,7 +39,7 @@ def main() -> None:
     print(f"\n{len(train)} training, {len(test)} test clips; {os.cpu_count()} cores, {torch.get_num_threads()} threads\n")
     print("| features | kNN | linear probe | wall minutes |\n|---|---|---|---|")
     for name, group in rows.groupby("features", sort=False):
-        scores = [f"{group[c].mean():.3f} ± {group[c].std(ddof=0):.3f}" for c in ("kNN", "probe")]
+        scores = [f"{group[c].mean():.3f} ± {group[c].std(ddof=1):.3f}" for c in ("kNN", "probe")]
         minutes = f"{group['minutes'].mean():.1f}" if name == "pre-trained encoder" else "0"
         print(f"| {name} | {' | '.join(scores)} | {minutes} |")
 
