@@ -19,7 +19,7 @@ def execute(notebook: Path, out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     os.environ["SLIMLAB_OUT"] = str(out.resolve())
     if os.environ.get("SLIMLAB_DATA"):
-        os.environ["SLIMLAB_DATA"] = str(Path(os.environ["SLIMLAB_DATA"]).resolve())
+        os.environ["SLIMLAB_DATA"] = str(Path(os.environ["SLIMLAB_DATA"]).expanduser().resolve())
     book, target, begin, status = nbformat.read(notebook, as_version=4), out / notebook.name, time.monotonic(), 0
     bar = tqdm(total=sum(c.cell_type == "code" for c in book.cells), desc=notebook.name, unit="cell")
     client = NotebookClient(

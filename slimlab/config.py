@@ -192,7 +192,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 # SLiM whole (GLCL, MFM, STM, SAA) where two CPU cores learn in minutes. Chosen on held-out training performers of UTD-MHAD;
-# what was tried is in docs/small_scale.md.
+# the log is docs/small_scale.md.
 PRESETS["tiny"] = PRESETS["paper"] | {
     "steps": 2000,
     "batch_size": 32,

@@ -113,7 +113,7 @@ class SwiGLU(nn.Module):
         self.w3 = nn.Linear(config.hidden, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        # two products instead of one that is cut in half: every tensor stays contiguous, a fifth faster forward and backward
+        # two products instead of one that is cut in half: every tensor stays contiguous, which is faster
         (gate, value), (gate_bias, value_bias) = self.w12.weight.chunk(2), self.w12.bias.chunk(2)
         return self.w3(F.silu(F.linear(x, gate, gate_bias)) * F.linear(x, value, value_bias))
 

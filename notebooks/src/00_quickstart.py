@@ -49,14 +49,15 @@ for part, joints in body.parts.items():
 
 # %% [markdown]
 # ## What the student does not see
-# Eight frames of one joint make one *token*. **Semantic tube masking** hides runs of joints along a limb over a stretch of time,
-# so that a hidden wrist cannot be guessed from the elbow beside it or from the frame before.
+# In the paper a clip has 64 frames, and eight frames of one joint make one *token*: a grid of 8 time steps and one row a joint.
+# **Semantic tube masking** hides runs of joints along a limb over a stretch of time, so that a hidden wrist cannot be guessed
+# from the elbow beside it or from the frame before.
 #
-# *Predict before you run the cell: at a ratio of 0.7 on 4 time steps, how many of the tokens stay visible?*
+# *Predict before you run the cell: at a ratio of 0.7, how many of the tokens stay visible?*
 
 # %%
-config = pretrain.Config(preset="tiny", seed=0)
-steps = config.global_frames // config.patch_frames
+paper = pretrain.Config(preset="paper")
+steps = paper.global_frames // paper.patch_frames
 mask = masking.semantic_tubes(1, steps, body, ratio=0.7, generator=torch.Generator().manual_seed(3))[0]
 visible = int((~mask).sum())
 assert visible == steps * len(body) - round(0.7 * steps * len(body))  # the budget is met exactly
@@ -74,8 +75,10 @@ plot.mask_on_body(clip, control.numpy(), body, title="the control: random cells,
 
 # %% [markdown]
 # ## Training, live
-# Odd performers train, even ones test: the encoder never sees a test clip, and no label at all. The loop below is the whole of
-# pre-training; **Stop** interrupts it, and running the cell again goes on where it stopped, to the same numbers.
+# Odd performers train, even ones test: the encoder never sees a test clip, and no label at all. The paper trains 187,500 steps of 768
+# clips on GPUs; the preset `tiny` is the same method (both losses, tubes, teacher and student) with a network of width 64, clips of
+# 32 frames and tokens of 16, so that two cores learn something in minutes. The loop below is the whole of it; **Stop**
+# interrupts it, and running the cell again goes on where it stopped, to the same numbers.
 #
 # *Predict: after a minute or two, will the features beat a plain comparison of raw coordinates? Write your guess down.*
 
@@ -127,7 +130,7 @@ print(
     f"Training {'gained' if trained > untrained else 'lost'} {abs(trained - untrained):.3f} over an encoder that learned nothing."
 )
 print("Raw coordinates are " + ("still ahead." if raw >= trained else "behind."))
-print(f"After {run.config.steps} steps of {run.config.batch_size} clips. The paper trains 187,500 steps of 768.")
+print(f"After {run.config.steps} steps of {run.config.batch_size} clips.")
 
 # %% [markdown]
 # Do not be disappointed where raw coordinates are ahead: they compare clips frame by frame, aligned in time, which on clean

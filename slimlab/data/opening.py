@@ -24,7 +24,7 @@ KNOWN = (
 
 def recognise(path: str | Path) -> str:
     """The format's name: "store" or a key of READERS. Raises DataError, listing what is known."""
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; give the path of {KNOWN}")
     if path.is_dir():
@@ -48,7 +48,7 @@ def recognise(path: str | Path) -> str:
 
 
 def _source(path: str | Path, format: str | None) -> Source:
-    format = format or recognise(path)
+    path, format = Path(path).expanduser(), format or recognise(path)
     if format not in READERS:
         raise DataError(f"{path}: format '{format}' is unknown; choose one of {', '.join(READERS)}")
     return READERS[format](path)
@@ -61,7 +61,7 @@ def open(path: str | Path, format: str | None = None) -> ClipStore:
     Raises DataError, naming the file, the place in it and the remedy.
     """
     if format is None and recognise(path) == "store":
-        return building.open_folder(Path(path))
+        return building.open_folder(Path(path).expanduser())
     return building.build(_source(path, format))
 
 
@@ -73,5 +73,6 @@ def convert(source: str | Path, destination: str | Path, format: str | None = No
     """
     if dtype not in ("float32", "float16"):
         raise DataError(f"{destination}: a store is float32 or float16, not {dtype}")
+    destination = Path(destination).expanduser()
     building.write(_source(source, format), destination, dtype)
-    return building.open_folder(Path(destination))
+    return building.open_folder(destination)
