@@ -1,4 +1,5 @@
-"""The README's table on UTD-MHAD: odd performers train, even ones test; kNN and linear probe, mean and sample standard deviation over seeds.
+"""The README's table on UTD-MHAD: odd performers train, even ones test; kNN and linear probe, mean ± sample sd
+over seeds.
 
     python benchmarks/utd_table.py UTD_MHAD [--minutes 5] [--seeds 3] [--out out/utd_table]
 

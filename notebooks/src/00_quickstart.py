@@ -75,10 +75,10 @@ plot.mask_on_body(clip, control.numpy(), body, title="the control: random cells,
 
 # %% [markdown]
 # ## Training, live
-# Odd performers train, even ones test: the encoder never sees a test clip, and no label at all. The paper trains 187,500 steps of 768
-# clips on GPUs; the preset `tiny` is the same method (both losses, tubes, teacher and student) with a network of width 64, clips of
-# 32 frames and tokens of 16, so that two cores learn something in minutes. The loop below is the whole of it; **Stop**
-# interrupts it, and running the cell again goes on where it stopped, to the same numbers.
+# Odd performers train, even ones test: the encoder never sees a test clip, and no label at all. The paper trains 187,500 steps
+# of 768 clips on GPUs; the preset `tiny` is the same method (both losses, tubes, teacher and student) with a network of width 64,
+# clips of 32 frames and tokens of 16, so that two cores learn something in minutes. The loop below is the whole of it;
+# **Stop** interrupts it, and running the cell again goes on where it stopped, to the same numbers.
 #
 # *Predict: after a minute or two, will the features beat a plain comparison of raw coordinates? Write your guess down.*
 
