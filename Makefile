@@ -36,7 +36,8 @@ test-full: check
 	$(PY) -m pytest -m "full or not full"
 
 bench: $(VENV)/.ready
-	$(PY) benchmarks/utd_table.py $(DATA)
+	$(PY) benchmarks/synthetic_difficulty.py
+	test -z "$(DATA)" || $(PY) benchmarks/utd_table.py $(DATA)
 
 clean:
 	rm -rf $(VENV) out runs .pytest_cache .ruff_cache .hypothesis

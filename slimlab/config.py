@@ -20,6 +20,7 @@ class Config:
     """Settings of a run; a field left at None takes the preset's value.
 
     minutes        wall minutes instead of steps: a few throw-away steps are timed first and `steps` set from them
+    rotation       most rad about each axis (x, y up, z), or one number for all three
     local_views    (frames, views per global view, part of its interval) for each granularity
     mask_globals   part of the global views that is masked; mask_locals: whether local views are masked too
     base_lr        learning rate at batch 1,024; it goes with the square root of the batch size
@@ -52,7 +53,7 @@ class Config:
     augment_probability: float = PRESET
     mirror: bool = PRESET
     bone_scale: tuple[float, float] = PRESET
-    rotation: float = PRESET
+    rotation: float | tuple[float, float, float] = PRESET
     noise: float = PRESET
     masking: str = PRESET
     mask_ratio: float | tuple[float, float] = PRESET

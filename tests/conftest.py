@@ -17,8 +17,8 @@ torch.set_num_threads(2)
 
 @pytest.fixture(scope="session")
 def synthetic():
-    """96 synthetic clips: 8 actions (2 of them with two people), 4 performers, 3 cameras."""
-    return data.synthetic(clips=96, seed=0)
+    """132 synthetic clips: every action by an odd and an even performer, 3 cameras."""
+    return data.synthetic(clips=132, seed=0)
 
 
 @pytest.fixture(scope="session")

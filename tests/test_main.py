@@ -17,7 +17,7 @@ SMALL = ["--steps", "3", "--batch-size", "8", "--device", "cpu"]
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli")
-    data.save_ragged(data.synthetic(clips=96), folder / "clips.npz")
+    data.save_ragged(data.synthetic(clips=132), folder / "clips.npz")
     assert cli.main(["pretrain", str(folder / "clips.npz"), "--folder", str(folder / "run"), *SMALL]) == 0
     return folder
 

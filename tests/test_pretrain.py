@@ -29,7 +29,7 @@ def same_run(a: Run, b: Run):
 
 @pytest.fixture(scope="module")
 def train():
-    return data.split(data.synthetic(clips=96, seed=0), "cross-subject")[0]
+    return data.split(data.synthetic(clips=132, seed=0), "cross-subject")[0]
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ KILLED = """
 import os, signal, sys, time
 from slimlab import data, pretrain, run
 from slimlab.config import Config
-train, _ = data.split(data.synthetic(clips=96, seed=0), "cross-subject")
+train, _ = data.split(data.synthetic(clips=132, seed=0), "cross-subject")
 quick = Config(preset="tiny", steps=12, batch_size=8, width=32, depth=1, prototypes=16, evaluations=2, checkpoint_seconds=0.0)
 if sys.argv[2].startswith("file:"):
     replaced = os.replace
@@ -303,5 +303,5 @@ def test_progress_says_what_will_come_and_what_is(train, quick, tmp_path, capfd)
 def test_a_learning_run_learns(tmp_path):
     """The objective falls on synthetic motion: the student comes to know the teacher's assignments."""
     config = Config(preset="tiny", steps=60, batch_size=32, width=32, depth=1, evaluations=1)
-    metrics = pretrain.fit(data.synthetic(clips=96), config, tmp_path / "run", progress=False).metrics
+    metrics = pretrain.fit(data.synthetic(clips=132), config, tmp_path / "run", progress=False).metrics
     assert metrics["glcl_over_lnk"].iloc[-5:].mean() < 0.93 < metrics["glcl_over_lnk"].iloc[0]

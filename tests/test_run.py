@@ -9,7 +9,7 @@ from slimlab.run import Run, RunError, replace_file
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     config = pretrain.Config(steps=2, batch_size=8, width=32, depth=1, prototypes=16, evaluations=1)
-    store = data.synthetic(clips=96, seed=0)
+    store = data.synthetic(clips=132, seed=0)
     train, test = data.split(store, "cross-subject")
     return pretrain.fit(train, config, tmp_path_factory.mktemp("runs") / "run", progress=False), train, test
 
@@ -23,7 +23,7 @@ def test_clips_that_were_seen_are_known_by_content(made):
     renamed.clips = train.clips
     with pytest.raises(RunError, match="trained on"):
         run.check_unseen(renamed)
-    mixed = data.synthetic(clips=96, seed=0)[np.r_[: len(test)]]
+    mixed = data.synthetic(clips=132, seed=0)[np.r_[: len(test)]]
     with pytest.raises(RunError, match="Evaluate with the split"):
         run.check_unseen(mixed)
 

@@ -26,12 +26,12 @@ print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, CUDA: {tor
 
 # %% [markdown]
 # ## A body
-# Without data of your own, slimlab moves synthetic bodies: a handful of actions, ten performers, three cameras. Every number
+# Without data of your own, slimlab moves synthetic bodies: 22 actions, ten performers, three cameras. Every number
 # below is then a number *on synthetic data*. With UTD-MHAD at hand, set `SLIMLAB_DATA` to its `Skeleton` folder before you
 # start, or write the path here.
 
 # %%
-store = data.open(source) if source else data.synthetic(clips=480)
+store = data.open(source) if source else data.synthetic(clips=660)
 body = store.skeleton
 print(store)
 clip = store[int(store.column("frames").argmax())]

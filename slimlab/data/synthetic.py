@@ -1,218 +1,173 @@
 """Synthetic motion: Kinect-v2 bodies moved by forward kinematics, so that everything runs without a download.
 
-A first set: eight actions (two with two people), performers who differ in size, proportions, handedness, tempo, amplitude
-and posture, three cameras, repetitions. Axes as Kinect's: y up, z away from the camera, x to the camera's left; people face
-the camera of yaw 0. Results on these clips are results on synthetic data and have to be called that.
+22 actions (four with two people, _motions.py), performers who differ in size, proportions, handedness, tempo, amplitude and
+posture, three cameras, repetitions that differ in onset, count, idle time and heading, and Kinect's faults. Axes as Kinect's: y
+up, z away from the camera, x to the camera's left. Difficulty is checked by benchmarks/synthetic_difficulty.py. Results on these
+clips are results on synthetic data and have to be called that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from slimlab.data._kinematics import body, rotation
+from slimlab.data._motions import ACTIONS, Action
 from slimlab.data.building import Block, Source, build
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import KINECT_V2
 
 FPS = 30.0
 PERFORMERS = 10
-CAMERAS = ((-0.8, 1.1, 0.008), (0.0, 1.4, 0.006), (0.8, 0.8, 0.008))  # yaw (rad), height (m), noise (m)
-JOINT = {name: i for i, name in enumerate(KINECT_V2.names)}
-# metres from the parent, arms hanging, facing the camera: the person's right is +x, the front -z
-REST = {
-    "base_spine": (0, 0, 0),
-    "middle_spine": (0, 0.29, 0),
-    "spine_shoulder": (0, 0.22, 0),
-    "neck": (0, 0.07, 0),
-    "head": (0, 0.14, -0.02),
-    "shoulder": (0.17, -0.04, 0),
-    "elbow": (0.02, -0.27, 0),
-    "wrist": (0, -0.24, 0),
-    "hand": (0, -0.08, 0),
-    "hand_tip": (0, -0.08, 0),
-    "thumb": (-0.04, -0.03, -0.03),
-    "hip": (0.08, -0.05, 0),
-    "knee": (0.01, -0.40, 0),
-    "ankle": (0, -0.38, 0),
-    "foot": (0.01, -0.06, -0.11),
-}
-
-Angles = dict[str, tuple]  # joint -> rotation of all that hangs from it: rad about x, y, z; arrays over time or numbers
+CAMERAS = ((-1.3, 1.1, 0.007), (0.0, 1.4, 0.005), (1.0, 0.8, 0.006))  # yaw (rad), height (m), noise (m) of a still joint
+IDLE = 0.4  # part of a recording, at most, before the action and after it
+TRIM = 0.17  # part of a recording, at most: each camera starts late and stops early by its own
+HEADING = 0.6  # rad, sd: people do not face the middle camera exactly
+SWAYING = "middle_spine neck left_shoulder right_shoulder left_elbow right_elbow left_hip right_hip".split()
+HAND = "elbow wrist hand hand_tip thumb".split()
 
 
-def _wave(u: np.ndarray, a: float) -> Angles:
-    return {"right_shoulder": (-0.3, 0, 2.3 * a), "right_elbow": (0, 0, 0.5 + 0.6 * a * np.sin(2 * u))}
+@dataclass(frozen=True)
+class Performer:
+    """size, arms, legs: factors of lengths; tempo, amplitude: of motion; stoop, arms_out, stance: rad of the usual posture;
+    restless: how much a body moves that does nothing."""
 
+    size: float
+    arms: float
+    legs: float
+    tempo: float
+    amplitude: float
+    stoop: float
+    arms_out: float
+    stance: float
+    restless: float
+    left_handed: bool
 
-def _punch(u: np.ndarray, a: float) -> Angles:
-    out = np.clip(np.sin(u), 0, 1) * a
-    return {"right_shoulder": (0.5 + 0.9 * out, 0, 0.1), "right_elbow": (1.9 - 1.6 * out, 0, 0), "base_spine": (0, 0.5 * out, 0)}
-
-
-def _squat(u: np.ndarray, a: float) -> Angles:
-    bend = (1 - np.cos(u)) / 2 * 1.3 * a
-    legs = {f"{s}_{j}": v for s in ("left", "right") for j, v in (("hip", (1.1 * bend, 0, 0)), ("knee", (-1.8 * bend, 0, 0)))}
-    return legs | {f"{s}_shoulder": (1.2 * bend, 0, 0) for s in ("left", "right")} | {"base_spine": (-0.4 * bend, 0, 0)}
-
-
-def _jumping_jack(u: np.ndarray, a: float) -> Angles:
-    part = (1 - np.cos(u)) / 2 * a
-    return {
-        "right_shoulder": (0, 0, 2.5 * part),
-        "left_shoulder": (0, 0, -2.5 * part),
-        "right_hip": (0, 0, 0.45 * part),
-        "left_hip": (0, 0, -0.45 * part),
-    }
-
-
-def _bow(u: np.ndarray, a: float) -> Angles:
-    bend = (1 - np.cos(u)) / 2 * a
-    back = {"base_spine": (-0.7 * bend, 0, 0), "middle_spine": (-0.5 * bend, 0, 0), "neck": (-0.3 * bend, 0, 0)}
-    return back | {f"{s}_hip": (0.7 * bend, 0, 0) for s in ("left", "right")}
-
-
-def _kick(u: np.ndarray, a: float) -> Angles:
-    swing = np.sin(u) * a
-    knee = np.clip(-swing, 0, 1) * 1.2
-    return {"right_hip": (1.2 * swing, 0, 0), "right_knee": (-knee, 0, 0), "left_shoulder": (0.5 * swing, 0, -0.3)}
-
-
-def _handshake(u: np.ndarray, a: float) -> Angles:
-    return {"right_shoulder": (0.7, 0, 0), "right_elbow": (0.8 + 0.25 * a * np.sin(3 * u), 0, 0), "base_spine": (-0.1, 0, 0)}
-
-
-def _push(u: np.ndarray, a: float) -> Angles:
-    out = np.clip(np.sin(u), 0, 1) * a
-    arms = {f"{s}_shoulder": (0.4 + 1.0 * out, 0, 0) for s in ("left", "right")}
-    return arms | {f"{s}_elbow": (1.8 - 1.6 * out, 0, 0) for s in ("left", "right")} | {"base_spine": (-0.25 * out, 0, 0)}
-
-
-def _pushed(u: np.ndarray, a: float) -> Angles:
-    out = np.clip(np.sin(u - 0.4), 0, 1) * a
-    arms = {f"{s}_shoulder": (0.8 * out, 0, 0.4 * out * (1 if s == "right" else -1)) for s in ("left", "right")}
-    return arms | {"base_spine": (0.3 * out, 0, 0), "right_knee": (-0.5 * out, 0, 0)}
-
-
-# name -> what the first person does, what the second does (None: nobody there)
-ACTIONS: dict[str, tuple[Callable[..., Angles], Callable[..., Angles] | None]] = {
-    "wave": (_wave, None),
-    "punch": (_punch, None),
-    "squat": (_squat, None),
-    "jumping jack": (_jumping_jack, None),
-    "bow": (_bow, None),
-    "kick": (_kick, None),
-    "shake hands": (_handshake, _handshake),
-    "push": (_push, _pushed),
-}
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> Performer:
+        return cls(
+            size=rng.normal(1.0, 0.08),
+            arms=rng.normal(1.0, 0.05),
+            legs=rng.normal(1.0, 0.05),
+            tempo=rng.uniform(0.7, 1.4),
+            amplitude=rng.uniform(0.7, 1.15),
+            stoop=rng.uniform(-0.2, 0.1),
+            arms_out=rng.uniform(0.0, 0.3),
+            stance=rng.uniform(0.0, 0.15),
+            restless=rng.uniform(0.5, 1.5),
+            left_handed=bool(rng.random() < 0.3),
+        )
 
 
 def synthetic(clips: int = 960, seed: int = 0) -> ClipStore:
     """A labelled set with performers, cameras and setups; the same seed gives the same bytes.
 
-    Clips come in whole recordings (one motion seen by three cameras), performers and actions evenly; names as NTU's,
-    SsssCcccPpppRrrrAaaa. Raises ValueError for fewer than one clip.
+    Clips come in whole recordings (one motion seen by three cameras): 66 clips hold every action, 132 have an odd and an even
+    performer for each, 660 every performer. Names are NTU's, SsssCcccPpppRrrrAaaa. Raises ValueError for fewer than one clip.
     """
     if clips < 1:
         raise ValueError(f"clips is {clips}; ask for at least one")
-    performers = [_performer(np.random.default_rng([seed, 1, p])) for p in range(PERFORMERS)]
+    performers = [Performer.drawn(np.random.default_rng([seed, 1, p])) for p in range(PERFORMERS)]
     frames, names = [], []
     columns: dict[str, list[int]] = {"label": [], "subject": [], "camera": [], "setup": []}
+    motion = np.zeros(0)
     for number in range(clips):
         recording, camera = divmod(number, len(CAMERAS))
-        rest, action = divmod(recording, len(ACTIONS))
-        repetition, subject = divmod(rest, PERFORMERS)
+        turn, action = divmod(recording, len(ACTIONS))
+        repetition, subject = turn // PERFORMERS, (action + turn) % PERFORMERS
         setup = subject // 5 + 1
         if camera == 0:  # one motion, seen by all cameras
             partner = performers[(subject + 1 + repetition) % PERFORMERS]
-            motion = _motion(action, performers[subject], partner, np.random.default_rng([seed, 2, recording]))
-        frames.append(_seen(motion, CAMERAS[camera], np.random.default_rng([seed, 3, number])))
+            motion = recorded(ACTIONS[action], performers[subject], partner, np.random.default_rng([seed, 2, recording]))
+        frames.append(seen(motion, CAMERAS[camera], np.random.default_rng([seed, 3, number])))
         names.append(f"S{setup:03d}C{camera + 1:03d}P{subject + 1:03d}R{repetition + 1:03d}A{action + 1:03d}")
         for column, value in zip(columns, (action, subject + 1, camera + 1, setup), strict=True):
             columns[column].append(value)
     offsets = np.cumsum([0, *map(len, frames)])
     block = Block(np.concatenate(frames), offsets, {"clip": names, **columns})
-    return build(Source(f"synthetic(clips={clips}, seed={seed})", KINECT_V2, [block], tuple(ACTIONS), FPS))
+    return build(Source(f"synthetic(clips={clips}, seed={seed})", KINECT_V2, [block], tuple(a.name for a in ACTIONS), FPS))
 
 
-def _performer(rng: np.random.Generator) -> dict:
-    return {
-        "size": rng.normal(1.0, 0.06),
-        "arms": rng.normal(1.0, 0.05),
-        "legs": rng.normal(1.0, 0.04),
-        "tempo": rng.uniform(0.75, 1.3),
-        "amplitude": rng.uniform(0.75, 1.15),
-        "stoop": rng.uniform(-0.12, 0.08),
-        "left_handed": rng.random() < 0.25,
-    }
-
-
-def _motion(action: int, first: dict, second: dict, rng: np.random.Generator) -> np.ndarray:
+def recorded(action: Action, first: Performer, second: Performer, rng: np.random.Generator) -> np.ndarray:
     """(T, 2, 25, 3) metres, the floor at y = 0, both people around the origin; the second is zero where nobody is."""
-    does, answers = list(ACTIONS.values())[action]
-    cycles = rng.integers(1, 4)
-    length = int(np.clip(36 * cycles / first["tempo"] * rng.uniform(0.85, 1.15), 30, 150))
-    idle = rng.uniform(0.0, 0.2, 2)
-    part = np.clip((np.linspace(0, 1, length) - idle[0]) / (1 - idle.sum()), 0, 1)
-    u = 2 * np.pi * cycles * part
-    strength = rng.uniform(0.85, 1.15)
-    out = np.zeros((length, 2, 25, 3), dtype=np.float32)
-    out[:, 0] = _body(does(u, first["amplitude"] * strength), first, u, rng)
-    if answers is not None:
-        other = _body(answers(u, second["amplitude"] * strength), second, u, rng)
-        out[:, 0, :, 2] += 0.45
+    cycles = int(rng.integers(1, action.repeats + 1))
+    active = np.clip((16 + 30 * cycles) / first.tempo * rng.uniform(0.85, 1.2), 32, 130)  # frames
+    before, after = rng.uniform(0.05, IDLE, 2)
+    length = round(active / (1 - before - after))
+    t = np.clip((np.linspace(0, 1, length) - before) / (1 - before - after), 0, 1)
+    # people are neither steady nor exact: progress is warped, strength and axis differ from time to time
+    t = t + rng.uniform(-0.05, 0.05) * np.sin(2 * np.pi * t)
+    strength = rng.uniform(0.8, 1.2)
+    out = np.zeros((length, 2, len(KINECT_V2), 3))
+    out[:, 0] = _performed(action.first, first, t, cycles, strength, rng)
+    if action.second is not None:
+        other = _performed(action.second, second, t, cycles, strength, rng)
+        out[:, 0, :, 2] += action.gap / 2
         other[..., [0, 2]] *= -1  # turned about, facing the first
         out[:, 1] = other
-        out[:, 1, :, 2] -= 0.45
-        turn = _rotation(0, np.pi / 2, 0)  # side on to the middle camera, so that both are seen
-        out = out @ turn.T
-    return out
+        out[:, 1, :, 2] -= action.gap / 2
+        out = out @ rotation(0, np.pi / 2, 0).T  # side on to the middle camera, so that both are seen
+    return out @ rotation(0, rng.normal(0, HEADING), 0).T
 
 
-def _body(angles: Angles, who: dict, u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(T, 25, 3): forward kinematics over the tree, then feet on the floor."""
-    sway = rng.normal(0, 0.03, 3)
-    frames = len(u)
-    positions = np.zeros((frames, 25, 3))
-    turns = np.zeros((frames, 25, 3, 3))
-    for joint in KINECT_V2.order:
-        name, parent = KINECT_V2.names[joint], KINECT_V2.parents[joint]
-        side, _, limb = name.partition("_")
-        offset = np.array(REST[limb if side in ("left", "right") else name], dtype=float) * who["size"]
-        offset[0] *= -1 if side == "left" else 1
-        offset *= who["arms"] if limb in ("elbow", "wrist") else who["legs"] if limb in ("knee", "ankle") else 1
-        x, y, z = (np.broadcast_to(a, frames) for a in angles.get(name, (0, 0, 0)))
-        if name == "middle_spine":
-            x = x + who["stoop"] + sway[0] * np.sin(0.5 * u)
-        own = _rotation(x, y, z)
-        if parent < 0:
-            turns[:, joint] = own
-            continue
-        positions[:, joint] = positions[:, parent] + np.einsum("tij,j->ti", turns[:, parent], offset)
-        turns[:, joint] = turns[:, parent] @ own
-    feet = [JOINT["left_foot"], JOINT["right_foot"]]
-    positions[..., 1] -= positions[:, feet, 1].min(axis=1)[:, None]
-    if who["left_handed"]:
-        positions = positions[:, KINECT_V2.mirror_index] * np.array([-1, 1, 1])
-    return positions
+def _performed(does, who: Performer, t: np.ndarray, cycles: int, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """(T, 25, 3): one person's action in that person's manner."""
+    pose = dict(does(t, 2 * np.pi * cycles * t, who.amplitude * strength))
+    sway = {name: _wander(len(t), 0.07 * who.restless, rng) for name in SWAYING}
+    sway["middle_spine"][:, 0] += who.stoop
+    for side, out in (("left", -1), ("right", 1)):
+        sway[f"{side}_shoulder"][:, 2] += out * who.arms_out
+        sway[f"{side}_hip"][:, 2] += out * who.stance
+    joints = body(pose, len(t), who.size, who.arms, who.legs, sway)
+    if who.left_handed:
+        joints = joints[:, KINECT_V2.mirror_index] * np.array([-1, 1, 1])
+    joints[..., 1] += np.broadcast_to(pose.get("lift", 0.0), len(t))[:, None]
+    joints[..., 2] -= np.broadcast_to(pose.get("ahead", 0.0), len(t))[:, None]
+    return joints
 
 
-def _seen(motion: np.ndarray, camera: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
-    """(T, 2, 25, 3) in the camera's coordinates, with noise; who is absent stays zero."""
+def _wander(frames: int, sd: float, rng: np.random.Generator) -> np.ndarray:
+    """(frames, 3) slow random motion: a few sines of random phase, period one to six seconds."""
+    time = np.arange(frames) / FPS
+    period, phase = rng.uniform(1.0, 6.0, (3, 3)), rng.uniform(0, 2 * np.pi, (3, 3))
+    waves = np.sin(2 * np.pi * time[:, None, None] / period + phase)  # (frames, 3, waves)
+    return waves.sum(axis=2) * sd * rng.uniform(0.4, 1.0)
+
+
+def seen(motion: np.ndarray, camera: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
+    """(T', 2, 25, 3) as a Kinect reports it: in the camera's coordinates, with its faults; who is absent stays zero.
+
+    Jitter grows with a joint's speed and where the body hides it; in one recording in four a burst of up to four frames is
+    lost; in one in eight the arms below the elbow are taken for each other for a while; in one in five the second body is lost
+    for a while.
+    """
     yaw, height, noise = camera
+    early, late = (rng.uniform(0, TRIM, 2) * len(motion)).astype(int)
+    motion = motion[early : len(motion) - late]
     there = motion.any(axis=(2, 3), keepdims=True)
-    turned = motion @ _rotation(0, yaw + rng.normal(0, 0.1), 0).T
-    place = np.array([rng.normal(0, 0.15), -height, rng.uniform(2.6, 3.4)])
-    return ((turned + place + rng.normal(0, noise, motion.shape)) * there).astype(np.float32)
+    turned = motion @ rotation(0, yaw + rng.normal(0, 0.15), 0).T
+    x = turned + np.array([rng.normal(0, 0.3), -height, rng.uniform(2.4, 3.8)])
+    speed = np.linalg.norm(np.gradient(x, axis=0), axis=-1, keepdims=True) if len(x) > 1 else 0.0  # metres a frame
+    hidden = x[..., 2:] > x[:, :, :1, 2:] + 0.08  # behind the spine, away from the camera
+    x = x + rng.normal(0, 1, x.shape) * noise * (1 + 25 * speed) * np.where(hidden, 3.0, 1.0)
+    frames = len(x)
+    if rng.random() < 1 / 8:
+        start, stop = _interval(frames, 5, 20, rng)
+        for name in HAND[1:]:
+            left, right = (KINECT_V2.names.index(f"{side}_{name}") for side in ("left", "right"))
+            x[start:stop, :, [left, right]] = x[start:stop, :, [right, left]]
+    x = (x * there).astype(np.float32)
+    if rng.random() < 1 / 5:
+        start, stop = _interval(frames, 8, 40, rng)
+        x[start:stop, 1] = 0
+    if rng.random() < 1 / 4:
+        start, stop = _interval(frames, 1, 5, rng)
+        x = np.delete(x, np.s_[start:stop], axis=0)
+    return x
 
 
-def _rotation(x, y, z) -> np.ndarray:
-    """(…, 3, 3): about x, then y, then z."""
-    x, y, z = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (x, y, z)))
-    (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in (x, y, z))
-    rows = [
-        [cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz],
-        [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz],
-        [-sy, sx * cy, cx * cy],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+def _interval(frames: int, shortest: int, longest: int, rng: np.random.Generator) -> tuple[int, int]:
+    length = int(rng.integers(shortest, longest))
+    start = int(rng.integers(0, max(1, frames - length)))
+    return start, start + length

@@ -110,13 +110,13 @@ def test_a_real_mat_file_is_the_ragged_clip(real_data, utd):
 @pytest.fixture
 def ntu(tmp_path, synthetic):
     """Two people x 25 joints in 60 frames, zero-padded, as the benchmark's file has it."""
-    x = np.zeros((10, 200, 2, 25, 3), np.float32)
+    x = np.zeros((10, 500, 2, 25, 3), np.float32)
     for i in range(10):
         clip = synthetic[i * 3]
         x[i, : len(clip.joints), : clip.joints.shape[1]] = clip.joints
-    y = np.eye(8, dtype=np.float64)[synthetic.labels[:30:3]]
+    y = np.eye(22, dtype=np.float64)[synthetic.labels[:30:3]]
     path = tmp_path / "ntu.npz"
-    flat = x.reshape(10, 200, 150)
+    flat = x.reshape(10, 500, 150)
     np.savez(path, x_train=flat[:6], y_train=y[:6], x_test=flat[6:], y_test=y[6:])
     return path
 
@@ -188,7 +188,7 @@ def damage(kind, path):
     elif kind == "labels too few":
         np.savez(path, **{**a, "labels": a["labels"][:-1]})
     elif kind == "label without a name":
-        np.savez(path, **{**a, "labels": a["labels"] + 1})
+        np.savez(path, **{**a, "labels": a["labels"] + 20})
     elif kind == "no parents":
         a.pop("parents")
         np.savez(path, **a)
