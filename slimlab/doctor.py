@@ -10,7 +10,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-CORE = "torch numpy pandas pyarrow scipy scikit-learn safetensors tqdm matplotlib".split()
+CORE = "torch numpy pandas pyarrow scikit-learn safetensors tqdm matplotlib".split()
 NOTEBOOK = "jupyterlab ipywidgets ipykernel nbclient jupytext".split()
 BROWSER = "playwright".split()
 

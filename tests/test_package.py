@@ -44,7 +44,7 @@ def test_files_stay_readable():
 def test_everything_public_says_what_it_is():
     """Modules, public classes and public functions have a docstring."""
     silent = []
-    for file in ROOT.rglob("*.py"):
+    for file in (p for p in ROOT.rglob("*.py") if not p.name.startswith("_") or p.name.startswith("__")):
         tree = ast.parse(file.read_text())
         nodes = [tree, *(n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and not n.name.startswith("_"))]
         silent += [f"{file.name}:{getattr(n, 'name', '')}" for n in nodes if not ast.get_docstring(n)]

@@ -19,6 +19,7 @@ from slimlab.data.store import ClipStore
 from slimlab.skeleton import KINECT_V2
 
 FPS = 30.0
+LONGEST = 300  # frames, as in NTU RGB+D
 PERFORMERS = 10
 CAMERAS = ((-1.3, 1.1, 0.007), (0.0, 1.4, 0.005), (1.0, 0.8, 0.006))  # yaw (rad), height (m), noise (m) of a still joint
 IDLE = 0.4  # part of a recording, at most, before the action and after it
@@ -94,8 +95,9 @@ def recorded(action: Action, first: Performer, second: Performer, rng: np.random
     cycles = int(rng.integers(1, action.repeats + 1))
     active = np.clip((16 + 30 * cycles) / first.tempo * rng.uniform(0.85, 1.2), 32, 130)  # frames
     before, after = rng.uniform(0.05, IDLE, 2)
-    length = round(active / (1 - before - after))
-    t = np.clip((np.linspace(0, 1, length) - before) / (1 - before - after), 0, 1)
+    length = min(round(active / (1 - before - after)), LONGEST)
+    before *= (1 - active / length) / (before + after)
+    t = np.clip((np.arange(length) - before * length) / active, 0, 1)
     # people are neither steady nor exact: progress is warped, strength and axis differ from time to time
     t = t + rng.uniform(-0.05, 0.05) * np.sin(2 * np.pi * t)
     strength = rng.uniform(0.8, 1.2)

@@ -13,6 +13,7 @@ import numpy as np
 
 from slimlab.data.building import Block, Source
 from slimlab.data.errors import DataError
+from slimlab.data.mat5 import read_array
 from slimlab.skeleton import Skeleton
 
 NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton\.mat$")
@@ -61,15 +62,13 @@ def read(path: str | Path) -> Source:
 
 def _frames(file: Path) -> np.ndarray:
     """(T, 20, 3) float32."""
-    from scipy.io import loadmat
-
     try:
-        joints = loadmat(file, variable_names=["d_skel"]).get("d_skel")
-    except Exception as error:  # scipy's reader raises anything on damaged bytes
-        raise DataError(f"{file}: no readable MATLAB file ({error}); download it again") from error
-    if not isinstance(joints, np.ndarray) or joints.dtype.kind != "f" or joints.ndim not in (2, 3):
-        raise DataError(f"{file}: holds no numeric array 'd_skel' of shape (20, 3, frames)")
-    joints = joints.reshape(*joints.shape[:2], -1)
-    if joints.shape[:2] != (20, 3):
+        joints = read_array(file, "d_skel")
+    except (ValueError, OSError) as error:
+        raise DataError(f"{file}: cannot be read ({error}); download it again") from error
+    if joints.ndim == 2:
+        joints = joints[:, :, None]  # one frame
+    if joints.shape[:2] != (20, 3) or joints.ndim != 3:
         raise DataError(f"{file}: 'd_skel' is {joints.shape}, should be (20, 3, frames)")
-    return np.ascontiguousarray(joints.transpose(2, 0, 1), dtype=np.float32)
+    with np.errstate(over="ignore"):  # what overflows is complained of with its place, like NaN
+        return np.ascontiguousarray(joints.transpose(2, 0, 1), dtype=np.float32)

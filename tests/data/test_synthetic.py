@@ -45,7 +45,7 @@ def test_every_protocol_and_both_people_are_there(store):
         for some in (store, store[:132]):
             if protocol != "cross-setup" or len(some) == 960:
                 assert len({frozenset(side.labels.tolist()) for side in data.split(some, protocol)}) == 1
-    assert store.column("frames").min() > 32 * 0.6 and store.column("frames").max() <= 500
+    assert store.column("frames").min() > 32 * 0.6 and store.column("frames").max() <= 300
 
 
 def test_it_is_neither_easy_nor_hopeless(store):
@@ -76,7 +76,7 @@ def test_actions_are_smooth_whole_and_on_the_floor(action):
         for parent, joint in KINECT_V2.bones:
             assert np.ptp(np.linalg.norm(x[:, joint] - x[:, parent], axis=1)) < 1e-9
         low = x[..., 1].min(axis=1)
-        assert low.min() > -0.12 and np.median(low) < 0.05
+        assert low.min() > -1e-9 and (low < 0.02).mean() > 0.2 and low.max() < 0.4  # jumps come down again
     hands = motion[:, 0, [KINECT_V2.names.index(n) for n in ("right_hand", "left_hand", "right_knee", "head")]]
     assert np.ptp(hands, axis=0).max() > 0.25  # something moves
 
