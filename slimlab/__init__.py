@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _SUBMODULES = "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton weights".split()
-_SHORTCUTS = {"load_encoder": "weights", "save_encoder": "weights"}
+_SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
 if TYPE_CHECKING:
     from slimlab import (  # noqa: F401
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         skeleton,
         weights,
     )
-    from slimlab.weights import load_encoder, save_encoder  # noqa: F401
+    from slimlab.weights import load_encoder, pretrained, pretrained_record, save_encoder  # noqa: F401
 
 
 def __getattr__(name: str):

@@ -74,7 +74,8 @@ def embed(a: argparse.Namespace) -> None:
     out = Path(a.out or Path(a.file).with_suffix(".features.csv").name)
     if out.suffix not in (".csv", ".npz"):
         raise ValueError(f"{out}: features are written as .csv or .npz")
-    features = evaluate.features(weights.load_encoder(a.run), data.open(a.file))
+    store = data.open(a.file)
+    features = evaluate.features(weights.load_encoder(a.run, skeleton=store.skeleton), store)
     x = features.x.numpy()
     if out.suffix == ".npz":
         names = np.array(list(features.table["clip"]), dtype=np.str_)

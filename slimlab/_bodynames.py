@@ -134,3 +134,42 @@ def center(names: Sequence[str], parents: Sequence[int]) -> int:
             if wanted <= have and not have & {"shoulder", "base", "left", "right"}:
                 return joint
     return list(parents).index(-1)
+
+
+# words without a side -> the joint that bodies call by several names
+SAME = {
+    "base spine": "pelvis",
+    "spine base": "pelvis",
+    "hip center": "pelvis",
+    "hip": "pelvis",  # without a side
+    "waist": "pelvis",
+    "hips": "pelvis",
+    "middle spine": "spine",
+    "spine mid": "spine",
+    "spine middle": "spine",
+    "spine shoulder": "chest",
+    "shoulder center": "chest",
+    "thorax": "chest",
+}
+SAME_LIMB = {  # with a side
+    "upper arm": "shoulder",
+    "forearm": "elbow",
+    "upper leg": "hip",
+    "lower leg": "knee",
+    "leg toes": "toes",
+}
+
+
+def _key(name: str) -> tuple[str, str]:
+    """(side or "", the joint's usual name)."""
+    sides = {"left": "left", "l": "left", "right": "right", "r": "right"}
+    words = _words(name)
+    side = next((sides[w] for w in words if w in sides), "")
+    rest = " ".join(w for w in words if w not in sides)
+    return side, (SAME_LIMB if side else SAME).get(rest, rest)
+
+
+def counterparts(names: Sequence[str], others: Sequence[str]) -> list[int | None]:
+    """For each of `names` the index of the same joint among `others`, by name (hip_center is base_spine), or None."""
+    places = {_key(n): i for i, n in reversed(list(enumerate(others)))}
+    return [places.get(_key(n)) for n in names]

@@ -10,9 +10,12 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import fields
+import warnings
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
@@ -50,7 +53,8 @@ def load_encoder(path: str | Path, subfolder: str | None = None, skeleton: Skele
     """Read an encoder from such a folder, or from a slimlab run (its teacher's encoder).
 
     subfolder  a folder inside `path`
-    skeleton   the body, where the folder has no slimlab.json to name it (default: Kinect v2)
+    skeleton   the body of the clips to come. Joint embeddings are taken over by joint name; joints without a counterpart
+               get their parent's and are named in a warning. For a folder without slimlab.json: its body (default: Kinect v2)
     Raises FileNotFoundError or ValueError that names the file and what is wrong with it: every tensor that is missing,
     unexpected or of another shape.
     """
@@ -76,7 +80,51 @@ def load_encoder(path: str | Path, subfolder: str | None = None, skeleton: Skele
     if wrong:
         raise ValueError(f"{file}: does not fit its configuration: {'; '.join(sorted(wrong))}")
     encoder.load_state_dict(tensors)
+    if skeleton is not None and skeleton.names != encoder.config.skeleton.names:
+        encoder = on_body(encoder, skeleton)
     return encoder.eval()
+
+
+def pretrained(name: str = "tiny", skeleton: Skeleton | None = None) -> Encoder:
+    """An encoder that comes with slimlab, pre-trained on synthetic motion without labels; `pretrained_record` says how.
+
+    tiny     Kinect v2, 25 joints; clips mirrored and turned about the vertical axis in training
+    tiny-v1  Kinect v1, 20 joints; not mirrored, so that left and right stay two things
+    skeleton as in `load_encoder`. Raises ValueError for another name.
+    """
+    return load_encoder(_shipped(name), skeleton=skeleton)
+
+
+def pretrained_record(name: str = "tiny") -> dict[str, Any]:
+    """How such an encoder was made: settings, data, command, environment, wall seconds, results."""
+    return json.loads((_shipped(name) / "record.json").read_text())
+
+
+def _shipped(name: str) -> Path:
+    folder = Path(__file__).parent / "pretrained"
+    if not (folder / name / "model.safetensors").exists():
+        raise ValueError(f"no weights called '{name}' come with slimlab; there are {', '.join(sorted(os.listdir(folder)))}")
+    return folder / name
+
+
+def on_body(encoder: Encoder, skeleton: Skeleton) -> Encoder:
+    """The same encoder for another body: joint embeddings go with joint names, all other weights are shared by all joints."""
+    source = encoder.config.skeleton
+    places = skeleton.counterparts(source)
+    if all(p is None for p in places):
+        raise ValueError(f"no joint of this body ({', '.join(skeleton.names)}) has a counterpart in {', '.join(source.names)}")
+    missing = [skeleton.names[j] for j, p in enumerate(places) if p is None]
+    if missing:
+        warnings.warn(f"joints without a counterpart get their parent's embedding: {', '.join(missing)}", stacklevel=3)
+    for joint in skeleton.order:
+        if places[joint] is None:
+            parent = skeleton.parents[joint]
+            places[joint] = places[parent] if parent >= 0 else next(p for p in places if p is not None)
+    rows = torch.tensor([0, *(1 + p for p in places if p is not None)])  # (1 + V,): CLS, then the joints
+    moved = Encoder(replace(encoder.config, skeleton=skeleton))
+    state = encoder.state_dict()
+    moved.load_state_dict(state | {"pos_embed": state["pos_embed"][:, rows]})
+    return moved.train(encoder.training)
 
 
 def _config(folder: Path, skeleton: Skeleton | None) -> EncoderConfig:
@@ -86,8 +134,6 @@ def _config(folder: Path, skeleton: Skeleton | None) -> EncoderConfig:
         values: dict[str, Any] = json.loads(file.read_text())
         if own.exists():
             body = Skeleton(**values.pop("skeleton"))
-            if skeleton is not None and skeleton.names != body.names:
-                raise ValueError(f"was made for the joints {', '.join(body.names)}, not for {', '.join(skeleton.names)}")
             return EncoderConfig(**values, skeleton=body)
         # released weights: pre-trained centred, evaluated as they come; the protocol that gives the published numbers
         return EncoderConfig(

@@ -1,12 +1,16 @@
 import json
+import warnings
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 import slimlab
 from slimlab.encoder import Encoder, EncoderConfig
-from slimlab.skeleton import COCO, KINECT_V2
+from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2, Skeleton
+from slimlab.weights import on_body
 
 
 @pytest.fixture
@@ -48,8 +52,6 @@ def test_damaged_and_absent_files_are_named(encoder, tmp_path):
     folder = slimlab.save_encoder(encoder, tmp_path / "e")
     with pytest.raises(FileNotFoundError, match="no such file; give a folder"):
         slimlab.load_encoder(tmp_path)
-    with pytest.raises(ValueError, match="not for head"):
-        slimlab.load_encoder(folder, skeleton=COCO if COCO.names[0] == "head" else KINECT_V2.__class__(["head"], [-1]))
     own = (folder / "slimlab.json").read_text()
     (folder / "slimlab.json").write_text(json.dumps({"width": 3}))
     with pytest.raises(ValueError, match="no configuration"):
@@ -59,3 +61,44 @@ def test_damaged_and_absent_files_are_named(encoder, tmp_path):
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ValueError, match="damaged"):
         slimlab.load_encoder(folder)
+
+
+def test_another_body_takes_embeddings_over_by_joint_name(encoder, tmp_path):
+    folder = slimlab.save_encoder(encoder, tmp_path / "e")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # every joint of Kinect v1 has a counterpart
+        moved = slimlab.load_encoder(folder, skeleton=KINECT_V1)
+    assert moved.config.skeleton == KINECT_V1 and moved.config.input_scale == encoder.config.input_scale
+    named = {"hip_center": "base_spine", "spine": "middle_spine", "shoulder_center": "spine_shoulder", "left_knee": "left_knee"}
+    for v1, v2 in named.items():
+        j, i = KINECT_V1.names.index(v1), KINECT_V2.names.index(v2)
+        assert torch.equal(moved.pos_embed[0, 1 + j], encoder.pos_embed[0, 1 + i])
+    x = torch.randn(2, 3, 16, 25, 1)
+    places = KINECT_V1.counterparts(KINECT_V2)
+    with torch.no_grad():  # the same tokens, in another order: what the smaller body sees does not depend on who asks
+        assert moved(x[:, :, :, places]).cls.shape == (2, 1, 16)
+
+
+def test_joints_without_a_counterpart_are_named(encoder, tmp_path):
+    folder = slimlab.save_encoder(encoder, tmp_path / "e")
+    with pytest.warns(UserWarning, match="nose, left_eye, right_eye, left_ear, right_ear$"):
+        moved = slimlab.load_encoder(folder, skeleton=COCO)
+    shoulder = encoder.pos_embed[0, 1 + KINECT_V2.names.index("left_shoulder")]
+    assert torch.equal(moved.pos_embed[0, 1 + COCO.names.index("left_shoulder")], shoulder)
+    with pytest.raises(ValueError, match="no joint of this body"):
+        slimlab.load_encoder(folder, skeleton=Skeleton(["engine", "wheel"], [-1, 0]))
+
+
+@given(st.permutations(range(25)))
+@settings(max_examples=5, deadline=None)
+def test_the_order_of_joints_is_only_an_order(order):
+    """A body with its joints listed otherwise: the moved encoder gives the same features."""
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(width=16, depth=1, heads=2, init_std=None)).eval()
+    back = [order.index(j) for j in range(25)]
+    parents = [back[KINECT_V2.parents[j]] if KINECT_V2.parents[j] >= 0 else -1 for j in order]
+    body = Skeleton([KINECT_V2.names[j] for j in order], parents)
+    x = torch.randn(1, 3, 16, 25, 1, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        moved = on_body(encoder, body)
+        torch.testing.assert_close(moved.features(x[:, :, :, list(order)]), encoder.features(x), atol=1e-5, rtol=1e-4)

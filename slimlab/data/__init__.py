@@ -1,5 +1,6 @@
 """Files on disk -> clips: `open`, `convert`, `split`, views, and a synthetic set."""
 
+from slimlab.data.bodies import on_body
 from slimlab.data.errors import DataError
 from slimlab.data.opening import convert, open
 from slimlab.data.protocols import split
@@ -14,6 +15,7 @@ __all__ = [
     "DataError",
     "Views",
     "convert",
+    "on_body",
     "open",
     "resampled",
     "sample_views",

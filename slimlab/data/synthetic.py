@@ -20,7 +20,6 @@ from slimlab.skeleton import KINECT_V2
 
 FPS = 30.0
 LONGEST = 300  # frames, as in NTU RGB+D
-PERFORMERS = 10
 CAMERAS = ((-1.3, 1.1, 0.007), (0.0, 1.4, 0.005), (1.0, 0.8, 0.006))  # yaw (rad), height (m), noise (m) of a still joint
 IDLE = 0.4  # part of a recording, at most, before the action and after it
 TRIM = 0.17  # part of a recording, at most: each camera starts late and stops early by its own
@@ -61,33 +60,42 @@ class Performer:
         )
 
 
-def synthetic(clips: int = 960, seed: int = 0) -> ClipStore:
+def synthetic(clips: int = 960, seed: int = 0, performers: int = 10) -> ClipStore:
     """A labelled set with performers, cameras and setups; the same seed gives the same bytes.
 
     Clips come in whole recordings (one motion seen by three cameras): 66 clips hold every action, 132 have an odd and an even
-    performer for each, 660 every performer. Names are NTU's, SsssCcccPpppRrrrAaaa. Raises ValueError for fewer than one clip.
+    performer for each, 660 every performer (of the default ten). Names are NTU's,
+    SsssCcccPpppRrrrAaaa. Raises ValueError for fewer than one clip or performer.
     """
-    if clips < 1:
-        raise ValueError(f"clips is {clips}; ask for at least one")
-    performers = [Performer.drawn(np.random.default_rng([seed, 1, p])) for p in range(PERFORMERS)]
+    if clips < 1 or performers < 1:
+        raise ValueError(f"clips is {clips}, performers {performers}; ask for at least one")
+    people = [Performer.drawn(np.random.default_rng([seed, 1, p])) for p in range(performers)]
     frames, names = [], []
     columns: dict[str, list[int]] = {"label": [], "subject": [], "camera": [], "setup": []}
     motion = np.zeros(0)
     for number in range(clips):
         recording, camera = divmod(number, len(CAMERAS))
         turn, action = divmod(recording, len(ACTIONS))
-        repetition, subject = turn // PERFORMERS, (action + turn) % PERFORMERS
+        repetition, subject = turn // performers, (action + turn) % performers
         setup = subject // 5 + 1
         if camera == 0:  # one motion, seen by all cameras
-            partner = performers[(subject + 1 + repetition) % PERFORMERS]
-            motion = recorded(ACTIONS[action], performers[subject], partner, np.random.default_rng([seed, 2, recording]))
+            partner = people[(subject + 1 + repetition) % performers]
+            motion = recorded(ACTIONS[action], people[subject], partner, np.random.default_rng([seed, 2, recording]))
         frames.append(seen(motion, CAMERAS[camera], np.random.default_rng([seed, 3, number])))
         names.append(f"S{setup:03d}C{camera + 1:03d}P{subject + 1:03d}R{repetition + 1:03d}A{action + 1:03d}")
         for column, value in zip(columns, (action, subject + 1, camera + 1, setup), strict=True):
             columns[column].append(value)
     offsets = np.cumsum([0, *map(len, frames)])
     block = Block(np.concatenate(frames), offsets, {"clip": names, **columns})
-    return build(Source(f"synthetic(clips={clips}, seed={seed})", KINECT_V2, [block], tuple(a.name for a in ACTIONS), FPS))
+    return build(
+        Source(
+            f"synthetic(clips={clips}, seed={seed}, performers={performers})",
+            KINECT_V2,
+            [block],
+            tuple(a.name for a in ACTIONS),
+            FPS,
+        )
+    )
 
 
 def recorded(action: Action, first: Performer, second: Performer, rng: np.random.Generator) -> np.ndarray:
