@@ -57,7 +57,10 @@ def evaluate(a: argparse.Namespace) -> None:
     run = Run(a.run)
     train, test = _sides(a)
     run.check_unseen(test)
-    table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k)
+    c = run.config
+    same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "progress": True}
+    others = {"supervised from scratch": e.supervised(run.encoder.config, train, a.supervised, **same)} if a.supervised else None
+    table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k, others=others)
     with pd.option_context("display.width", 120):
         print(table.to_string(index=False, float_format="{:.3f}".format))
     replace_file(run.folder / "evaluation.csv", lambda f: table.to_csv(f, index=False))
@@ -131,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("run")
     with_data(p)
     p.add_argument("-k", type=int, default=1, help="neighbours of kNN")
-    p.add_argument("--seed", type=int, default=0, help="seed of the random encoders")
+    p.add_argument("--seed", type=int, default=0, help="seed of the controls")
+    p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
     p = command("embed", "Features of a file, as .csv or .npz.")
     p.add_argument("run", help="a run's folder, or one with config.json and model.safetensors")
     p.add_argument("file")

@@ -5,5 +5,17 @@ from slimlab.evaluate.features import Features, features, prepare
 from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import linear_probe
 from slimlab.evaluate.result import Result
+from slimlab.evaluate.supervised import supervised
 
-__all__ = ["Features", "Result", "compare", "features", "knn", "linear_probe", "prepare", "random_encoder", "raw_features"]
+__all__ = [
+    "Features",
+    "Result",
+    "compare",
+    "features",
+    "knn",
+    "linear_probe",
+    "prepare",
+    "random_encoder",
+    "raw_features",
+    "supervised",
+]

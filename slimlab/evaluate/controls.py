@@ -50,16 +50,20 @@ def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0) -> Encod
     return best
 
 
-def compare(encoder: Encoder, train: ClipStore, test: ClipStore, seed: int = 0, k: int = 1) -> pd.DataFrame:
+def compare(
+    encoder: Encoder, train: ClipStore, test: ClipStore, seed: int = 0, k: int = 1, others: dict[str, Encoder] | None = None
+) -> pd.DataFrame:
     """kNN and linear probe of the encoder beside its controls, one line each: features, kNN, probe (accuracies in 0..1).
 
-    raw coordinates · random encoder, plain (paper's initialisation and input) · random encoder, best-scaled input · the encoder
+    raw coordinates · random encoder, plain (paper's initialisation and input) · random encoder, best-scaled input · `others`,
+    such as one trained with labels (`supervised`) · the encoder
     """
     sized = replace(encoder.config, centring="first_frame", input_scale=1.0, init_std=0.02)
     lines = {"raw coordinates": (raw_features(train), raw_features(test))}
     for name, model in (
         ("random encoder, plain", random_encoder(sized, seed)),
         ("random encoder, best-scaled input", best_scaled(sized, train, seed)),
+        *(others or {}).items(),
         ("pre-trained encoder", encoder),
     ):
         lines[name] = (features(model, train), features(model, test))

@@ -11,6 +11,7 @@ from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import Features
 from slimlab.evaluate.controls import best_scaled
+from tests.conftest import counting_clip, make_store
 
 
 def blobs(n, seed, classes=4, width=6):
@@ -126,3 +127,22 @@ def test_the_comparison_has_every_control(synthetic):
     assert table[["kNN", "probe"]].to_numpy().min() >= 0 and table[["kNN", "probe"]].to_numpy().max() <= 1
     chosen = best_scaled(config, train)
     assert chosen.config.centring == "every_frame" and chosen.config.init_std is None
+
+
+def test_the_supervised_control_learns_its_labels(synthetic):
+    train, test = data.split(synthetic, "cross-subject")
+    config = EncoderConfig(width=32, depth=1, heads=2, frames=16, init_std=None, centring="every_frame", input_scale=3.0)
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    learned, again, untrained = (evaluate.supervised(config, train, steps=n, seed=1) for n in (150, 150, 1))
+    assert torch.equal(torch.rand(1), expected)  # the global generator is left alone
+    assert all(torch.equal(p, q) for p, q in zip(learned.parameters(), again.parameters(), strict=True))
+    accuracy = [evaluate.knn(evaluate.features(e, train), evaluate.features(e, test)).accuracy for e in (learned, untrained)]
+    assert accuracy[0] > accuracy[1] + 0.05, accuracy
+
+
+def test_the_supervised_control_needs_labels_and_people():
+    config = EncoderConfig(width=16, depth=1, heads=2)
+    with pytest.raises(DataError, match="1 training clips have no label or nobody"):
+        evaluate.supervised(config, make_store([counting_clip(9)] * 2, label=[0, -1]))
