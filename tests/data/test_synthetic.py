@@ -29,6 +29,12 @@ def test_same_seed_same_bytes_and_a_smaller_set_is_a_part_of_a_larger():
     np.testing.assert_array_equal(data.synthetic(clips=60, seed=0)[7].joints, a[7].joints)
 
 
+def test_there_may_be_more_performers():
+    many = data.synthetic(clips=3 * 40, seed=1, performers=40)
+    assert len(set(many.table["subject"])) == 40 and set(many.table["camera"]) == {1, 2, 3}
+    np.testing.assert_array_equal(many[0].joints, data.synthetic(clips=3, seed=1, performers=40)[0].joints)
+
+
 def test_the_default_set_is_there_in_time():
     begin = time.monotonic()
     assert len(data.synthetic()) == 960
@@ -128,3 +134,5 @@ def test_rotation_is_a_rotation():
 def test_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         data.synthetic(clips=0)
+    with pytest.raises(ValueError, match="at least one"):
+        data.synthetic(performers=0)
