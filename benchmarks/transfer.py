@@ -2,7 +2,8 @@
 
     python benchmarks/transfer.py UTD_MHAD [MORE_DATA …]
 
-The first file: odd performers train, even ones test. Every further one: one performer trains, the others test, mean over performers.
+The first file: odd performers train, even ones test. Every further one: one performer trains, the others test,
+mean over performers.
 """
 
 import sys
