@@ -40,10 +40,9 @@ def supervised(
     encoder = random_encoder(config, seed).to(device).train()
     rng, labels = torch.Generator().manual_seed(seed), torch.from_numpy(train.labels)
     classes = int(labels.max()) + 1
-    head = nn.utils.skip_init(nn.Linear, 2 * config.width, classes)  # leaves the global generator alone
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    parameters = [*encoder.parameters(), *head.to(device).parameters()]
+    weight = torch.zeros(classes, 2 * config.width, device=device, requires_grad=True)  # the linear layer
+    bias = torch.zeros(classes, device=device, requires_grad=True)
+    parameters = [*encoder.parameters(), weight, bias]
     optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.05)
     for step in tqdm(range(steps), desc="supervised control", disable=not progress):
         for group in optimizer.param_groups:
@@ -54,7 +53,7 @@ def supervised(
         x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror)
         out = encoder(prepare(x, config, views.origin.repeat(2, 1)))
         pooled = torch.cat([out.cls, out.tokens.mean(dim=(2, 3))], dim=-1)[:, 0]  # (2B, 2D)
-        loss = F.cross_entropy(head(pooled), labels[np.tile(clips, 2)].to(device))
+        loss = F.cross_entropy(F.linear(pooled, weight, bias), labels[np.tile(clips, 2)].to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 3.0)
