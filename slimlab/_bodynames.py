@@ -13,7 +13,7 @@ LEG = "hip knee ankle foot feet toe toes toebase leg upleg lowleg thigh shin cal
 SWAP = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
     """'LeftUpLeg', 'l_hip', 'hip.L', 'LHip' and 'lhip' -> lower-case words, the side apart."""
     spaced = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", name)
     words: list[str] = []
@@ -29,18 +29,18 @@ def _words(name: str) -> list[str]:
 
 
 def _swapped(name: str) -> tuple[str, ...] | None:
-    words = _words(name)
+    words = words_of(name)
     out = tuple(SWAP.get(w, w) for w in words)
     return out if out != tuple(words) else None
 
 
 def _is_left(name: str) -> bool:
-    return bool({"left", "l"} & set(_words(name)))
+    return bool({"left", "l"} & set(words_of(name)))
 
 
 def mirror_pairs(names: Sequence[str], parents: Sequence[int], order: Sequence[int]) -> list[tuple[int, int]]:
     """Pairs (left, right) by name; where no name has a side, equal branches that hang from one joint are paired."""
-    by_words = {tuple(_words(n)): i for i, n in enumerate(names)}
+    by_words = {tuple(words_of(n)): i for i, n in enumerate(names)}
     pairs = []
     for joint, name in enumerate(names):
         other = by_words.get(_swapped(name) or ())
@@ -80,7 +80,7 @@ def _tree_pairs(parents: Sequence[int], order: Sequence[int]) -> list[tuple[int,
 
 
 def _limb(name: str) -> str | None:
-    words = {w.rstrip("0123456789") for w in _words(name)}
+    words = {w.rstrip("0123456789") for w in words_of(name)}
     if words & set(LEG):
         return "leg"
     return "arm" if words & set(ARM) else None
@@ -128,48 +128,9 @@ def _branches(parents: Sequence[int], order: Sequence[int], side: dict[int, str]
 
 def center(names: Sequence[str], parents: Sequence[int]) -> int:
     """The middle of the spine where a name says so, else the root."""
-    words = [set(_words(n)) for n in names]
+    words = [set(words_of(n)) for n in names]
     for wanted in ({"spine", "mid"}, {"spine", "middle"}, {"spine"}, {"torso"}, {"spine1"}, {"pelvis"}):
         for joint, have in enumerate(words):
             if wanted <= have and not have & {"shoulder", "base", "left", "right"}:
                 return joint
     return list(parents).index(-1)
-
-
-# words without a side -> the joint that bodies call by several names
-SAME = {
-    "base spine": "pelvis",
-    "spine base": "pelvis",
-    "hip center": "pelvis",
-    "hip": "pelvis",  # without a side
-    "waist": "pelvis",
-    "hips": "pelvis",
-    "middle spine": "spine",
-    "spine mid": "spine",
-    "spine middle": "spine",
-    "spine shoulder": "chest",
-    "shoulder center": "chest",
-    "thorax": "chest",
-}
-SAME_LIMB = {  # with a side
-    "upper arm": "shoulder",
-    "forearm": "elbow",
-    "upper leg": "hip",
-    "lower leg": "knee",
-    "leg toes": "toes",
-}
-
-
-def _key(name: str) -> tuple[str, str]:
-    """(side or "", the joint's usual name)."""
-    sides = {"left": "left", "l": "left", "right": "right", "r": "right"}
-    words = _words(name)
-    side = next((sides[w] for w in words if w in sides), "")
-    rest = " ".join(w for w in words if w not in sides)
-    return side, (SAME_LIMB if side else SAME).get(rest, rest)
-
-
-def counterparts(names: Sequence[str], others: Sequence[str]) -> list[int | None]:
-    """For each of `names` the index of the same joint among `others`, by name (hip_center is base_spine), or None."""
-    places = {_key(n): i for i, n in reversed(list(enumerate(others)))}
-    return [places.get(_key(n)) for n in names]

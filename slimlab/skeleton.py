@@ -87,10 +87,6 @@ class Skeleton:
         """Index of the joint without a parent."""
         return self.order[0]
 
-    def counterparts(self, other: Skeleton) -> list[int | None]:
-        """For each joint the index of the same joint of another body, by name (hip_center is base_spine), or None."""
-        return _bodynames.counterparts(self.names, other.names)
-
     @property
     def bones(self) -> tuple[tuple[int, int], ...]:
         """(parent, joint) of the V - 1 bones, in topological order."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from slimlab.counterparts import counterparts
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
 
@@ -110,7 +111,7 @@ def _shipped(name: str) -> Path:
 def on_body(encoder: Encoder, skeleton: Skeleton) -> Encoder:
     """The same encoder for another body: joint embeddings go with joint names, all other weights are shared by all joints."""
     source = encoder.config.skeleton
-    places = skeleton.counterparts(source)
+    places = counterparts(skeleton, source)
     if all(p is None for p in places):
         raise ValueError(f"no joint of this body ({', '.join(skeleton.names)}) has a counterpart in {', '.join(source.names)}")
     missing = [skeleton.names[j] for j, p in enumerate(places) if p is None]

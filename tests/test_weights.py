@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 import slimlab
 from slimlab import data, evaluate
 from slimlab.config import Config
+from slimlab.counterparts import counterparts
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2, Skeleton
 from slimlab.weights import on_body
@@ -77,7 +78,7 @@ def test_another_body_takes_embeddings_over_by_joint_name(encoder, tmp_path):
         j, i = KINECT_V1.names.index(v1), KINECT_V2.names.index(v2)
         assert torch.equal(moved.pos_embed[0, 1 + j], encoder.pos_embed[0, 1 + i])
     x = torch.randn(2, 3, 16, 25, 1)
-    places = KINECT_V1.counterparts(KINECT_V2)
+    places = counterparts(KINECT_V1, KINECT_V2)
     with torch.no_grad():  # the same tokens, in another order: what the smaller body sees does not depend on who asks
         assert moved(x[:, :, :, places]).cls.shape == (2, 1, 16)
 

@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from slimlab.counterparts import counterparts
 from slimlab.data.errors import DataError
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import Skeleton
 
 
 def on_body(store: ClipStore, skeleton: Skeleton) -> ClipStore:
-    """The same clips with the joints of `skeleton`, matched by name (`Skeleton.counterparts`), such as Kinect v2's on Kinect v1.
+    """The same clips with the joints of `skeleton`, matched by name (slimlab/counterparts.py), such as Kinect v2's on Kinect v1.
 
     Raises DataError that names the joints which the clips lack. Flags and digests stay those of the whole clips.
     """
-    places = skeleton.counterparts(store.skeleton)
+    places = counterparts(skeleton, store.skeleton)
     missing = [n for n, p in zip(skeleton.names, places, strict=True) if p is None]
     if missing:
         raise DataError(f"{store.source}: these clips have no {', '.join(missing)}; leave them out of the body")

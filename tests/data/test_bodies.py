@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from slimlab import data
+from slimlab.counterparts import counterparts
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2, Skeleton
 
 
@@ -30,7 +31,7 @@ def test_joints_are_matched_by_what_they_are_called():
     prmd = Skeleton(
         ["waist", "spine", "chest", "left_upper_arm", "left_forearm", "right_upper_leg", "head_tip"], [-1, 0, 1, 2, 3, 0, 2]
     )
-    matched = [None if j is None else KINECT_V2.names[j] for j in prmd.counterparts(KINECT_V2)]
+    matched = [None if j is None else KINECT_V2.names[j] for j in counterparts(prmd, KINECT_V2)]
     expected = ["base_spine", "middle_spine", "spine_shoulder", "left_shoulder", "left_elbow", "right_hip", None]
     assert matched == expected
-    assert [KINECT_V2.names[j] for j in KINECT_V2.counterparts(KINECT_V2)] == list(KINECT_V2.names)
+    assert [KINECT_V2.names[j] for j in counterparts(KINECT_V2, KINECT_V2)] == list(KINECT_V2.names)

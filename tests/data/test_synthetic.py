@@ -30,7 +30,7 @@ def test_same_seed_same_bytes_and_a_smaller_set_is_a_part_of_a_larger():
 
 
 def test_there_may_be_more_performers():
-    many = data.synthetic(clips=3 * 40, seed=1, performers=40)
+    many = data.synthetic(clips=66 * 20, seed=1, performers=40)
     assert len(set(many.table["subject"])) == 40 and set(many.table["camera"]) == {1, 2, 3}
     np.testing.assert_array_equal(many[0].joints, data.synthetic(clips=3, seed=1, performers=40)[0].joints)
 

@@ -129,8 +129,13 @@ def test_the_comparison_has_every_control(synthetic):
     assert chosen.config.centring == "every_frame" and chosen.config.init_std is None
 
 
-def test_the_supervised_control_learns_its_labels(synthetic):
-    train, test = data.split(synthetic, "cross-subject")
+def test_the_supervised_control_learns_its_labels():
+    """Poses at random, and a label that only one hand's height gives away: labels find it, an untrained network does not."""
+    rng, labels = np.random.default_rng(0), np.arange(240) % 2
+    poses = rng.normal(0, 0.1, (240, 1, 1, 25, 3)) + np.zeros((1, 20, 1, 1, 1))
+    poses[:, :, :, 11, 1] = np.where(labels, 0.3, -0.3)[:, None, None] + rng.normal(0, 0.1, (240, 20, 1))
+    store = make_store(list(poses.astype(np.float32)), label=labels, subject=np.arange(240) // 120)
+    train, test = data.split(store, "cross-subject")
     config = EncoderConfig(width=32, depth=1, heads=2, frames=16, init_std=None, centring="every_frame", input_scale=3.0)
     torch.manual_seed(3)
     expected = torch.rand(1)
@@ -139,7 +144,7 @@ def test_the_supervised_control_learns_its_labels(synthetic):
     assert torch.equal(torch.rand(1), expected)  # the global generator is left alone
     assert all(torch.equal(p, q) for p, q in zip(learned.parameters(), again.parameters(), strict=True))
     accuracy = [evaluate.knn(evaluate.features(e, train), evaluate.features(e, test)).accuracy for e in (learned, untrained)]
-    assert accuracy[0] > accuracy[1] + 0.05, accuracy
+    assert accuracy[0] > 0.9 and accuracy[1] < 0.75, accuracy
 
 
 def test_the_supervised_control_needs_labels_and_people():
