@@ -67,3 +67,14 @@ def test_bad_data_fails_with_its_reason_in_sight(tmp_path):
     )
     assert done.returncode == 1 and "no such file or folder" in done.stderr
     assert (tmp_path / "o" / "00_quickstart.ipynb").exists()  # executed up to there
+
+
+@pytest.mark.full
+def test_quickstart_run_twice_goes_on_and_says_the_same(tmp_path):
+    """Half a minute of training; the second time the run is found finished, and every number is the same."""
+    tables = []
+    for _ in range(2):
+        executed(tmp_path, SLIMLAB_MINUTES="0.5")
+        tables.append((tmp_path / "figures" / "results.csv").read_text())
+    assert tables[0] == tables[1] and "shipped encoder" in tables[0]
+    assert len(list(tmp_path.glob("run-*"))) == 1
