@@ -9,7 +9,6 @@ is none of the default sets: the results in the record are on seeds 0, 1 and 2, 
 import argparse
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -62,7 +61,6 @@ def main() -> None:
     }
     (target / "record.json").write_text(json.dumps(record, indent=1) + "\n")
     run.metrics.iloc[::50].drop(columns=["knn", "rank"]).round(4).to_csv(target / "metrics.csv", index=False)
-    assert replace(run.encoder.config) == slimlab.pretrained(a.name).config
 
 
 if __name__ == "__main__":

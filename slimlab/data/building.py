@@ -142,9 +142,8 @@ def _joined(source: Source) -> Iterator[_Packed]:
         if bad.any():
             worst = int(np.argmax(bad))
             raise DataError(
-                f"{source.path}: clip {clips + worst} '{packed.table['clip'][worst]}' has label {labels[worst]}; labels run "
-                f"from 0 to {len(source.label_names) - 1 if source.label_names else 'any number'}, one for each of the label "
-                "names; -1 is unlabelled"
+                f"{source.path}: clip {clips + worst} '{packed.table['clip'][worst]}' has label {labels[worst]}; there are "
+                f"{len(source.label_names)} label names; labels run from 0, -1 is unlabelled"
             )
         packed.table["label_name"] = names[labels] if source.label_names else [str(v) if v >= 0 else "" for v in labels]
         packed.table = packed.table.reindex(columns=COLUMNS)

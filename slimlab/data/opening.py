@@ -22,9 +22,8 @@ KNOWN = (
 )
 
 
-def recognise(path: str | Path) -> str:
+def recognise(path: Path) -> str:
     """The format's name: "store" or a key of READERS. Raises DataError, listing what is known."""
-    path = Path(path).expanduser()
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; give the path of {KNOWN}")
     if path.is_dir():
@@ -47,8 +46,8 @@ def recognise(path: str | Path) -> str:
     raise DataError(f"{path}: unknown format; slimlab reads {KNOWN}")
 
 
-def _source(path: str | Path, format: str | None) -> Source:
-    path, format = Path(path).expanduser(), format or recognise(path)
+def _source(path: Path, format: str | None) -> Source:
+    format = format or recognise(path)
     if format not in READERS:
         raise DataError(f"{path}: format '{format}' is unknown; choose one of {', '.join(READERS)}")
     return READERS[format](path)
@@ -60,8 +59,9 @@ def open(path: str | Path, format: str | None = None) -> ClipStore:
     format  a key of `READERS` where the path's own look is misleading
     Raises DataError, naming the file, the place in it and the remedy.
     """
+    path = Path(path).expanduser()
     if format is None and recognise(path) == "store":
-        return building.open_folder(Path(path).expanduser())
+        return building.open_folder(path)
     return building.build(_source(path, format))
 
 
@@ -73,6 +73,6 @@ def convert(source: str | Path, destination: str | Path, format: str | None = No
     """
     if dtype not in ("float32", "float16"):
         raise DataError(f"{destination}: a store is float32 or float16, not {dtype}")
-    destination = Path(destination).expanduser()
+    source, destination = Path(source).expanduser(), Path(destination).expanduser()
     building.write(_source(source, format), destination, dtype)
     return building.open_folder(destination)

@@ -25,7 +25,7 @@ IDLE = 0.4  # part of a recording, at most, before the action and after it
 TRIM = 0.17  # part of a recording, at most: each camera starts late and stops early by its own
 HEADING = 0.6  # rad, sd: people do not face the middle camera exactly
 SWAYING = "middle_spine neck left_shoulder right_shoulder left_elbow right_elbow left_hip right_hip".split()
-HAND = "elbow wrist hand hand_tip thumb".split()
+BELOW_ELBOW = "wrist hand hand_tip thumb".split()
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def seen(motion: np.ndarray, camera: tuple[float, float, float], rng: np.random.
     frames = len(x)
     if rng.random() < 1 / 8:
         start, stop = _interval(frames, 5, 20, rng)
-        for name in HAND[1:]:
+        for name in BELOW_ELBOW:
             left, right = (KINECT_V2.names.index(f"{side}_{name}") for side in ("left", "right"))
             x[start:stop, :, [left, right]] = x[start:stop, :, [right, left]]
     x = (x * there).astype(np.float32)

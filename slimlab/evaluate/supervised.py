@@ -50,8 +50,8 @@ def supervised(
         clips = torch.randint(len(train), (batch_size,), generator=rng).numpy()
         views = sample_views(train, clips, rng, config.frames, (0.5, 1.0), ())
         x = views.globals.flatten(0, 1).to(device)  # (2B, 3, T, V, 1)
-        x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror)
-        out = encoder(prepare(x, config, views.origin.repeat(2, 1)))
+        x = prepare(x, config, views.origin.repeat(2, 1))  # before it is turned: `origin` is not
+        out = encoder(augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror))
         pooled = torch.cat([out.cls, out.tokens.mean(dim=(2, 3))], dim=-1)[:, 0]  # (2B, 2D)
         loss = F.cross_entropy(F.linear(pooled, weight, bias), labels[np.tile(clips, 2)].to(device))
         optimizer.zero_grad(set_to_none=True)

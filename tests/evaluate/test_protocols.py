@@ -151,3 +151,21 @@ def test_the_supervised_control_needs_labels_and_people():
     config = EncoderConfig(width=16, depth=1, heads=2)
     with pytest.raises(DataError, match="1 training clips have no label or nobody"):
         evaluate.supervised(config, make_store([counting_clip(9)] * 2, label=[0, -1]))
+
+
+def test_where_clips_were_recorded_does_not_matter_to_the_supervised_control():
+    """Centred on the first frame, as the paper's encoder: the same clips five metres away train the same network."""
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(0, 0.2, (20, 1, 25, 3)).astype(np.float32) for _ in range(6)]
+    config = EncoderConfig(width=16, depth=1, heads=2, frames=16)
+    here, there = (
+        evaluate.supervised(
+            config, make_store([c + np.float32(d) for c in clips], label=[0, 1] * 3), steps=2, lr=1e-4, rotation=1.0
+        )
+        for d in (0, 5)
+    )
+    x = torch.from_numpy(rng.normal(0, 0.2, (2, 3, 16, 25, 1)).astype(np.float32))
+    with torch.no_grad():
+        before = evaluate.random_encoder(config).eval().features(x)
+        moved, apart = (here.features(x) - before).norm(), (here.features(x) - there.features(x)).norm()
+    assert apart < 0.05 * moved
