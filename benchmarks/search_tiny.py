@@ -1,9 +1,10 @@
 """Try settings of preset `tiny` on held-out training performers of UTD-MHAD; never on the test side.
 
-    python benchmarks/search_tiny.py UTD_MHAD LOG.jsonl '{"mirror": false}' '{"koleo_weight": 0.05}' …
+    python benchmarks/search_tiny.py UTD_MHAD LOG.jsonl '{"mirror": false}' '{"steps": 3000, "start": "tiny"}' …
 
 Odd performers are the training side (1, 3, 5, 7). Each setting is pre-trained on 1, 3, 5 and judged on 7, and pre-trained on
-1, 5, 7 and judged on 3, both in parallel on one thread each; a line of the log holds the means over the two.
+1, 5, 7 and judged on 3, both in parallel on one thread each; a line of the log holds the means over the two, for every way
+of reading features off the encoder. "start" names shipped weights to begin with.
 """
 
 import json
@@ -11,14 +12,33 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
+import numpy as np
 import torch
 
+import slimlab
 from slimlab import data, evaluate
 from slimlab.config import Config
 from slimlab.trainer import Trainer, clips_of_step
 
 HELD_OUT = (7, 3)
 STEPS = 250
+# name -> (frames of the test view, what is kept of the tokens (B, M, T', V, D) beside CLS)
+READINGS = {
+    "cls+mean": (None, lambda cls, tokens: torch.cat([cls, tokens.mean(dim=(2, 3))], dim=-1)),
+    "cls+mean, 64 frames": (64, lambda cls, tokens: torch.cat([cls, tokens.mean(dim=(2, 3))], dim=-1)),
+    "cls+time steps": (None, lambda cls, tokens: torch.cat([cls, tokens.mean(dim=3).flatten(2)], dim=-1)),
+    "cls+time steps, 64 frames": (64, lambda cls, tokens: torch.cat([cls, tokens.mean(dim=3).flatten(2)], dim=-1)),
+    "cls+joints": (None, lambda cls, tokens: torch.cat([cls, tokens.mean(dim=2).flatten(2)], dim=-1)),
+    "every cell": (None, lambda cls, tokens: tokens.flatten(2)),
+    "every cell, 64 frames": (64, lambda cls, tokens: tokens.flatten(2)),
+}
+
+
+@torch.inference_mode()
+def read(encoder, store, frames, keep) -> evaluate.Features:
+    x, people = data.test_view(store, np.arange(len(store)), frames or encoder.config.frames)
+    out = encoder.eval()(evaluate.prepare(x, encoder.config), people=people)
+    return evaluate.Features(keep(out.cls, out.tokens).flatten(1), torch.from_numpy(store.labels), store.table)
 
 
 def trial(path: str, overrides: dict, held_out: int) -> dict:
@@ -26,20 +46,19 @@ def trial(path: str, overrides: dict, held_out: int) -> dict:
     training_side, _ = data.split(data.open(path), "cross-subject")
     performers = sorted(set(training_side.table["subject"]) - {held_out})
     train, valid = data.split(training_side, "cross-subject", train_subjects=performers)
-    config = Config(preset="tiny", **({"steps": STEPS} | overrides))
-    trainer = Trainer(config, train.skeleton)
+    overrides = {"steps": STEPS} | overrides
+    start = overrides.pop("start", None)
+    config = Config(preset="tiny", **overrides)
+    trainer = Trainer(config, train.skeleton, start=start and slimlab.pretrained(start, skeleton=train.skeleton))
     begin = time.monotonic()
     for step in range(config.steps):
         values = trainer.step(train, clips_of_step(len(train), config.batch_size, config.seed, step), step)
-    seconds = time.monotonic() - begin
-    sides = [evaluate.features(trainer.teacher.encoder, side) for side in (train, valid)]
-    return {
-        "knn": evaluate.knn(*sides).accuracy,
-        "probe": evaluate.linear_probe(*sides).accuracy,
-        "seconds": seconds,
-        "glcl_over_lnk": values["glcl_over_lnk"],
-        "target_prototypes": values["target_prototypes"],
-    }
+    row = {"seconds": time.monotonic() - begin, "glcl_over_lnk": values["glcl_over_lnk"]}
+    row["target_prototypes"] = values["target_prototypes"]
+    for name, reading in READINGS.items():
+        sides = [read(trainer.teacher.encoder, side, *reading) for side in (train, valid)]
+        row[f"{name}: kNN"], row[f"{name}: probe"] = (f(*sides).accuracy for f in (evaluate.knn, evaluate.linear_probe))
+    return row
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 from slimlab import evaluate, inspection, run
 from slimlab.config import PRESETS, Config
 from slimlab.data import ClipStore, DataError
+from slimlab.encoder import Encoder
 from slimlab.run import Run, RunError
 from slimlab.trainer import Trainer, clips_of_step
 
@@ -69,12 +70,14 @@ def fit(
     resume: bool = True,
     device: torch.device | str | None = None,
     progress: bool = True,
+    start: Encoder | None = None,
 ) -> Run:
     """Pre-train on all clips of `store`, labels unused, and return the finished run.
 
     folder  the run's folder; None: runs/<preset>-<hash of settings and data>, so that the same call finds its own run
     resume  go on from the last checkpoint (at once finished where the run is); False: start anew, replacing what is there
     device  None: CUDA or MPS where there is one, else the CPU
+    start   weights to begin with, such as `slimlab.pretrained("tiny", skeleton=store.skeleton)`; the heads are new
 
     Interrupting (Ctrl-C, Stop) writes a checkpoint first. Raises RunError where the folder holds another run or cannot be
     written, FloatingPointError on NaN, naming loss and step, RunError on collapse; the last good checkpoint is kept.
@@ -82,9 +85,9 @@ def fit(
     config = config or Config()
     bar, latest = None, {}
     shown = {"loss": "loss", "glcl": "GLCL", "mfm": "MFM", "knn": "kNN", "clips_per_second": "clips/s"}
-    folder = _folder(store, config, folder)
+    folder = _folder(store, config, folder, start)
     try:
-        for step in steps(store, config, folder, resume, device, announce=progress):
+        for step in steps(store, config, folder, resume, device, progress, start):
             if bar is None:
                 bar = tqdm(total=step.steps, initial=step.step, desc="pre-training", disable=not progress)
             latest |= step.metrics  # kNN stays on the bar between its measurements
@@ -102,10 +105,11 @@ async def stream(
     folder: str | Path | None = None,
     resume: bool = True,
     device: torch.device | str | None = None,
+    start: Encoder | None = None,
 ) -> AsyncIterator[Step]:
     """`fit`, one step at a time: `async for step in stream(...)`. Leaving the loop or Stop writes a checkpoint."""
     config = config or Config()
-    loop = steps(store, config, _folder(store, config, folder), resume, device)
+    loop = steps(store, config, _folder(store, config, folder, start), resume, device, start=start)
     try:
         for step in loop:
             yield step
@@ -121,11 +125,12 @@ def steps(
     resume: bool = True,
     device: torch.device | str | None = None,
     announce: bool = False,
+    start: Encoder | None = None,
 ) -> Generator[Step, None, None]:
     """The loop itself. See `fit`."""
     store = _usable(store)
     device = _device(device)
-    opened, trainer, done = _open(store, config, folder, resume, device, announce)
+    opened, trainer, done = _open(store, config, folder, resume, device, announce, start)
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
@@ -216,12 +221,18 @@ def estimate(store: ClipStore, config: Config | None = None, device: torch.devic
 
 
 def _open(
-    store: ClipStore, config: Config, folder: Path, resume: bool, device: torch.device, announce: bool
+    store: ClipStore,
+    config: Config,
+    folder: Path,
+    resume: bool,
+    device: torch.device,
+    announce: bool,
+    start: Encoder | None,
 ) -> tuple[Run, Trainer, int]:
     """The run (new, or the one in the folder where it is the same), its trainer, the steps that are done."""
     if resume and (folder / "config.json").exists():
         opened = Run(folder)
-        _check_same(opened, config, store)
+        _check_same(opened, config, store, start)
         trainer = Trainer(opened.config, store.skeleton, device)
         return opened, trainer, run.load_checkpoint(opened, trainer)
     if (folder / "config.json").exists():
@@ -234,10 +245,11 @@ def _open(
             guess = dataclasses.replace(guess, seconds=guess.seconds_per_step * config.steps)
         if announce:
             print(f"{config.steps} steps of {config.batch_size} clips: {guess}; run folder {folder}")
-    return run.start(folder, config, store, device), Trainer(config, store.skeleton, device), 0
+    trainer = Trainer(config, store.skeleton, device, start)  # first: it may refuse `start`
+    return run.start(folder, config, store, device, _digest(start)), trainer, 0
 
 
-def _check_same(opened: Run, config: Config, store: ClipStore) -> None:
+def _check_same(opened: Run, config: Config, store: ClipStore, start: Encoder | None) -> None:
     old, new = opened.config.to_dict(), config.to_dict()
     if config.minutes is not None:
         new["steps"] = old["steps"]
@@ -248,6 +260,16 @@ def _check_same(opened: Run, config: Config, store: ClipStore) -> None:
             )
     if opened.about["fingerprint"] != store.fingerprint:
         raise RunError(f"{opened.folder}: holds a run on other clips; choose another folder, or resume=False to replace it")
+    if opened.about.get("began_with", "") != _digest(start):
+        raise RunError(f"{opened.folder}: holds a run that began with other weights; choose another folder, or resume=False")
+
+
+def _digest(encoder: Encoder | None) -> str:
+    """What these weights are, in 16 hex digits; "" for none."""
+    if encoder is None:
+        return ""
+    text = b"".join(v.detach().cpu().contiguous().numpy().tobytes() for v in encoder.state_dict().values())
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def _usable(store: ClipStore) -> ClipStore:
@@ -266,10 +288,10 @@ def _device(device: torch.device | str | None) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def _folder(store: ClipStore, config: Config, folder: str | Path | None) -> Path:
+def _folder(store: ClipStore, config: Config, folder: str | Path | None, start: Encoder | None = None) -> Path:
     if folder is not None:
         return Path(folder)
-    text = json.dumps(config.to_dict(), sort_keys=True) + _usable(store).fingerprint
+    text = json.dumps(config.to_dict(), sort_keys=True) + _usable(store).fingerprint + _digest(start)
     return Path("runs") / f"{config.preset}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 

@@ -85,13 +85,13 @@ class Run:
             )
 
 
-def start(folder: Path, config: Config, store: ClipStore, device: torch.device) -> Run:
-    """Lay out a new run's folder."""
+def start(folder: Path, config: Config, store: ClipStore, device: torch.device, began_with: str = "") -> Run:
+    """Lay out a new run's folder; `began_with` is a digest of the weights it starts from."""
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         seen = store.table[["clip", "digest"]]
         replace_file(folder / "train_clips.csv", lambda f: f.write(seen.to_csv(index=False).encode()))
-        write_json(folder / "run.json", _about(store, device))
+        write_json(folder / "run.json", _about(store, device) | {"began_with": began_with})
         (folder / "metrics.jsonl").write_text("")
         write_json(folder / "config.json", config.to_dict())  # last: it makes the folder a run
     except OSError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -49,13 +49,21 @@ class Networks(nn.Module):
 
 
 class Trainer:
-    """Student, teacher and optimiser on one device; `step` takes a batch of clips and updates all three."""
+    """Student, teacher and optimiser on one device; `step` takes a batch of clips and updates all three.
 
-    def __init__(self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu") -> None:
+    start  an encoder whose weights student and teacher begin with; the heads are new. Raises ValueError where it is another
+    """
+
+    def __init__(
+        self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
+    ) -> None:
         self.config, self.skeleton, self.device = config, replace(skeleton), torch.device(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.student = Networks(config, skeleton).to(device)
+        if start is not None:
+            _check_start(start, self.student.encoder)
+            self.student.encoder.load_state_dict(start.state_dict())
         self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(self._groups(), lr=config.lr, betas=(0.9, 0.999), fused=True)
 
@@ -196,6 +204,15 @@ class Trainer:
 
 def _cosine(bounds: tuple[float, float], part: float) -> float:
     return bounds[1] + (bounds[0] - bounds[1]) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, part))))
+
+
+def _check_start(start: Encoder, encoder: Encoder) -> None:
+    theirs, ours = (asdict(replace(e.config, init_std=None, frames=e.config.patch_frames)) for e in (start, encoder))
+    differ = [f"{k} {theirs[k]}, not {ours[k]}" for k in ours if k != "skeleton" and theirs[k] != ours[k]]
+    if theirs["skeleton"]["names"] != ours["skeleton"]["names"]:
+        differ.append("another body (load it with skeleton=store.skeleton)")
+    if differ:
+        raise ValueError(f"start: these weights do not fit the run's settings: {'; '.join(differ)}")
 
 
 def _check_finite(values: dict[str, float], step: int) -> None:
