@@ -45,7 +45,8 @@ def pretrain(a: argparse.Namespace) -> None:
     train, test = _sides(a)
     print(f"pre-training on the {len(train)} clips of the training side; the {len(test)} test clips are not seen")
     given = {f.name: getattr(a, f.name) for f in fields(p.Config) if getattr(a, f.name, None) is not None}
-    print(p.fit(train, p.Config(**given), a.folder, resume=not a.fresh, device=a.device))
+    start = _weights(a.start, train.skeleton) if a.start else None
+    print(p.fit(train, p.Config(**given), a.folder, resume=not a.fresh, device=a.device, start=start))
 
 
 def evaluate(a: argparse.Namespace) -> None:
@@ -71,14 +72,14 @@ def embed(a: argparse.Namespace) -> None:
     import numpy as np
     import pandas as pd
 
-    from slimlab import data, evaluate, weights
+    from slimlab import data, evaluate
     from slimlab.run import replace_file
 
     out = Path(a.out or Path(a.file).with_suffix(".features.csv").name)
     if out.suffix not in (".csv", ".npz"):
         raise ValueError(f"{out}: features are written as .csv or .npz")
     store = data.open(a.file)
-    features = evaluate.features(weights.load_encoder(a.run, skeleton=store.skeleton), store)
+    features = evaluate.features(_weights(a.run, store.skeleton), store)
     x = features.x.numpy()
     if out.suffix == ".npz":
         names = np.array(list(features.table["clip"]), dtype=np.str_)
@@ -91,6 +92,14 @@ def embed(a: argparse.Namespace) -> None:
 
 
 COMMANDS = {"lab": lab, "convert": convert, "pretrain": pretrain, "evaluate": evaluate, "embed": embed}
+
+
+def _weights(name: str, skeleton):
+    """An encoder by its shipped name, or from its folder, for this body."""
+    from slimlab import weights
+
+    load = weights.pretrained if name in weights.shipped() else weights.load_encoder
+    return load(name, skeleton=skeleton)
 
 
 def _sides(a: argparse.Namespace):
@@ -129,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--batch-size", type=int)
     p.add_argument("--seed", type=int)
     p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
+    p.add_argument("--start", metavar="WEIGHTS", help="begin with these: tiny, tiny-v1 (shipped), a run's folder")
     p.add_argument("--fresh", action="store_true", help="start anew instead of resuming")
     p = command("evaluate", "kNN and linear probe of a run, beside its controls.")
     p.add_argument("run")
@@ -137,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
     p = command("embed", "Features of a file, as .csv or .npz.")
-    p.add_argument("run", help="a run's folder, or one with config.json and model.safetensors")
+    p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")
     p.add_argument("file")
     p.add_argument("--out")
     return parser

@@ -77,7 +77,8 @@ def fit(
     folder  the run's folder; None: runs/<preset>-<hash of settings and data>, so that the same call finds its own run
     resume  go on from the last checkpoint (at once finished where the run is); False: start anew, replacing what is there
     device  None: CUDA or MPS where there is one, else the CPU
-    start   weights to begin with, such as `slimlab.pretrained("tiny", skeleton=store.skeleton)`; the heads are new
+    start   weights to begin with, such as `slimlab.pretrained("tiny", skeleton=store.skeleton)`; the heads are new.
+            What these weights have seen is not known to `Run.check_unseen`
 
     Interrupting (Ctrl-C, Stop) writes a checkpoint first. Raises RunError where the folder holds another run or cannot be
     written, FloatingPointError on NaN, naming loss and step, RunError on collapse; the last good checkpoint is kept.

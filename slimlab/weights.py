@@ -21,6 +21,8 @@ from slimlab.counterparts import counterparts
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
 
+SHIPPED = Path(__file__).parent / "pretrained"
+
 
 def save_encoder(encoder: Encoder, folder: str | Path) -> Path:
     """Write an encoder into `folder`, replacing what is there file by file, each whole. Returns the folder."""
@@ -101,11 +103,15 @@ def pretrained_record(name: str = "tiny") -> dict[str, Any]:
     return json.loads((_shipped(name) / "record.json").read_text())
 
 
+def shipped() -> list[str]:
+    """Names of the weights that come with slimlab."""
+    return sorted(file.parent.name for file in SHIPPED.glob("*/model.safetensors"))
+
+
 def _shipped(name: str) -> Path:
-    folder = Path(__file__).parent / "pretrained"
-    if not (folder / name / "model.safetensors").exists():
-        raise ValueError(f"no weights called '{name}' come with slimlab; there are {', '.join(sorted(os.listdir(folder)))}")
-    return folder / name
+    if name not in shipped():
+        raise ValueError(f"no weights called '{name}' come with slimlab; there are {', '.join(shipped())}")
+    return SHIPPED / name
 
 
 def on_body(encoder: Encoder, skeleton: Skeleton) -> Encoder:

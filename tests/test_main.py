@@ -36,6 +36,15 @@ def test_the_same_command_goes_on_and_fresh_starts_anew(files, capsys):
     assert "choose another folder" in capsys.readouterr().err
 
 
+def test_a_run_may_begin_with_the_shipped_weights_or_a_runs(files, capsys):
+    command = ["pretrain", str(files / "clips.npz"), *SMALL, "--folder"]
+    assert cli.main([*command, str(files / "on-tiny"), "--start", "tiny"]) == 0
+    assert Run(files / "on-tiny").about["began_with"] and not Run(files / "run").about["began_with"]
+    assert cli.main([*command, str(files / "on-run"), "--start", str(files / "run")]) == 0
+    assert cli.main([*command, str(files / "on-nothing"), "--start", "nothing"]) == 1
+    assert "nothing/model.safetensors: no such file" in capsys.readouterr().err
+
+
 def test_evaluate_prints_and_writes_the_table(files, capsys):
     assert cli.main(["evaluate", str(files / "run"), str(files / "clips.npz")]) == 0
     out = capsys.readouterr().out

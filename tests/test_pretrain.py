@@ -14,6 +14,7 @@ import torch
 
 from slimlab import data, pretrain
 from slimlab.pretrain import Config, Run, RunError
+from slimlab.skeleton import KINECT_V1
 from slimlab.trainer import Trainer
 from tests.conftest import counting_clip, make_store
 
@@ -67,6 +68,30 @@ def test_resumed_equals_uninterrupted(whole, train, quick, tmp_path, stop_after)
             break  # closes the generator, which writes a checkpoint
     assert Run(tmp_path / "halves").about["status"] == "interrupted"
     same_run(pretrain.fit(train, quick, tmp_path / "halves", progress=False), whole)
+
+
+def test_a_run_may_begin_with_given_weights(whole, train, quick, tmp_path):
+    """Student and teacher begin there; stopped and resumed it is the same run; other weights are refused."""
+    start, config = whole.encoder, replace(quick, momentum=(1.0, 1.0))
+    run = pretrain.fit(train, config, tmp_path / "on", progress=False, start=start)
+    for p, q in zip(run.encoder.parameters(), start.parameters(), strict=True):
+        torch.testing.assert_close(p, q)  # a teacher of momentum 1 stays where it began
+    assert Trainer(quick, train.skeleton, start=start).student.encoder.norm.weight.equal(start.norm.weight)
+    for step in pretrain.steps(train, config, tmp_path / "parted", start=start):
+        if step.step == 2:
+            break
+    same_run(pretrain.fit(train, config, tmp_path / "parted", progress=False, start=start), run)
+    with pytest.raises(RunError, match="began with other weights"):
+        pretrain.fit(train, config, tmp_path / "on", progress=False)
+
+
+def test_weights_of_another_size_or_body_are_refused_before_a_folder_is_made(whole, train, quick, tmp_path):
+    with pytest.raises(ValueError, match="width 32, not 16"):
+        pretrain.fit(train, replace(quick, width=16), tmp_path / "on", progress=False, start=whole.encoder)
+    other = data.on_body(train, KINECT_V1)
+    with pytest.raises(ValueError, match="another body"):
+        pretrain.fit(other, quick, tmp_path / "on", progress=False, start=whole.encoder)
+    assert not (tmp_path / "on").exists()
 
 
 def test_finished_runs_return_at_once_and_other_settings_are_refused(whole, train, quick, tmp_path):
