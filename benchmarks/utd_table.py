@@ -1,10 +1,11 @@
 """The README's table on UTD-MHAD: odd performers train, even ones test; kNN and linear probe, mean ± sample sd
 over seeds.
 
-    python benchmarks/utd_table.py UTD_MHAD [--minutes 5] [--seeds 3] [--out out/utd_table]
+    python benchmarks/utd_table.py UTD_MHAD [--minutes 5] [--seeds 3] [--pool cls+mean] [--start WEIGHTS] [--out out/utd_table]
 
-Every seed pre-trains `tiny` on the training side for so many wall minutes, then its encoder and the controls are evaluated:
-raw coordinates, random encoders (plain and best-scaled) of the same seed. Runs stay in OUT and are taken up again.
+Every seed pre-trains `tiny` on the training side for so many wall minutes (from scratch, or from shipped weights), then its
+encoder and the controls are evaluated: raw coordinates, random encoders (plain and best-scaled) of the same seed, and with
+--supervised STEPS the same encoder trained with labels. Runs stay in OUT and are taken up again.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+import slimlab
 from slimlab import data, evaluate, pretrain
 
 
@@ -22,14 +24,23 @@ def main() -> None:
     parser.add_argument("data", help="UTD-MHAD's Skeleton folder, or the same clips in any format that slimlab knows")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pool", default="cls+mean", help="how features are read: cls+mean, or tokens")
+    parser.add_argument("--start", help="begin with these shipped weights: tiny, tiny-v1")
+    parser.add_argument("--supervised", type=int, default=0, metavar="STEPS")
     parser.add_argument("--out", type=Path, default=Path("out/utd_table"))
     a = parser.parse_args()
     train, test = data.split(data.open(a.data), "cross-subject")
+    start = slimlab.pretrained(a.start, skeleton=train.skeleton) if a.start else None
     tables = []
     for seed in range(a.seeds):
-        run = pretrain.fit(train, pretrain.Config(preset="tiny", seed=seed, minutes=a.minutes), a.out / f"seed{seed}")
+        config = pretrain.Config(preset="tiny", seed=seed, minutes=a.minutes)
+        run = pretrain.fit(train, config, a.out / f"seed{seed}", start=start)
         run.check_unseen(test)
-        table = evaluate.compare(run.encoder, train, test, seed=seed)
+        same = {"mirror": config.mirror, "rotation": config.rotation, "seed": seed, "progress": True}
+        sized, others = config.encoder(train.skeleton), None
+        if a.supervised:
+            others = {"with labels, from scratch": evaluate.supervised(sized, train, a.supervised, **same)}
+        table = evaluate.compare(run.encoder, train, test, seed=seed, others=others, pool=a.pool)
         wall = run.about["seconds"] / 60
         tables.append(table.assign(seed=seed, minutes=wall, steps=run.config.steps))
         print(

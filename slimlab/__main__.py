@@ -61,7 +61,7 @@ def evaluate(a: argparse.Namespace) -> None:
     c = run.config
     same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "progress": True}
     others = {"supervised from scratch": e.supervised(run.encoder.config, train, a.supervised, **same)} if a.supervised else None
-    table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k, others=others)
+    table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k, others=others, pool=a.pool)
     with pd.option_context("display.width", 120):
         print(table.to_string(index=False, float_format="{:.3f}".format))
     replace_file(run.folder / "evaluation.csv", lambda f: table.to_csv(f, index=False))
@@ -144,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("run")
     with_data(p)
     p.add_argument("-k", type=int, default=1, help="neighbours of kNN")
+    p.add_argument("--pool", default="cls+mean", help="cls, mean, cls+mean, or tokens: every token, aligned in time")
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
     p = command("embed", "Features of a file, as .csv or .npz.")

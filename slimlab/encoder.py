@@ -213,10 +213,11 @@ class Encoder(nn.Module):
         """One vector a clip, (B, F). SLiM's protocols: section 4 of the paper.
 
         blocks   CLS tokens of the last `blocks` blocks, each through the final norm
-        pool     "cls", "mean" (the last block's tokens), "cls+mean"
+        pool     "cls", "mean" (the last block's tokens), "cls+mean", or "tokens": every token of the last block, in order,
+                 so that clips are compared moment by moment and joint by joint; its size goes with the view's length
         combine  people: "concat" (absent: zeros), "sum", "mean" over those who are there
         """
-        pools, combines = ("cls", "mean", "cls+mean"), ("concat", "sum", "mean")
+        pools, combines = ("cls", "mean", "cls+mean", "tokens"), ("concat", "sum", "mean")
         if pool not in pools or combine not in combines or not 1 <= blocks <= self.config.depth:
             raise ValueError(
                 f"features: pool is one of {pools}, combine one of {combines}, blocks 1..{self.config.depth}; "
@@ -230,6 +231,8 @@ class Encoder(nn.Module):
             parts.append(out.cls)
         if "mean" in pool:
             parts.append(out.tokens.mean(dim=(2, 3)))
+        if pool == "tokens":
+            parts.append(out.tokens.flatten(2))
         features = torch.cat(parts, dim=-1)  # (B, M, F)
         if combine == "concat":
             return features.flatten(1)  # (B, M*F)

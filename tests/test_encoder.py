@@ -144,6 +144,8 @@ def test_features_by_their_definition(small):
     two = torch.cat([small.norm(out.intermediates[0].tokens[:, :, 0]) * people[..., None], out.cls], dim=-1)
     torch.testing.assert_close(small.features(x, people, blocks=2, pool="cls"), two.flatten(1), atol=1e-5, rtol=1e-5)
     assert small.features(x, people, pool="mean").shape == (3, 64)
+    every = out.tokens.flatten(2)  # (B, M, T'*V*D)
+    torch.testing.assert_close(small.features(x, people, pool="tokens"), every.flatten(1), atol=1e-5, rtol=1e-5)
 
 
 def test_people_do_not_influence_each_other(small):

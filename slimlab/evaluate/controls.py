@@ -35,7 +35,7 @@ def random_encoder(config: EncoderConfig, seed: int = 0) -> Encoder:
         return Encoder(config)
 
 
-def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0) -> Encoder:
+def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0, pool: str = "cls+mean") -> Encoder:
     """The strongest random encoder: fan-in initialisation, centred in every frame, and the input scale with which kNN does
     best on held-out training performers (the last performer against the others)."""
     performers = np.unique(train.column("subject")).tolist()
@@ -43,7 +43,7 @@ def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0) -> Encod
     gallery, held_out = split(train, "cross-subject", train_subjects=performers[:-1] or performers)
     for scale in SCALES:
         encoder = random_encoder(replace(config, centring="every_frame", input_scale=scale, init_std=None), seed)
-        accuracy = knn(features(encoder, gallery), features(encoder, held_out)).accuracy
+        accuracy = knn(features(encoder, gallery, pool=pool), features(encoder, held_out, pool=pool)).accuracy
         if accuracy > best_accuracy:
             best, best_accuracy = encoder, accuracy
     assert best is not None
@@ -51,22 +51,28 @@ def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0) -> Encod
 
 
 def compare(
-    encoder: Encoder, train: ClipStore, test: ClipStore, seed: int = 0, k: int = 1, others: dict[str, Encoder] | None = None
+    encoder: Encoder,
+    train: ClipStore,
+    test: ClipStore,
+    seed: int = 0,
+    k: int = 1,
+    others: dict[str, Encoder] | None = None,
+    pool: str = "cls+mean",
 ) -> pd.DataFrame:
     """kNN and linear probe of the encoder beside its controls, one line each: features, kNN, probe (accuracies in 0..1).
 
     raw coordinates · random encoder, plain (paper's initialisation and input) · random encoder, best-scaled input · `others`,
-    such as one trained with labels (`supervised`) · the encoder
+    such as one trained with labels (`supervised`) · the encoder. pool: how features are read off all of these encoders
     """
     sized = replace(encoder.config, centring="first_frame", input_scale=1.0, init_std=0.02)
     lines = {"raw coordinates": (raw_features(train), raw_features(test))}
     for name, model in (
         ("random encoder, plain", random_encoder(sized, seed)),
-        ("random encoder, best-scaled input", best_scaled(sized, train, seed)),
+        ("random encoder, best-scaled input", best_scaled(sized, train, seed, pool)),
         *(others or {}).items(),
         ("pre-trained encoder", encoder),
     ):
-        lines[name] = (features(model, train), features(model, test))
+        lines[name] = (features(model, train, pool=pool), features(model, test, pool=pool))
     return pd.DataFrame(
         [
             {"features": name, "kNN": knn(*sides, k=k).accuracy, "probe": linear_probe(*sides).accuracy}
