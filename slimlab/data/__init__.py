@@ -2,6 +2,7 @@
 
 from slimlab.data.bodies import on_body
 from slimlab.data.errors import DataError
+from slimlab.data.ntu_npz import save as save_ntu_npz
 from slimlab.data.opening import convert, open
 from slimlab.data.protocols import split
 from slimlab.data.ragged import save as save_ragged
@@ -19,6 +20,7 @@ __all__ = [
     "open",
     "resampled",
     "sample_views",
+    "save_ntu_npz",
     "save_ragged",
     "split",
     "synthetic",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,18 @@ import numpy as np
 from slimlab.data.errors import DataError
 
 LIMIT = 1 << 40  # bytes; no skeleton file is that large
+
+
+def write(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an `.npz` beside its place, then rename: `path` is whole or not there."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 class Npz:

@@ -12,10 +12,12 @@ import numpy as np
 
 from slimlab.data.building import Block, Source
 from slimlab.data.errors import DataError
-from slimlab.data.npz import Npz
+from slimlab.data.npz import Npz, write
+from slimlab.data.store import ClipStore
 from slimlab.skeleton import KINECT_V2
 
 CLIPS_AT_A_TIME = 256
+FRAMES, PEOPLE = 300, 2
 
 
 def read(path: str | Path) -> Source:
@@ -55,3 +57,24 @@ def _block(x: np.ndarray, y: np.ndarray, side: str, start: int, path: str) -> Bl
         "split": [side] * n,
     }
     return Block(people[keep], np.r_[0, np.cumsum(lengths)], table)
+
+
+def save(train: ClipStore, test: ClipStore, path: str | Path) -> None:
+    """Write both sides of a split in this format, 90 kB a clip: 300 frames, zeros behind the clip's last one, float32.
+
+    Raises DataError where clips are of another body, longer than 300 frames, of more than two people, or not labelled.
+    """
+    names = train.label_names
+    arrays = {}
+    for side, store in (("train", train), ("test", test)):
+        if store.skeleton.names != KINECT_V2.names or store.max_people > PEOPLE or store.label_names != names:
+            raise DataError(f"{store.source}: this format holds Kinect v2 bodies, at most two, and one list of classes")
+        x = np.zeros((len(store), FRAMES, PEOPLE * len(KINECT_V2) * 3), dtype=np.float32)
+        for i, clip in enumerate(store):
+            frames, people = clip.joints.shape[:2]
+            if frames > FRAMES or clip.label < 0:
+                why = f"has {frames} frames, more than {FRAMES}" if clip.label >= 0 else "has no label"
+                raise DataError(f"{store.source}: clip '{clip.name}' {why}; leave it out")
+            x[i, :frames, : people * len(KINECT_V2) * 3] = clip.joints.reshape(frames, -1)
+        arrays |= {f"x_{side}": x, f"y_{side}": np.eye(len(names), dtype=np.float32)[store.labels]}
+    write(path, arrays)

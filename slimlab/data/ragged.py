@@ -12,7 +12,7 @@ import numpy as np
 
 from slimlab.data.building import Block, Source
 from slimlab.data.errors import DataError
-from slimlab.data.npz import Npz
+from slimlab.data.npz import Npz, write
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import Skeleton
 
@@ -87,4 +87,4 @@ def save(store: ClipStore, path: str | Path) -> None:
     }
     if store.fps is not None:
         arrays["fps"] = np.array(store.fps)
-    np.savez(path, **arrays)
+    write(path, arrays)

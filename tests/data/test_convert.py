@@ -133,6 +133,23 @@ def test_ntu_npz(ntu, synthetic, monkeypatch):
     assert store.labels.tolist() == synthetic.labels[:30:3].tolist()
 
 
+def test_ntu_npz_written_and_read_again(tmp_path, synthetic):
+    sides = data.split(synthetic[:66], "cross-subject")
+    data.save_ntu_npz(*sides, tmp_path / "again.npz")
+    with np.load(tmp_path / "again.npz") as file:
+        assert file["x_train"].shape == (len(sides[0]), 300, 150) and file["y_test"].shape == (len(sides[1]), 22)
+    for side, read in zip(sides, data.split(data.open(tmp_path / "again.npz"), "file"), strict=True):
+        assert read.labels.tolist() == side.labels.tolist()
+        for a, b in zip(side, read, strict=True):
+            np.testing.assert_array_equal(a.joints, b.joints)
+    with pytest.raises(DataError, match="Kinect v2"):
+        data.save_ntu_npz(*(data.on_body(side, KINECT_V1) for side in sides), tmp_path / "no.npz")
+    long = make_store([counting_clip(301)], label=[0], label_name=["a"])
+    with pytest.raises(DataError, match="'clip0' has 301 frames, more than 300"):
+        data.save_ntu_npz(long, long, tmp_path / "no.npz")
+    assert not (tmp_path / "no.npz").exists()
+
+
 def test_ntu_labels_must_be_one_hot(ntu):
     a = arrays(ntu)
     a["y_test"][2, 3] = 1 - a["y_test"][2, 3]
