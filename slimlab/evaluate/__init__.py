@@ -1,7 +1,7 @@
 """Frozen features and what they know: kNN, linear probe, and the controls every number needs."""
 
 from slimlab.evaluate.controls import compare, random_encoder, raw_features
-from slimlab.evaluate.features import Features, features, prepare
+from slimlab.evaluate.features import Features, features, prepare, to_input
 from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import linear_probe
 from slimlab.evaluate.result import Result
@@ -18,4 +18,5 @@ __all__ = [
     "random_encoder",
     "raw_features",
     "supervised",
+    "to_input",
 ]

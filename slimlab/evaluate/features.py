@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from slimlab import augment
+from slimlab import augment, streams
 from slimlab.data import ClipStore, test_view
 from slimlab.encoder import Encoder, EncoderConfig
 
@@ -28,8 +28,13 @@ class Features:
 
 
 def prepare(x: Tensor, config: EncoderConfig, origin: Tensor | None = None) -> Tensor:
-    """Centre and scale x (B, 3, T, V, M) in metres as the encoder's configuration says."""
-    return augment.center(x, config.skeleton, config.centring, origin) * config.input_scale
+    """Clips x (B, 3, T, V, M) in metres -> the encoder's input, as its configuration says: centring, stream, scale."""
+    return to_input(augment.center(x, config.skeleton, config.centring, origin), config)
+
+
+def to_input(x: Tensor, config: EncoderConfig) -> Tensor:
+    """The part of `prepare` that follows augmentation: centred x (B, 3, T, V, M) -> its stream, times the input scale."""
+    return streams.of(x, config.skeleton, config.stream) * config.input_scale
 
 
 @torch.inference_mode()
