@@ -37,6 +37,16 @@ def to_input(x: Tensor, config: EncoderConfig) -> Tensor:
     return streams.of(x, config.skeleton, config.stream) * config.input_scale
 
 
+def check_body(encoder: Encoder, store: ClipStore) -> None:
+    """Raises ValueError where the store's body is not the encoder's."""
+    skeleton = encoder.config.skeleton
+    if store.skeleton.names != skeleton.names:
+        raise ValueError(
+            f"the encoder was made for {len(skeleton)} joints ({skeleton.names[0]}, …), the clips have "
+            f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); load it with skeleton=store.skeleton"
+        )
+
+
 @torch.inference_mode()
 def features(
     encoder: Encoder,
@@ -53,12 +63,8 @@ def features(
     frames  length of the test view; None: the encoder's own
     Clips without people come out as zeros. Raises ValueError where the store's body is not the encoder's.
     """
+    check_body(encoder, store)
     config = encoder.config
-    if store.skeleton.names != config.skeleton.names:
-        raise ValueError(
-            f"the encoder was made for {len(config.skeleton)} joints ({config.skeleton.names[0]}, …), the clips have "
-            f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); load it with skeleton=store.skeleton"
-        )
     device = encoder.pos_embed.device
     was_training = encoder.training
     encoder.eval()
