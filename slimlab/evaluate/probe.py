@@ -38,11 +38,9 @@ def linear_probe(
     if len(labels.unique()) < 2:
         raise DataError("the training side has a single class; a probe needs two")
     if settings.classifier == "grid":
-        given, asked = (Features(f, y, getattr(s, "table", None)) for f, y, s in ((x, labels, train), (queries, truth, test)))
-        way = Reading(1, "as given", torch.arange(x.shape[1]))
-        return fit_and_choose(lambda clips: x[clips], [way], given, asked, settings, torch.Generator().manual_seed(seed), seed)[
-            0
-        ].result
+        given, asked = Features(x, labels, getattr(train, "table", None)), Features(queries, truth, None)  # pyright: ignore
+        way, rng = Reading(1, "as given", torch.arange(x.shape[1])), torch.Generator().manual_seed(seed)
+        return fit_and_choose(lambda clips: x[clips], [way], given, asked, settings, rng, seed)[0].result
     if settings.classifier != "logistic":
         raise ValueError(f"linear_probe: classifier '{settings.classifier}' is no linear probe; use evaluate.run")
     from sklearn.exceptions import ConvergenceWarning

@@ -71,17 +71,18 @@ def _rows(encoder: Encoder, train: ClipStore, test: ClipStore, p: Protocol, seed
             chosen = {"blocks": c.reading.blocks, "pool": c.reading.pool, "lr": c.lr, "candidates": c.candidates}
             yield chosen | {"selected_on": c.selected_on, "selected_at": c.selected_at, "accuracy": c.result.accuracy}
     else:
-        for about, *sides in _read(encoder, train, test, p, progress):
-            for row in _without_training(*sides, p):
+        for about, given, asked in _read(encoder, train, test, p, progress):
+            for row in _without_training(given, asked, p):
                 yield about | {"selected_on": ""} | row
 
 
 def _read(encoder, train, test, p: Protocol, progress: bool) -> Iterator[tuple[dict, Features, Features]]:
     """The features of both sides in each of the protocol's ways, extracted once."""
     most = min(max(p.blocks), encoder.config.depth)
-    sides = [features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test)]
-    for way in readings([min(b, most) for b in p.blocks], p.pools, encoder.config.width, sides[0].x.shape[1]):
-        yield {"blocks": way.blocks, "pool": way.pool}, *(replace(f, x=f.x[:, way.columns]) for f in sides)
+    given, asked = (features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test))
+    for way in readings([min(b, most) for b in p.blocks], p.pools, encoder.config.width, given.x.shape[1]):
+        about = {"blocks": way.blocks, "pool": way.pool}
+        yield about, replace(given, x=given.x[:, way.columns]), replace(asked, x=asked.x[:, way.columns])
 
 
 def _without_training(train: Features, test: Features, p: Protocol) -> Iterator[dict]:

@@ -40,9 +40,9 @@ def augmented_view(
 
 def linear_head(encoder: Encoder, people: int, classes: int) -> nn.Linear:
     """A linear layer on CLS and mean token of so many people, on the encoder's device; begins at zero, draws nothing."""
-    head = nn.utils.skip_init(nn.Linear, people * 2 * encoder.config.width, classes, device=encoder.pos_embed.device)
-    for parameter in head.parameters():
-        nn.init.zeros_(parameter)
+    head = nn.Linear(people * 2 * encoder.config.width, classes, device="meta").to_empty(device=encoder.pos_embed.device)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
     return head
 
 
@@ -74,8 +74,8 @@ def train_with_labels(
         with torch.set_grad_enabled(trains):
             pooled = encoder.features(x, people, combine=combine)  # (B, F)
         loss = F.cross_entropy(head(pooled), labels)
-        if not math.isfinite(float(loss)):
-            raise FloatingPointError(f"step {step}: the loss is {float(loss)}; try a smaller learning rate")
+        if not math.isfinite(float(loss.detach())):
+            raise FloatingPointError(f"step {step}: the loss is {float(loss.detach())}; try a smaller learning rate")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if clip is not None:
