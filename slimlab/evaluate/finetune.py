@@ -10,7 +10,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.features import check_body, features
 from slimlab.evaluate.result import Result, score
-from slimlab.evaluate.sides import batches, check_labelled, few_labels
+from slimlab.evaluate.sides import batches, with_labels
 from slimlab.evaluate.training import ROTATION, augmented_view, linear_head, train_with_labels
 
 
@@ -43,13 +43,12 @@ def finetune(
     seed     decides which clips keep their label, and all views
 
     The encoder given is not changed. The defaults are the paper's; the schedule is that of its linear protocol, to which the
-    paper adds nothing. Raises DataError where labels are missing or training clips are empty, ValueError where bodies differ,
+    paper adds nothing. Raises DataError where labels are missing, ValueError where bodies differ,
     FloatingPointError on NaN.
     """
     for store in (train, test):
         check_body(encoder, store)
-    few = train if labels == 1.0 and isinstance(labels, float) else train[few_labels(train, labels, seed)]
-    check_labelled(few, test)
+    few = with_labels(train, test, labels, seed)
     rng, truth = torch.Generator().manual_seed(seed), torch.from_numpy(few.labels)
     classes = int(max(train.labels.max(), test.labels.max())) + 1
     model = copy.deepcopy(encoder).train()

@@ -25,7 +25,7 @@ class Protocol:
     combine     people: concat, sum, mean over those who are there
     labels      what part of the training labels is used: see `few_labels`
     k, temperature  of kNN; k above the number of training clips is left out
-    learning_rates, steps, batch_size  of the grid, and (times 256 / batch_size less) of fine-tuning; rates go with batch / 256
+    learning_rates  of the grid, times batch_size / 256; steps, batch_size of the grid and of fine-tuning
     views       what the grid trains on: deterministic, the test view; random, a new augmented crop in every step; cached,
                 `cached_views` augmented crops of every clip, read once
     mirror, rotation, noise  of those crops: see `augmented_view`; no mirror where left and right are different classes

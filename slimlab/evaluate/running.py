@@ -19,7 +19,7 @@ from slimlab.evaluate.linear import linear_grid
 from slimlab.evaluate.probe import linear_probe
 from slimlab.evaluate.protocol import Protocol, named
 from slimlab.evaluate.retrieval import retrieval
-from slimlab.evaluate.sides import check_labelled, few_labels
+from slimlab.evaluate.sides import with_labels
 
 
 def run(
@@ -36,14 +36,12 @@ def run(
     One row a setting, and for the linear grid one row a selection: protocol, classifier, settings, `selected_on` (empty where
     nothing was selected), `accuracy` on the test side (or `mAP` and `recall@…`), then what is needed to do it again: views,
     changed fields, labels used, training clips, fingerprints of both sides, seed, version.
-    Raises ValueError for an unknown protocol, word or body, DataError where labels are missing or training clips are empty.
+    Raises ValueError for an unknown protocol, word or body, DataError where labels are missing.
     """
     settings = replace(named(protocol), **changes)
     for store in (train, test):
         check_body(encoder, store)
-    check_labelled(train, test)
-    if not (isinstance(settings.labels, float) and settings.labels == 1.0):
-        train = train[few_labels(train, settings.labels, seed)]
+    train = with_labels(train, test, settings.labels, seed)
     trains = {"grid": settings.views, "finetune": "random"}.get(settings.classifier, "deterministic")
     first = {"protocol": protocol if isinstance(protocol, str) else "own", "classifier": settings.classifier}
     last = {

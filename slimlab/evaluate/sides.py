@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -11,20 +12,19 @@ import torch
 from slimlab.data import ClipStore, DataError
 
 
-def check_labelled(train: ClipStore, test: ClipStore | None = None) -> None:
-    """Raises DataError where training clips have no label or nobody in them, or test clips no label."""
+def with_labels(train: ClipStore, test: ClipStore, amount: float | int = 1.0, seed: int = 0) -> ClipStore:
+    """The training clips that keep their label: all (1.0), or `few_labels`.
+
+    Raises DataError where a test clip has no label, or where all labels are asked for and a training clip has none.
+    """
+    everything = isinstance(amount, float) and amount == 1.0
     for side, store in (("training", train), ("test", test)):
-        if store is None:
-            continue
-        usable = store.labels >= 0
-        what = "no label"
-        if side == "training":
-            usable &= store.column("people") > 0
-            what = "no label or nobody in them"
-        if not len(store):
+        unknown = int((store.labels < 0).sum())
+        if unknown == len(store):
             raise DataError(f"{store.source}: the {side} side has no labelled clips; nothing can be evaluated")
-        if not usable.all():
-            raise DataError(f"{store.source}: {int((~usable).sum())} {side} clips have {what}; leave them out")
+        if unknown and (everything or side == "test"):
+            raise DataError(f"{store.source}: {unknown} of {len(store)} {side} clips have no label; leave them out")
+    return train if everything else train[few_labels(train, amount, seed)]
 
 
 def batches(clips: int, batch: int, steps: int, generator: torch.Generator) -> Iterator[np.ndarray]:
@@ -46,13 +46,13 @@ def few_labels(labels, amount: float | int, seed: int = 0) -> np.ndarray:
     Raises ValueError where the amount is not positive, or a part above 1.
     """
     labels = np.asarray(labels.labels if isinstance(labels, ClipStore) else labels)
-    if amount <= 0 or (isinstance(amount, float) and amount > 1):
+    if amount <= 0 or (amount > 1 and not isinstance(amount, Integral)):
         raise ValueError(f"labels is {amount}; give a part in 0..1 as a float (0.1), or clips per class as an int (5)")
     rng, chosen = np.random.default_rng(seed), []
     order = rng.permutation(len(labels))
     for label in np.unique(labels[labels >= 0]):
         of_class = order[labels[order] == label]
-        count = amount if isinstance(amount, int) else max(1, round(amount * len(of_class)))
+        count = int(amount) if isinstance(amount, Integral) else max(1, round(amount * len(of_class)))
         chosen.append(of_class[:count])
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)
 

@@ -6,11 +6,10 @@ import numpy as np
 import torch
 
 from slimlab import augment
-from slimlab.data import ClipStore, sample_views
+from slimlab.data import ClipStore, DataError, sample_views
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.evaluate.controls import random_encoder
 from slimlab.evaluate.features import to_input
-from slimlab.evaluate.sides import check_labelled
 from slimlab.evaluate.training import linear_head, train_with_labels
 
 
@@ -31,7 +30,9 @@ def supervised(
     Two random views (50 to 100 % of the clip) of one person of each clip, mirrored, scaled and turned as in pre-training; a
     linear layer on CLS and mean token; AdamW, warm-up and cosine. Raises DataError where labels are missing or clips are empty.
     """
-    check_labelled(train)
+    usable = (train.labels >= 0) & (train.column("people") > 0)
+    if not usable.all():
+        raise DataError(f"{train.source}: {int((~usable).sum())} training clips have no label or nobody in them; leave them out")
     encoder = random_encoder(config, seed).to(device).train()
     rng, labels = torch.Generator().manual_seed(seed), torch.from_numpy(train.labels)
     head = linear_head(encoder, 1, int(labels.max()) + 1)

@@ -108,10 +108,21 @@ def test_the_first_step_is_sgds(poses):
     torch.testing.assert_close(result.scores.double(), f.x.double() @ weight.T + bias, atol=1e-4, rtol=1e-3)
 
 
+def test_unlabelled_and_empty_clips_do_no_harm_to_few_labels():
+    """One label a class of clips of which half have none; a clip without people is a clip like others."""
+    clips = [counting_clip(9), np.zeros((5, 1, 25, 3), np.float32)] * 3
+    store = make_store(clips, label=[0, 1, -1, -1, 0, 1])
+    encoder = evaluate.random_encoder(CONFIG, 1)
+    test = store[store.labels >= 0]
+    assert torch.isfinite(evaluate.finetune(encoder, store, test, labels=1, steps=2, batch_size=4).scores).all()
+    with pytest.raises(DataError, match="2 of 6 training clips have no label"):
+        evaluate.finetune(encoder, store, test)
+
+
 def test_fine_tuning_refuses_what_it_cannot_use(poses):
     encoder, (train, test) = evaluate.random_encoder(CONFIG, 1), poses
-    with pytest.raises(DataError, match="1 test clips have no label"):
-        evaluate.finetune(encoder, train, make_store([counting_clip(9)], label=[-1]))
+    with pytest.raises(DataError, match="1 of 2 test clips have no label"):
+        evaluate.finetune(encoder, train, make_store([counting_clip(9)] * 2, label=[-1, 0]))
     with pytest.raises(DataError, match="training side has no labelled clips"):
         evaluate.finetune(encoder, make_store([counting_clip(9)], label=[-1]), test, labels=0.1)
     with pytest.raises(ValueError, match="made for 25 joints"):

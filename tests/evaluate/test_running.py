@@ -73,5 +73,5 @@ def test_unknown_words_and_unlabelled_clips_are_refused(case):
             Protocol(**{field: value})
     with pytest.raises(ValueError, match="must be at least 1"):
         Protocol(steps=0)
-    with pytest.raises(DataError, match="1 test clips have no label"):
+    with pytest.raises(DataError, match="test side has no labelled clips"):
         evaluate.run(encoder, train, make_store([counting_clip(9)], label=[-1]))
