@@ -11,6 +11,7 @@ from typing import Any
 
 from slimlab.encoder import EncoderConfig
 from slimlab.skeleton import Skeleton
+from slimlab.streams import STREAMS
 
 PRESET: Any = None  # a field's default: the preset's value
 
@@ -20,6 +21,7 @@ class Config:
     """Settings of a run; a field left at None takes the preset's value.
 
     minutes        wall minutes instead of steps: a few throw-away steps are timed first and `steps` set from them
+    stream         what the encoder is given: joint, bone or motion (`slimlab.streams`), made after the augmentations
     rotation       most rad about each axis (x, y up, z), or one number for all three
     local_views    (frames, views per global view, part of its interval) for each granularity
     mask_globals   part of the global views that is masked; mask_locals: whether local views are masked too
@@ -46,6 +48,7 @@ class Config:
     init: str = PRESET
     centring: str = PRESET
     input_scale: float = PRESET
+    stream: str = PRESET
     # views, augmentation, masks
     global_frames: int = PRESET
     global_range: tuple[float, float] = PRESET
@@ -101,6 +104,8 @@ class Config:
         for frames in (self.global_frames, *(v[0] for v in self.local_views)):
             if frames % self.patch_frames:
                 raise ValueError(f"views of {frames} frames do not divide into patches of {self.patch_frames}")
+        if self.stream not in STREAMS:
+            raise ValueError(f"stream '{self.stream}' is unknown; choose one of {', '.join(STREAMS)}")
         if self.init not in ("normal", "fan_in"):
             raise ValueError(f"init '{self.init}' is unknown; choose normal (sd 0.02) or fan_in")
         low, high = self.mask_bounds
@@ -135,6 +140,7 @@ class Config:
             init_std=self.init_std,
             centring=self.centring,
             input_scale=self.input_scale,
+            stream=self.stream,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,6 +164,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "init": "normal",
         "centring": "first_frame",
         "input_scale": 1.0,
+        "stream": "joint",
         "global_frames": 64,
         "global_range": (0.5, 1.0),
         "local_views": ((32, 1, (0.35, 0.7)), (16, 2, (0.15, 0.4)), (8, 1, (0.05, 0.2))),

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slimlab.skeleton import KINECT_V2, Skeleton
+from slimlab.streams import STREAMS
+
+NOT_COMPUTED: Any = None  # attention, where only tokens were asked for
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class EncoderConfig:
     init_std     sd of the linear layers' truncated normal; None: 1/sqrt(fan-in), which narrow encoders need
     centring, input_scale  what `augment.center` does to clips before they come here, and the factor after it; they travel
                  with the weights and are applied by `evaluate.features`, not by the encoder
+    stream       joint, bone or motion (`slimlab.streams`); travels and is applied likewise
     """
 
     skeleton: Skeleton = KINECT_V2
@@ -38,8 +43,11 @@ class EncoderConfig:
     init_std: float | None = 0.02
     centring: str = "first_frame"
     input_scale: float = 1.0
+    stream: str = "joint"
 
     def __post_init__(self) -> None:
+        if self.stream not in STREAMS:
+            raise ValueError(f"stream '{self.stream}' is unknown; choose one of {', '.join(STREAMS)}")
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise ValueError(f"width {self.width} must be an even multiple of heads {self.heads}")
         if self.frames % self.patch_frames:
@@ -165,13 +173,14 @@ class Encoder(nn.Module):
         x: Tensor,
         mask: Tensor | None = None,
         people: Tensor | None = None,
-        return_intermediates: bool = False,
+        return_intermediates: bool | Literal["tokens"] = False,
     ) -> Output:
         """x (B, 3, T, V, M) prepared as the config says; T a multiple of patch_frames (64, 32, 16 or 8).
 
         mask    (B, M, T/8, V), (B, 1, T/8, V) or (T/8, V) bool, True: the cell's embedding becomes the mask token
         people  (B, M) bool: who is there; the others are not encoded and their features are zero. None: everyone
-        return_intermediates  also each block's tokens and attention (then computed explicitly, not by the fused kernel)
+        return_intermediates  also each block's tokens and attention (then computed explicitly, not by the fused kernel);
+                "tokens": each block's tokens alone, at the fused kernel's speed
         Raises ValueError where a shape does not fit.
         """
         batch, steps, joints, persons = self._check(x)
@@ -187,9 +196,9 @@ class Encoder(nn.Module):
             mask = None if mask is None else mask[there]
         sequence = self._embed(clips, mask)  # (P, N, D)
         rotary = self._rotary_tables(steps, joints, sequence)
-        seen = []
+        seen, explicit = [], return_intermediates is True
         for block in self.blocks:
-            sequence, weights = block(sequence, rotary, return_intermediates)
+            sequence, weights = block(sequence, rotary, explicit)
             if return_intermediates:
                 seen.append((sequence, weights))
         sequence = self.norm(sequence)
@@ -204,7 +213,9 @@ class Encoder(nn.Module):
             cls=per_person(sequence[:, 0]),
             registers=per_person(sequence[:, 1:first_cell]),
             tokens=per_person(sequence[:, first_cell:]).unflatten(2, (steps, joints)),
-            intermediates=[Intermediate(*map(per_person, pair)) for pair in seen] if return_intermediates else None,
+            intermediates=[Intermediate(per_person(t), per_person(w) if explicit else NOT_COMPUTED) for t, w in seen]
+            if return_intermediates
+            else None,
         )
 
     def features(
@@ -223,7 +234,7 @@ class Encoder(nn.Module):
                 f"features: pool is one of {pools}, combine one of {combines}, blocks 1..{self.config.depth}; "
                 f"not {pool!r}, {combine!r}, {blocks}"
             )
-        out = self(x, people=people, return_intermediates=blocks > 1)
+        out = self(x, people=people, return_intermediates="tokens" if blocks > 1 else False)
         parts = []
         if "cls" in pool:
             there = torch.ones_like(out.cls[..., :1]) if people is None else people[..., None].to(out.cls)

@@ -17,7 +17,7 @@ from slimlab import augment, inspection, masking
 from slimlab.config import Config
 from slimlab.data import ClipStore, Views, sample_views
 from slimlab.encoder import Encoder
-from slimlab.evaluate import prepare
+from slimlab.evaluate import to_input
 from slimlab.objectives import PrototypeHead, global_local_loss, koleo_loss, masked_feature_loss, sinkhorn_knopp
 from slimlab.skeleton import Skeleton
 
@@ -132,10 +132,10 @@ class Trainer:
         for number, group in enumerate([views.globals, *views.locals]):
             count, batch = group.shape[:2]
             x = group.to(self.device).flatten(0, 1)  # (views*B, 3, T, V, 1)
-            x = prepare(x, replace(config, input_scale=1.0), views.origin.repeat(count, 1))
+            x = augment.center(x, self.skeleton, config.centring, views.origin.repeat(count, 1))
             x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
             x = self._noise(x, batch, number == 0, rng)
-            out.append(x * config.input_scale)
+            out.append(to_input(x, config))
         return out
 
     def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator) -> Tensor:

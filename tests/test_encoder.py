@@ -200,3 +200,14 @@ def test_cuda_gives_the_cpus_numbers(small):
     on_gpu = Encoder(small.config).cuda()
     on_gpu.load_state_dict(small.state_dict())
     torch.testing.assert_close(on_gpu(x.cuda()).cls.cpu(), small(x).cls, atol=1e-4, rtol=1e-4)
+
+
+def test_tokens_without_attention_are_the_same_tokens():
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(width=16, depth=2, heads=2)).eval()
+    x = torch.randn(2, 3, 16, 25, 1)
+    with torch.no_grad():
+        explicit, fused = encoder(x, return_intermediates=True), encoder(x, return_intermediates="tokens")
+    for a, b in zip(explicit.intermediates, fused.intermediates, strict=True):
+        torch.testing.assert_close(a.tokens, b.tokens, atol=1e-5, rtol=1e-5)
+        assert a.attention.shape == (2, 1, 2, 55, 55) and b.attention is None

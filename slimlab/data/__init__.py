@@ -8,7 +8,7 @@ from slimlab.data.protocols import split
 from slimlab.data.ragged import save as save_ragged
 from slimlab.data.store import Clip, ClipStore
 from slimlab.data.synthetic import synthetic
-from slimlab.data.views import Views, resampled, sample_views, test_view
+from slimlab.data.views import Views, random_view, resampled, sample_views, test_view
 
 __all__ = [
     "Clip",
@@ -18,6 +18,7 @@ __all__ = [
     "convert",
     "on_body",
     "open",
+    "random_view",
     "resampled",
     "sample_views",
     "save_ntu_npz",

@@ -6,7 +6,7 @@ inside each global view's interval. Everything is drawn for the whole batch at o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,43 @@ def resampled(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
     return _even_view(store, indices, frames, part=1.0, interpolate=True)
 
 
+def random_view(
+    store: ClipStore,
+    indices: Sequence[int] | np.ndarray,
+    generator: torch.Generator,
+    frames: int = 64,
+    part: tuple[float, float] = (0.5, 1.0),
+) -> tuple[Tensor, Tensor]:
+    """Like `test_view`, but a random crop: the view that probes and fine-tuning train on, all people kept.
+
+    generator  a CPU generator: the same seed gives the same views on every device
+    part       the part of the frames with anyone there that is cropped (at least `frames` of them, where there are that many)
+
+    Frames of the crop are picked as in `sample_views`.
+    """
+
+    def places(valid: np.ndarray) -> np.ndarray:
+        room = torch.from_numpy(valid)[None]  # (1, B)
+        span = _part(generator, room.shape, part, room, frames)
+        return _pick(_start(generator, room - span), span.clamp(min=1), frames, generator)[0].numpy()
+
+    return _view_at(store, indices, places)
+
+
 def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate: bool) -> tuple[Tensor, Tensor]:
+    def places(valid: np.ndarray) -> np.ndarray:
+        length = np.maximum(np.minimum(valid, frames), np.round(part * valid)).astype(np.int64)
+        start = (valid - length) // 2
+        place = np.arange(frames) * np.maximum(length - 1, 0)[:, None] / max(1, frames - 1)  # (B, T) in 0..length-1
+        if not interpolate:
+            place = np.where(length[:, None] >= frames, np.floor(place + 1e-9), place)
+        return start[:, None] + place
+
+    return _view_at(store, indices, places)
+
+
+def _view_at(store: ClipStore, indices, places: Callable[[np.ndarray], np.ndarray]) -> tuple[Tensor, Tensor]:
+    """x (B, 3, T, V, M) and people (B, M); `places` turns the number of frames with anyone there (B,) into places (B, T)."""
     a, clips = store.arrays, store.clips[np.asarray(indices, dtype=np.int64)]
     batch, people = len(clips), store.max_people
     counts = a.first_track[clips + 1] - a.first_track[clips]
@@ -66,15 +102,11 @@ def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate:
     first = np.searchsorted(keys, np.arange(batch + 1) * np.int64(1 << 32))
     valid = np.diff(first)  # (B,)
 
-    length = np.maximum(np.minimum(valid, frames), np.round(part * valid)).astype(np.int64)
-    start = (valid - length) // 2
-    place = np.arange(frames) * np.maximum(length - 1, 0)[:, None] / max(1, frames - 1)  # (B, T) in 0..length-1
-    if not interpolate:
-        place = np.where(length[:, None] >= frames, np.floor(place + 1e-9), place)
+    place = places(valid)  # (B, T) in 0..valid-1
     low = np.floor(place).astype(np.int64)
     weight = (place - low).astype(np.float32)
-    high = np.minimum(low + 1, np.maximum(length - 1, 0)[:, None])
-    base = (first[:-1] + start)[:, None]
+    high = np.minimum(low + 1, np.maximum(valid - 1, 0)[:, None])
+    base = first[:-1, None]
     nobody = (valid == 0)[:, None]
     pick_low, pick_high = (row_at[np.where(nobody, len(keys), base + p)] for p in (low, high))  # (B, T, M)
     # between a frame with the person and one without, the one with counts alone

@@ -1,21 +1,43 @@
-"""Frozen features and what they know: kNN, linear probe, and the controls every number needs."""
+"""What features know: kNN, retrieval, linear probes, fine-tuning, by named protocols, and the controls every number needs."""
 
 from slimlab.evaluate.controls import compare, random_encoder, raw_features
-from slimlab.evaluate.features import Features, features, prepare
-from slimlab.evaluate.knn import knn
+from slimlab.evaluate.features import Features, features, prepare, to_input
+from slimlab.evaluate.finetune import finetune
+from slimlab.evaluate.fusion import fuse
+from slimlab.evaluate.knn import knn, knn_grid
+from slimlab.evaluate.linear import linear_grid
 from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.protocol import PROTOCOLS, Protocol
+from slimlab.evaluate.released_probes import Probe, load_probes, score_probe
 from slimlab.evaluate.result import Result
+from slimlab.evaluate.retrieval import Retrieval, retrieval
+from slimlab.evaluate.running import run
+from slimlab.evaluate.sides import few_labels
 from slimlab.evaluate.supervised import supervised
 
 __all__ = [
+    "PROTOCOLS",
     "Features",
+    "Probe",
+    "Protocol",
     "Result",
+    "Retrieval",
     "compare",
     "features",
+    "few_labels",
+    "finetune",
+    "fuse",
     "knn",
+    "knn_grid",
+    "linear_grid",
     "linear_probe",
+    "load_probes",
     "prepare",
     "random_encoder",
     "raw_features",
+    "retrieval",
+    "run",
+    "score_probe",
     "supervised",
+    "to_input",
 ]

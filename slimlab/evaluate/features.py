@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from slimlab import augment
+from slimlab import augment, streams
 from slimlab.data import ClipStore, test_view
 from slimlab.encoder import Encoder, EncoderConfig
 
@@ -28,8 +28,23 @@ class Features:
 
 
 def prepare(x: Tensor, config: EncoderConfig, origin: Tensor | None = None) -> Tensor:
-    """Centre and scale x (B, 3, T, V, M) in metres as the encoder's configuration says."""
-    return augment.center(x, config.skeleton, config.centring, origin) * config.input_scale
+    """Clips x (B, 3, T, V, M) in metres -> the encoder's input, as its configuration says: centring, stream, scale."""
+    return to_input(augment.center(x, config.skeleton, config.centring, origin), config)
+
+
+def to_input(x: Tensor, config: EncoderConfig) -> Tensor:
+    """The part of `prepare` that follows augmentation: centred x (B, 3, T, V, M) -> its stream, times the input scale."""
+    return streams.of(x, config.skeleton, config.stream) * config.input_scale
+
+
+def check_body(encoder: Encoder, store: ClipStore) -> None:
+    """Raises ValueError where the store's body is not the encoder's."""
+    skeleton = encoder.config.skeleton
+    if store.skeleton.names != skeleton.names:
+        raise ValueError(
+            f"the encoder was made for {len(skeleton)} joints ({skeleton.names[0]}, …), the clips have "
+            f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); load it with skeleton=store.skeleton"
+        )
 
 
 @torch.inference_mode()
@@ -48,12 +63,8 @@ def features(
     frames  length of the test view; None: the encoder's own
     Clips without people come out as zeros. Raises ValueError where the store's body is not the encoder's.
     """
+    check_body(encoder, store)
     config = encoder.config
-    if store.skeleton.names != config.skeleton.names:
-        raise ValueError(
-            f"the encoder was made for {len(config.skeleton)} joints ({config.skeleton.names[0]}, …), the clips have "
-            f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); load it with skeleton=store.skeleton"
-        )
     device = encoder.pos_embed.device
     was_training = encoder.training
     encoder.eval()

@@ -1,30 +1,53 @@
-"""Linear probe: multinomial logistic regression on frozen features (scikit-learn)."""
+"""Linear probe on frozen features: scikit-learn's logistic regression, or the paper's grid."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from typing import Any
 
 import torch
 
+from slimlab.data import DataError
+from slimlab.evaluate.features import Features
+from slimlab.evaluate.grid import Reading
+from slimlab.evaluate.linear import fit_and_choose
+from slimlab.evaluate.protocol import Protocol, named
 from slimlab.evaluate.result import Result, labelled, score
 
 
-def linear_probe(train, test, c: float = 1.0, iterations: int = 1000) -> Result:
-    """Standardise by the training side, fit L2-regularised logistic regression (strength 1/c), classify the test side.
+def linear_probe(
+    train,
+    test,
+    c: float = 1.0,
+    iterations: int = 1000,
+    protocol: str | Protocol = "default",
+    seed: int = 0,
+    **changes: Any,
+) -> Result:
+    """Fit a linear classifier on the training features, classify the test features; two `Features`, or anything with x, labels.
 
-    Takes two `Features`, or anything with x and labels. Nothing is chosen on the test side.
-    Raises DataError where labels are missing or the training side has a single class.
+    protocol  "default": standardise by the training side, L2-regularised logistic regression (strength 1/c, at most
+              `iterations`); nothing is chosen. "slim": the paper's 13 learning rates by SGD on these features as they are,
+              without new views (`evaluate.run(…, "slim-linear")` draws them), the best on held-out training performers.
+              Or a `Protocol`, of which `changes` change fields: linear_probe(…, protocol="slim", steps=2000)
+    Raises DataError where labels are missing or the training side has a single class, ValueError for an unknown protocol.
     """
+    settings = replace(named("slim-linear-cached" if protocol == "slim" else protocol), **changes)
+    x, labels, queries, truth, classes = labelled(train, test)
+    if len(labels.unique()) < 2:
+        raise DataError("the training side has a single class; a probe needs two")
+    if settings.classifier == "grid":
+        given, asked = Features(x, labels, getattr(train, "table", None)), Features(queries, truth, None)  # pyright: ignore
+        way, rng = Reading(1, "as given", torch.arange(x.shape[1])), torch.Generator().manual_seed(seed)
+        return fit_and_choose(lambda clips: x[clips], [way], given, asked, settings, rng, seed)[0].result
+    if settings.classifier != "logistic":
+        raise ValueError(f"linear_probe: classifier '{settings.classifier}' is no linear probe; use evaluate.run")
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from slimlab.data import DataError
-
-    x, labels, queries, truth, classes = labelled(train, test)
-    if len(labels.unique()) < 2:
-        raise DataError("the training side has a single class; a probe needs two")
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=iterations))
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
@@ -32,4 +55,7 @@ def linear_probe(train, test, c: float = 1.0, iterations: int = 1000) -> Result:
             probe.fit(x.numpy(), labels.numpy())
         except ConvergenceWarning as warning:
             raise RuntimeError(f"linear_probe did not converge in {iterations} iterations; raise `iterations`") from warning
-    return score(torch.from_numpy(probe.predict(queries.numpy())).long(), truth, classes)
+    known = torch.from_numpy(probe.classes_).long()
+    scores = torch.full((len(queries), classes), -torch.inf)  # classes that were not trained on
+    scores[:, known] = torch.from_numpy(probe.predict_log_proba(queries.numpy())).float()
+    return score(torch.from_numpy(probe.predict(queries.numpy())).long(), truth, classes, scores=scores)

@@ -14,7 +14,8 @@ from slimlab.data import DataError
 @dataclass(frozen=True)
 class Result:
     """accuracy in 0..1; per_class (C,) recall, NaN without test clips; confusion (C, C) counts, rows true, columns
-    predicted; predictions, labels (N,) int64; neighbours (N, k) int64, rows of the training features (kNN alone)."""
+    predicted; predictions, labels (N,) int64; neighbours (N, k) int64, rows of the training features (kNN alone);
+    scores (N, C) logits: their softmax over the classes are the classifier's probabilities."""
 
     accuracy: float
     per_class: np.ndarray
@@ -22,18 +23,21 @@ class Result:
     predictions: Tensor
     labels: Tensor
     neighbours: Tensor | None = None
+    scores: Tensor | None = None
 
     def __repr__(self) -> str:
         return f"Result(accuracy {self.accuracy:.3f}, {len(self.labels)} clips, {len(self.per_class)} classes)"
 
 
-def score(predictions: Tensor, labels: Tensor, classes: int, neighbours: Tensor | None = None) -> Result:
+def score(
+    predictions: Tensor, labels: Tensor, classes: int, neighbours: Tensor | None = None, scores: Tensor | None = None
+) -> Result:
     """Compare predictions (N,) with labels (N,)."""
     confusion = torch.bincount(labels * classes + predictions, minlength=classes**2).view(classes, classes).numpy()
     total = confusion.sum(axis=1)
     per_class = np.where(total > 0, confusion.diagonal() / np.maximum(total, 1), np.nan)
     accuracy = float((predictions == labels).double().mean())
-    return Result(accuracy, per_class, confusion, predictions, labels, neighbours)
+    return Result(accuracy, per_class, confusion, predictions, labels, neighbours, scores)
 
 
 def labelled(train, test) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import nn
-from tqdm.auto import tqdm
 
 from slimlab import augment
 from slimlab.data import ClipStore, DataError, sample_views
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.evaluate.controls import random_encoder
-from slimlab.evaluate.features import prepare
+from slimlab.evaluate.features import to_input
+from slimlab.evaluate.training import linear_head, train_with_labels
 
 
 def supervised(
@@ -39,23 +35,16 @@ def supervised(
         raise DataError(f"{train.source}: {int((~usable).sum())} training clips have no label or nobody in them; leave them out")
     encoder = random_encoder(config, seed).to(device).train()
     rng, labels = torch.Generator().manual_seed(seed), torch.from_numpy(train.labels)
-    classes = int(labels.max()) + 1
-    weight = torch.zeros(classes, 2 * config.width, device=device, requires_grad=True)  # the linear layer
-    bias = torch.zeros(classes, device=device, requires_grad=True)
-    parameters = [*encoder.parameters(), weight, bias]
-    optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.05)
-    for step in tqdm(range(steps), desc="supervised control", disable=not progress):
-        for group in optimizer.param_groups:
-            group["lr"] = lr * min(1.0, (step + 1) / (0.05 * steps + 1)) * 0.5 * (1 + math.cos(math.pi * step / steps))
+    head = linear_head(encoder, 1, int(labels.max()) + 1)
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=lr, weight_decay=0.05)
+
+    def draw():
         clips = torch.randint(len(train), (batch_size,), generator=rng).numpy()
         views = sample_views(train, clips, rng, config.frames, (0.5, 1.0), ())
         x = views.globals.flatten(0, 1).to(device)  # (2B, 3, T, V, 1)
-        x = prepare(x, config, views.origin.repeat(2, 1))  # before it is turned: `origin` is not
-        out = encoder(augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror))
-        pooled = torch.cat([out.cls, out.tokens.mean(dim=(2, 3))], dim=-1)[:, 0]  # (2B, 2D)
-        loss = F.cross_entropy(F.linear(pooled, weight, bias), labels[np.tile(clips, 2)].to(device))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 3.0)
-        optimizer.step()
+        x = augment.center(x, config.skeleton, config.centring, views.origin.repeat(2, 1))  # before it is turned
+        x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror)
+        return to_input(x, config), None, labels[np.tile(clips, 2)].to(device)
+
+    train_with_labels(encoder, head, optimizer, draw, steps, 0.05, 3.0, progress="supervised control" if progress else "")
     return encoder.eval()

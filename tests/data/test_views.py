@@ -149,3 +149,37 @@ def test_origin_is_the_centre_joint_of_the_first_frame(synthetic):
 def test_an_empty_clip_has_no_views():
     with pytest.raises(ValueError, match="empty"):
         sample_views(make_store([np.zeros((5, 1, 25, 3), np.float32)]), [0], seeded())
+
+
+@given(st.lists(st.integers(0, 200), max_size=4), st.sampled_from([8, 64]), st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_random_views_are_crops_in_order(lengths, frames, seed):
+    """Half of the frames at least (no fewer than `frames`), never beyond the clip, in time's order; same seed, same view."""
+    lengths = [100, *lengths]
+    store = make_store([counting_clip(t) if t else np.zeros((3, 1, 25, 3), np.float32) for t in lengths])
+    x, people = data.random_view(store, range(len(store)), seeded(seed), frames)
+    again, _ = data.random_view(store, range(len(store)), seeded(seed), frames)
+    assert torch.equal(x, again) and x.shape == (len(lengths), 3, frames, 25, 1)
+    assert people[:, 0].tolist() == [t > 0 for t in lengths]
+    for view, valid in zip(numbers(x), lengths, strict=True):
+        if not valid:
+            assert not view.any()
+            continue
+        assert (np.diff(view) >= 0).all() and view.min() >= 1 and view.max() <= valid
+        shortest = min(valid, max(frames, round(0.5 * valid)))
+        if valid <= frames:  # the whole clip, stretched
+            np.testing.assert_allclose(view, np.linspace(1, valid, frames), rtol=1e-5)
+        else:
+            assert len(set(view)) == frames or valid >= 2 * frames  # a random subset; bins that share a frame can both take it
+            if shortest >= 2 * frames:  # one frame of every bin
+                assert np.ptp(view) >= shortest * (1 - 2 / frames) - 1
+
+
+def test_random_views_cover_the_asked_part_and_keep_all_people():
+    pair = counting_clip(400, people=2)
+    pair[:, 1] += 1000
+    store = make_store([pair] * 50)
+    x, people = data.random_view(store, range(50), seeded(), frames=16, part=(0.5, 1.0))
+    assert people.all() and (x[..., 1] - x[..., 0] == 1000).all()
+    covered = np.ptp(numbers(x), axis=1)
+    assert 0.4 * 400 < covered.min() < 0.6 * 400 and covered.max() > 0.9 * 400 and np.ptp(numbers(x)[:, 0]) > 100

@@ -12,15 +12,7 @@ from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import Features
 from slimlab.evaluate.controls import best_scaled
 from tests.conftest import counting_clip, make_store
-
-
-def blobs(n, seed, classes=4, width=6):
-    rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(9).normal(size=(classes, width)) * 1.5
-    labels = rng.integers(classes, size=n)
-    x = (centres[labels] + rng.normal(size=(n, width))).astype(np.float32)
-    return Features(torch.from_numpy(x), torch.from_numpy(labels), None)
-
+from tests.evaluate.blobs import blobs
 
 TRAIN, TEST = blobs(150, 0), blobs(90, 1)
 
@@ -38,6 +30,28 @@ def test_knn_is_scikit_learns(k):
     assert result.accuracy == pytest.approx(reference.score(TEST.x, TEST.labels))
     places = reference.kneighbors(TEST.x, return_distance=False)
     np.testing.assert_array_equal(result.neighbours, places)
+
+
+def test_several_k_are_each_their_own():
+    grid = evaluate.knn_grid(TRAIN, TEST, (1, 7, 150), (0.07, 0.5), chunk=13)
+    assert list(grid) == [(k, t) for k in (1, 7, 150) for t in (0.07, 0.5)]
+    for (k, temperature), result in grid.items():
+        alone = evaluate.knn(TRAIN, TEST, k, temperature)
+        assert torch.equal(result.predictions, alone.predictions) and result.neighbours.shape == (90, k)
+        probabilities = result.scores.softmax(dim=1)
+        weights = ((torch.nn.functional.normalize(TEST.x[:1]) @ torch.nn.functional.normalize(TRAIN.x).T)[0] / temperature).exp()
+        nearest = result.neighbours[0]
+        naive = [float(weights[nearest][TRAIN.labels[nearest] == c].sum() / weights[nearest].sum()) for c in range(4)]
+        np.testing.assert_allclose(probabilities[0], naive, atol=1e-5)
+
+
+def test_the_probes_scores_are_scikit_learns_probabilities():
+    gap = Features(TRAIN.x, torch.where(TRAIN.labels == 2, 0, TRAIN.labels), None)  # class 2 is never trained on
+    scores = evaluate.linear_probe(gap, TEST).scores
+    mean, sd = TRAIN.x.mean(0), TRAIN.x.std(0, correction=0)
+    reference = LogisticRegression(max_iter=1000).fit((TRAIN.x - mean) / sd, gap.labels).predict_proba((TEST.x - mean) / sd)
+    np.testing.assert_allclose(scores.softmax(dim=1)[:, [0, 1, 3]], reference, atol=1e-3)
+    assert not scores.softmax(dim=1)[:, 2].any()
 
 
 def test_the_probe_is_scikit_learns():

@@ -1,0 +1,113 @@
+"""Carrying out the linear protocol: where its training features come from, and how the best of the grid is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from slimlab.data import ClipStore
+from slimlab.encoder import Encoder
+from slimlab.evaluate.features import features
+from slimlab.evaluate.grid import LinearGrid, Reading, readings
+from slimlab.evaluate.protocol import Protocol
+from slimlab.evaluate.result import Result, score
+from slimlab.evaluate.sides import batches, held_out
+from slimlab.evaluate.training import augmented_view
+
+ALL, WITHOUT_HELD_OUT = 0, 1  # the grid's two sides
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The classifier that `selected_on` speaks for: accuracy there is `selected_at`, `result` is on the test side."""
+
+    selected_on: str
+    selected_at: float
+    reading: Reading
+    lr: float
+    candidates: int
+    result: Result
+
+
+def linear_grid(
+    encoder: Encoder, train: ClipStore, test: ClipStore, protocol: Protocol, seed: int = 0, progress: bool = False
+) -> list[Choice]:
+    """Train the grid on the protocol's views of `train`; one choice for each entry of `protocol.select`.
+
+    Choosing on held-out performers costs no second pass: another set of classifiers trains beside, on the same batches
+    without those performers, and the winner is reported as trained on everybody.
+    """
+    most = min(max(protocol.blocks), encoder.config.depth)
+    given, sides = (features(encoder, s, most, "cls+mean", protocol.combine) for s in (train, test))
+    ways = readings([min(b, most) for b in protocol.blocks], protocol.pools, encoder.config.width, given.x.shape[1])
+    rng = torch.Generator().manual_seed(seed)
+
+    @torch.inference_mode()
+    def fresh(clips: np.ndarray) -> Tensor:
+        x, people = augmented_view(encoder, train, clips, rng, protocol.mirror, protocol.rotation, protocol.noise)
+        return encoder.features(x, people, most, "cls+mean", protocol.combine).float()  # (B, all columns)
+
+    was_training = encoder.training
+    encoder.eval()
+    if protocol.views == "random":
+        draw = fresh
+    else:
+        cached = given.x[None]
+        if protocol.views == "cached":
+            pieces = np.array_split(np.arange(len(train)), -(-len(train) // 64))
+            views = range(protocol.cached_views)
+            cached = torch.stack([torch.cat([fresh(p).cpu() for p in pieces]) for _ in views])  # (views, N, all columns)
+
+        def draw(clips: np.ndarray) -> Tensor:
+            return cached[torch.randint(len(cached), (len(clips),), generator=rng), torch.from_numpy(clips)]
+
+    device = encoder.pos_embed.device
+    out = fit_and_choose(draw, ways, given, sides, protocol, rng, seed, device, progress)
+    encoder.train(was_training)
+    return out
+
+
+def fit_and_choose(
+    draw: Callable[[np.ndarray], Tensor],
+    ways: Sequence[Reading],
+    given,
+    test,
+    protocol: Protocol,
+    rng: torch.Generator,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+) -> list[Choice]:
+    """`draw` gives training features (B, columns) of clips; `given` and `test` are `Features` of the test view of both sides."""
+    outside, held_name = held_out(getattr(given, "table", None), len(given.x))
+    sides = 2 if "held-out performers" in protocol.select else 1
+    labels = given.labels.to(device)
+    classes = int(max(given.labels.max(), test.labels.max())) + 1
+    rates = [r * protocol.batch_size / 256 for r in protocol.learning_rates]
+    grid = LinearGrid(list(ways), rates, classes, protocol.steps, sides, seed=seed, device=device)
+    order = tqdm(
+        batches(len(given.x), protocol.batch_size, protocol.steps, rng),
+        desc="linear grid",
+        total=protocol.steps,
+        disable=not progress,
+    )
+    inside = torch.from_numpy(np.stack([np.ones(len(outside), bool), ~outside])[:sides])  # (sides, N)
+    for step, clips in enumerate(order):
+        grid.step(draw(clips).to(device), labels[torch.from_numpy(clips).to(device)], step, inside[:, clips])
+    out = []
+    for select in protocol.select:
+        if select == "test split":
+            name, accuracy = select, grid.accuracies(test.x, test.labels, ALL)
+        else:
+            name, accuracy = held_name, grid.accuracies(given.x[outside], given.labels[outside], WITHOUT_HELD_OUT)
+        best = int(accuracy.argmax())  # of several equally good ones the first: fewest blocks, smallest rate
+        way, rate = divmod(best, len(rates))
+        scores = grid.scores(test.x, ALL)[way, rate]  # (N, C)
+        result = score(scores.argmax(dim=1), test.labels, classes, scores=scores)
+        out.append(Choice(name, float(accuracy[way, rate]), ways[way], protocol.learning_rates[rate], accuracy.numel(), result))
+    return out

@@ -1,0 +1,90 @@
+"""The switchboard: every choice that stands between an encoder and its number, and the named sets of choices.
+
+SLiM, arXiv 2603.10648, section 4, and its released settings. `evaluate.run` carries a protocol out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slimlab.evaluate.grid import RATES
+from slimlab.evaluate.training import ROTATION
+
+CLASSIFIERS = ("logistic", "grid", "knn", "retrieval", "finetune")
+VIEWS = ("deterministic", "random", "cached")
+SELECTIONS = ("held-out performers", "test split")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Every field that holds several values is a grid.
+
+    classifier  logistic: scikit-learn's regression on standardised features; grid: linear classifiers by SGD, all in one pass;
+                knn, retrieval: by cosine; finetune: the whole network
+    blocks      CLS tokens of so many last blocks (an encoder with fewer gives all it has); pools: cls, mean, cls+mean
+    combine     people: concat, sum, mean over those who are there
+    labels      what part of the training labels is used: see `few_labels`
+    k, temperature  of kNN; k above the number of training clips is left out
+    learning_rates  of the grid, times batch_size / 256; steps, batch_size of the grid and of fine-tuning
+    views       what the grid trains on: deterministic, the test view; random, a new augmented crop in every step; cached,
+                `cached_views` augmented crops of every clip, read once
+    mirror, rotation, noise  of those crops: see `augmented_view`; no mirror where left and right are different classes
+    select      by what the best of the grid is chosen: "held-out performers" of the training side (clips, where performers are
+                unknown), "test split", or both, a row each. The published linear figures are chosen on the test split
+
+    Raises ValueError for an unknown word.
+    """
+
+    classifier: str = "logistic"
+    blocks: tuple[int, ...] = (1,)
+    pools: tuple[str, ...] = ("cls+mean",)
+    combine: str = "concat"
+    labels: float | int = 1.0
+    k: tuple[int, ...] = (1,)
+    temperature: tuple[float, ...] = (0.07,)
+    learning_rates: tuple[float, ...] = RATES
+    steps: int = 20_000
+    batch_size: int = 64
+    views: str = "deterministic"
+    cached_views: int = 4
+    mirror: bool = True
+    rotation: float | tuple[float, float, float] = ROTATION
+    noise: float = 0.01
+    select: tuple[str, ...] = ("held-out performers",)
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("classifier", CLASSIFIERS),
+            ("pools", ("cls", "mean", "cls+mean")),
+            ("combine", ("concat", "sum", "mean")),
+            ("views", VIEWS),
+            ("select", SELECTIONS),
+        ):
+            value = getattr(self, name)
+            for word in (value,) if name in ("classifier", "combine", "views") else value:
+                if word not in known:
+                    raise ValueError(f"protocol: {name} '{word}' is unknown; choose among {', '.join(known)}")
+        if min(self.steps, self.batch_size, self.cached_views, *self.blocks, *self.k) < 1:
+            raise ValueError("protocol: steps, batch_size, cached_views, blocks and k must be at least 1")
+
+
+LINEAR = Protocol("grid", (1, 4), ("cls", "cls+mean"), "sum", views="random")
+PROTOCOLS: dict[str, Protocol] = {
+    "default": Protocol(),
+    "slim-linear": LINEAR,  # 10 epochs x 2,000 steps of 64 clips
+    "slim-linear-cached": Protocol("grid", (1, 4), ("cls", "cls+mean"), "sum", views="cached"),
+    "slim-knn": Protocol("knn", k=(1, 10, 20, 100, 200)),
+    "slim-retrieval": Protocol("retrieval"),
+    "slim-finetune": Protocol("finetune", combine="sum", batch_size=256),
+    "slim-semi-1": Protocol("finetune", combine="sum", batch_size=256, labels=0.01),
+    "slim-semi-10": Protocol("finetune", combine="sum", batch_size=256, labels=0.1),
+}
+
+
+def named(protocol: str | Protocol) -> Protocol:
+    """The protocol of this name, or the protocol given. Raises ValueError for an unknown name."""
+    if isinstance(protocol, Protocol):
+        return protocol
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol '{protocol}' is unknown; choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[protocol]

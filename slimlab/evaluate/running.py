@@ -1,0 +1,94 @@
+"""`run`: an encoder, two sides, a protocol -> rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+import slimlab
+from slimlab.data import ClipStore
+from slimlab.encoder import Encoder
+from slimlab.evaluate.features import Features, check_body, features
+from slimlab.evaluate.finetune import finetune
+from slimlab.evaluate.grid import readings
+from slimlab.evaluate.knn import knn_grid
+from slimlab.evaluate.linear import linear_grid
+from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.protocol import Protocol, named
+from slimlab.evaluate.retrieval import retrieval
+from slimlab.evaluate.sides import with_labels
+
+
+def run(
+    encoder: Encoder,
+    train: ClipStore,
+    test: ClipStore,
+    protocol: str | Protocol = "default",
+    seed: int = 0,
+    progress: bool = False,
+    **changes: Any,
+) -> pd.DataFrame:
+    """Evaluate by a protocol of `PROTOCOLS` (or your own), with any of its fields changed: `run(…, "slim-linear", steps=500)`.
+
+    One row a setting, and for the linear grid one row a selection: protocol, classifier, settings, `selected_on` (empty where
+    nothing was selected), `accuracy` on the test side (or `mAP` and `recall@…`), then what is needed to do it again: views,
+    changed fields, labels used, training clips, fingerprints of both sides, seed, version.
+    Raises ValueError for an unknown protocol, word or body, DataError where labels are missing.
+    """
+    settings = replace(named(protocol), **changes)
+    for store in (train, test):
+        check_body(encoder, store)
+    train = with_labels(train, test, settings.labels, seed)
+    trains = {"grid": settings.views, "finetune": "random"}.get(settings.classifier, "deterministic")
+    first = {"protocol": protocol if isinstance(protocol, str) else "own", "classifier": settings.classifier}
+    last = {
+        "people": settings.combine,
+        "views": trains,
+        "changed": ", ".join(f"{k}={v}" for k, v in sorted(changes.items())),
+        "labels": settings.labels,
+        "train_clips": len(train),
+        "train": train.fingerprint,
+        "test": test.fingerprint,
+        "seed": seed,
+        "slimlab": slimlab.__version__,
+    }
+    return pd.DataFrame([first | row | last for row in _rows(encoder, train, test, settings, seed, progress)])
+
+
+def _rows(encoder: Encoder, train: ClipStore, test: ClipStore, p: Protocol, seed: int, progress: bool) -> Iterator[dict]:
+    if p.classifier == "finetune":
+        augmentation = {"mirror": p.mirror, "rotation": p.rotation, "noise": p.noise}
+        sizes = {"steps": p.steps, "batch_size": p.batch_size, "combine": p.combine}
+        result = finetune(encoder, train, test, seed=seed, progress=progress, **sizes, **augmentation)
+        yield {"blocks": 1, "pool": "cls+mean", "selected_on": "", "accuracy": result.accuracy}
+    elif p.classifier == "grid":
+        for c in linear_grid(encoder, train, test, p, seed, progress):
+            chosen = {"blocks": c.reading.blocks, "pool": c.reading.pool, "lr": c.lr, "candidates": c.candidates}
+            yield chosen | {"selected_on": c.selected_on, "selected_at": c.selected_at, "accuracy": c.result.accuracy}
+    else:
+        for about, given, asked in _read(encoder, train, test, p, progress):
+            for row in _without_training(given, asked, p):
+                yield about | {"selected_on": ""} | row
+
+
+def _read(encoder, train, test, p: Protocol, progress: bool) -> Iterator[tuple[dict, Features, Features]]:
+    """The features of both sides in each of the protocol's ways, extracted once."""
+    most = min(max(p.blocks), encoder.config.depth)
+    given, asked = (features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test))
+    for way in readings([min(b, most) for b in p.blocks], p.pools, encoder.config.width, given.x.shape[1]):
+        about = {"blocks": way.blocks, "pool": way.pool}
+        yield about, replace(given, x=given.x[:, way.columns]), replace(asked, x=asked.x[:, way.columns])
+
+
+def _without_training(train: Features, test: Features, p: Protocol) -> Iterator[dict]:
+    if p.classifier == "knn":
+        for (k, temperature), result in knn_grid(train, test, [k for k in p.k if k <= len(train)], p.temperature).items():
+            yield {"k": k, "temperature": temperature, "accuracy": result.accuracy}
+    elif p.classifier == "retrieval":
+        found = retrieval(train, test, [k for k in (1, 5, 10) if k <= len(train)])
+        yield {"mAP": found.mean_average_precision} | {f"recall@{k}": v for k, v in found.recall.items()}
+    else:
+        yield {"accuracy": linear_probe(train, test).accuracy}

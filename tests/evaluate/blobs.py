@@ -1,0 +1,16 @@
+"""Features that are easy to tell apart, but not quite."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from slimlab.evaluate import Features
+
+
+def blobs(n: int, seed: int, classes: int = 4, width: int = 6, performers: int = 0) -> Features:
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(9).normal(size=(classes, width)) * 1.5
+    labels = rng.integers(classes, size=n)
+    x = (centres[labels] + rng.normal(size=(n, width))).astype(np.float32)
+    table = pd.DataFrame({"subject": np.arange(n) % performers}) if performers else None
+    return Features(torch.from_numpy(x), torch.from_numpy(labels), table)

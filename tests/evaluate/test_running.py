@@ -1,0 +1,77 @@
+"""One switchboard: every preset runs, and its rows are what the functions give."""
+
+from dataclasses import replace
+
+import pytest
+
+from slimlab import data, evaluate
+from slimlab.data import DataError
+from slimlab.encoder import EncoderConfig
+from slimlab.evaluate import PROTOCOLS, Protocol
+from tests.conftest import counting_clip, make_store
+
+CONFIG = EncoderConfig(width=16, depth=2, heads=2, frames=8, init_std=None, centring="every_frame", input_scale=3.0)
+SMALL = {"steps": 3, "batch_size": 8}
+
+
+@pytest.fixture(scope="module")
+def case(synthetic):
+    return evaluate.random_encoder(CONFIG, 1), *data.split(synthetic, "cross-subject")
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_protocol_gives_rows_with_what_is_needed_to_repeat_them(case, name):
+    encoder, train, test = case
+    trains = PROTOCOLS[name].classifier in ("grid", "finetune")
+    table = evaluate.run(encoder, train, test, name, seed=3, **(SMALL if trains else {}))
+    score = table["mAP" if name == "slim-retrieval" else "accuracy"]
+    assert len(table) >= 1 and score.between(0, 1).all() and (table["protocol"] == name).all()
+    assert (table["train"] == train[evaluate.few_labels(train, PROTOCOLS[name].labels, 3)].fingerprint).all()
+    assert (table["test"] == test.fingerprint).all() and (table["seed"] == 3).all()
+    assert table["changed"].iloc[0] == ("batch_size=8, steps=3" if trains else "")
+
+
+def test_knn_rows_are_knns(case):
+    encoder, train, test = case
+    table = evaluate.run(encoder, train, test, "slim-knn", blocks=(1, 4), pools=("cls", "cls+mean"), temperature=(0.07, 0.2))
+    assert set(table["k"]) == {k for k in (1, 10, 20, 100, 200) if k <= len(train)}
+    for row in table.itertuples():
+        sides = [evaluate.features(encoder, s, row.blocks, row.pool, row.people) for s in (train, test)]
+        assert row.accuracy == pytest.approx(evaluate.knn(*sides, row.k, row.temperature).accuracy), row
+    assert set(table["blocks"]) == {1, 2}  # four were asked for, this encoder has two
+
+
+def test_the_default_is_the_probe_on_the_default_features(case):
+    encoder, train, test = case
+    probe = evaluate.linear_probe(*(evaluate.features(encoder, s) for s in (train, test)))
+    assert evaluate.run(encoder, train, test)["accuracy"].tolist() == [pytest.approx(probe.accuracy)]
+
+
+def test_a_selection_on_the_test_split_says_so(case):
+    encoder, train, test = case
+    table = evaluate.run(encoder, train, test, "slim-linear-cached", select=("held-out performers", "test split"), **SMALL)
+    assert table["selected_on"].tolist() == ["held-out performers", "test split"]
+    assert (table["candidates"] == 2 * 2 * 13).all()
+    assert table["accuracy"][1] == table["selected_at"][1] >= table["accuracy"][0]
+
+
+def test_the_papers_settings():
+    linear = PROTOCOLS["slim-linear"]
+    assert (linear.steps, linear.batch_size, linear.blocks, linear.pools) == (20_000, 64, (1, 4), ("cls", "cls+mean"))
+    assert (linear.combine, linear.views, len(linear.learning_rates)) == ("sum", "random", 13)
+    assert linear == replace(PROTOCOLS["slim-linear-cached"], views="random")
+    assert PROTOCOLS["slim-knn"].combine == "concat" and PROTOCOLS["slim-knn"].temperature == (0.07,)
+    assert (PROTOCOLS["slim-semi-1"].labels, PROTOCOLS["slim-semi-10"].labels) == (0.01, 0.1)
+
+
+def test_unknown_words_and_unlabelled_clips_are_refused(case):
+    encoder, train, test = case
+    with pytest.raises(ValueError, match=r"protocol 'best' is unknown; choose one of default, slim-linear"):
+        evaluate.run(encoder, train, test, "best")
+    for field, value in (("combine", "max"), ("views", "none"), ("select", ("luck",)), ("pools", ("cls", "max"))):
+        with pytest.raises(ValueError, match=f"protocol: {field} .* is unknown"):
+            Protocol(**{field: value})
+    with pytest.raises(ValueError, match="must be at least 1"):
+        Protocol(steps=0)
+    with pytest.raises(DataError, match="test side has no labelled clips"):
+        evaluate.run(encoder, train, make_store([counting_clip(9)], label=[-1]))
