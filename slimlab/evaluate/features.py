@@ -54,7 +54,7 @@ def features(
             f"the encoder was made for {len(config.skeleton)} joints ({config.skeleton.names[0]}, …), the clips have "
             f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); load it with skeleton=store.skeleton"
         )
-    device = encoder.pos_embed.device
+    device = next(encoder.parameters()).device
     was_training = encoder.training
     encoder.eval()
     rows = []
