@@ -1,4 +1,4 @@
-"""The MAE against a plain implementation of its parts, and its runs: resumed equals uninterrupted, refused where they are another's."""
+"""The MAE against plain implementations of its parts; its runs: resumed equals uninterrupted, other methods refused."""
 
 import dataclasses
 
