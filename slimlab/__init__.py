@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _SUBMODULES = (
-    "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton streams weights".split()
-)
+    "augment baseline cost data encoder evaluate inspection masking objectives plot pretrain projection run skeleton streams "
+    "weights"
+).split()
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
 if TYPE_CHECKING:
     from slimlab import (  # noqa: F401
         augment,
+        baseline,
+        cost,
         data,
         encoder,
         evaluate,

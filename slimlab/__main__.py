@@ -91,7 +91,19 @@ def embed(a: argparse.Namespace) -> None:
     print(f"{len(x)} clips, {x.shape[1]} features each: {out}")
 
 
-COMMANDS = {"lab": lab, "convert": convert, "pretrain": pretrain, "evaluate": evaluate, "embed": embed}
+def cost(a: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from slimlab import cost as c
+
+    with pd.option_context("display.width", 200, "display.max_columns", 20, "display.float_format", "{:.2f}".format):
+        print("GFLOPs a clip; a multiply-add is 2, attention counted; elementwise: with element-wise work\n")
+        print(c.table(pretraining=a.pretraining).to_string(index=False, na_rep=""))
+        print(f"\nclips of {a.people} people on average\n")
+        print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
+
+
+COMMANDS = {"lab": lab, "convert": convert, "pretrain": pretrain, "evaluate": evaluate, "embed": embed, "cost": cost}
 
 
 def _weights(name: str, skeleton):
@@ -151,6 +163,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")
     p.add_argument("file")
     p.add_argument("--out")
+    p = command("cost", "FLOPs and speed of SLiM and of MAMP's encoder, the paper's figures beside ours.")
+    p.add_argument("--people", type=float, default=1.2, help="people in a clip, on average")
+    p.add_argument("--seconds", type=float, default=5.0, help="for each line against the clock; 0: FLOPs alone")
+    p.add_argument("--pretraining", action="store_true", help="also count a training step of each, at the paper's size")
+    p.add_argument("--device", default="cpu", help="cpu, cuda, mps")
     return parser
 
 

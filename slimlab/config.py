@@ -86,14 +86,7 @@ class Config:
     checkpoint_seconds: float = PRESET
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset '{self.preset}' is unknown; choose one of {', '.join(PRESETS)}")
-        values = PRESETS[self.preset]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.name in values:
-                value = values[field.name]
-            object.__setattr__(self, field.name, _tuples(value))
+        take_preset(self, PRESETS)
         self._check()
 
     def _check(self) -> None:
@@ -146,6 +139,18 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """For JSON; `Config(**d)` makes it again."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def take_preset(config: Any, presets: dict[str, dict[str, Any]]) -> None:
+    """Fill the fields of a frozen settings dataclass that were left at None from its preset; lists become tuples."""
+    if config.preset not in presets:
+        raise ValueError(f"preset '{config.preset}' is unknown; choose one of {', '.join(presets)}")
+    values = presets[config.preset]
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if value is None and field.name in values:
+            value = values[field.name]
+        object.__setattr__(config, field.name, _tuples(value))
 
 
 def _tuples(value):

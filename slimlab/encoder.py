@@ -94,17 +94,18 @@ class PatchEmbed(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = config.heads
-        self.qkv = nn.Linear(config.width, 3 * config.width)
-        self.proj = nn.Linear(config.width, config.width)
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], explicit: bool) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, explicit: bool) -> tuple[Tensor, Tensor | None]:
         batch, length, width = x.shape
         qkv = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, D/heads)
-        q, k = _rotate(q, rotary), _rotate(k, rotary)
+        if rotary is not None:
+            q, k = _rotate(q, rotary), _rotate(k, rotary)
         weights = None
         if explicit:
             weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (B, heads, N, N)
@@ -130,7 +131,7 @@ class Block(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
-        self.attn = Attention(config)
+        self.attn = Attention(config.width, config.heads)
         self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
         self.mlp = SwiGLU(config)
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from slimlab.config import PRESETS, Config
 from slimlab.data import ClipStore, DataError
 from slimlab.encoder import Encoder
 from slimlab.run import Run, RunError
-from slimlab.trainer import Trainer, clips_of_step
+from slimlab.trainer import clips_of_step
 
 __all__ = ["PRESETS", "Config", "Estimate", "Run", "RunError", "Step", "estimate", "fit", "steps", "stream"]
 
@@ -40,12 +41,12 @@ class Step:
     steps: int
     metrics: dict[str, float]
     run: Run
-    trainer: Trainer
+    trainer: Any  # Trainer, or that of another kind of run
 
     def __repr__(self) -> str:
         m = self.metrics
         knn = f", held-out kNN {m['knn']:.3f}" if "knn" in m else ""
-        losses = f"GLCL {m['glcl']:.2f}, MFM {m['mfm']:.2f}"
+        losses = f"GLCL {m['glcl']:.2f}, MFM {m['mfm']:.2f}" if "glcl" in m else f"loss {m['loss']:.3f}"
         return f"step {self.step + 1} of {self.steps}: {losses}{knn}, {m['clips_per_second']:.0f} clips/s"
 
 
@@ -71,6 +72,7 @@ def fit(
     device: torch.device | str | None = None,
     progress: bool = True,
     start: Encoder | None = None,
+    kind: type[Run] = Run,
 ) -> Run:
     """Pre-train on all clips of `store`, labels unused, and return the finished run.
 
@@ -79,16 +81,17 @@ def fit(
     device  None: CUDA or MPS where there is one, else the CPU
     start   weights to begin with, such as `slimlab.pretrained("tiny", skeleton=store.skeleton)`; the heads are new.
             What these weights have seen is not known to `Run.check_unseen`
+    kind    what is trained: SLiM, or the method of another subclass of Run (`slimlab.baseline.fit`); config is of its settings
 
     Interrupting (Ctrl-C, Stop) writes a checkpoint first. Raises RunError where the folder holds another run or cannot be
     written, FloatingPointError on NaN, naming loss and step, RunError on collapse; the last good checkpoint is kept.
     """
-    config = config or Config()
+    config = config or kind.settings()
     bar, latest = None, {}
     shown = {"loss": "loss", "glcl": "GLCL", "mfm": "MFM", "knn": "kNN", "clips_per_second": "clips/s"}
     folder = _folder(store, config, folder, start)
     try:
-        for step in steps(store, config, folder, resume, device, progress, start):
+        for step in steps(store, config, folder, resume, device, progress, start, kind):
             if bar is None:
                 bar = tqdm(total=step.steps, initial=step.step, desc="pre-training", disable=not progress)
             latest |= step.metrics  # kNN stays on the bar between its measurements
@@ -97,7 +100,7 @@ def fit(
     finally:
         if bar is not None:
             bar.close()
-    return Run(folder)
+    return kind(folder)
 
 
 async def stream(
@@ -107,10 +110,11 @@ async def stream(
     resume: bool = True,
     device: torch.device | str | None = None,
     start: Encoder | None = None,
+    kind: type[Run] = Run,
 ) -> AsyncIterator[Step]:
     """`fit`, one step at a time: `async for step in stream(...)`. Leaving the loop or Stop writes a checkpoint."""
-    config = config or Config()
-    loop = steps(store, config, _folder(store, config, folder, start), resume, device, start=start)
+    config = config or kind.settings()
+    loop = steps(store, config, _folder(store, config, folder, start), resume, device, start=start, kind=kind)
     try:
         for step in loop:
             yield step
@@ -127,11 +131,12 @@ def steps(
     device: torch.device | str | None = None,
     announce: bool = False,
     start: Encoder | None = None,
+    kind: type[Run] = Run,
 ) -> Generator[Step, None, None]:
     """The loop itself. See `fit`."""
     store = _usable(store)
     device = _device(device)
-    opened, trainer, done = _open(store, config, folder, resume, device, announce, start)
+    opened, trainer, done = _open(store, config, folder, resume, device, announce, start, kind)
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
@@ -177,9 +182,9 @@ def steps(
                 save(status)
 
 
-def monitor(trainer: Trainer, store: ClipStore) -> dict[str, float]:
+def monitor(trainer: Any, store: ClipStore) -> dict[str, float]:
     """kNN on held-out training performers (the last one against the others; labels serve this alone) and feature rank."""
-    encoder, performers = trainer.teacher.encoder, np.unique(store.column("subject"))
+    encoder, performers = trainer.encoder, np.unique(store.column("subject"))
     known = store.labels >= 0
     last = store.column("subject") == performers[-1]
     if len(performers) < 2:
@@ -196,10 +201,12 @@ def monitor(trainer: Trainer, store: ClipStore) -> dict[str, float]:
     return out
 
 
-def estimate(store: ClipStore, config: Config | None = None, device: torch.device | str | None = None) -> Estimate:
+def estimate(
+    store: ClipStore, config: Config | None = None, device: torch.device | str | None = None, kind: type[Run] = Run
+) -> Estimate:
     """Time and memory of a run, from throw-away steps on `store`: three seconds of them or, for short runs, a few."""
-    config, store = config or Config(), _usable(store)
-    trainer = Trainer(config, store.skeleton, _device(device))
+    config, store = config or kind.settings(), _usable(store)
+    trainer = kind.trainer(config, store.skeleton, _device(device))
     trainer.step(store, clips_of_step(len(store), 2, config.seed, 0), 0)  # first use: allocations, caches
     sizes: dict[int, int] = {}
 
@@ -216,9 +223,11 @@ def estimate(store: ClipStore, config: Config | None = None, device: torch.devic
         count += 1
         trainer.step(store, clips_of_step(len(store), config.batch_size, config.seed, count), min(count, config.steps - 1))
     each = (time.monotonic() - begin) / count
-    weights = sum(p.nbytes for p in trainer.student.parameters())
-    # student, gradient, two moments, teacher; what the graph keeps includes the weights once
-    return Estimate(each, each * config.steps, 5 * weights, max(0, sum(sizes.values()) - weights))
+    parameters = [p for network in trainer.networks.values() for p in network.parameters()]
+    learned = sum(p.nbytes for p in parameters if p.requires_grad)
+    # the weights, teacher's included; a gradient and two moments for those that learn, which the graph keeps as well
+    weights = sum(p.nbytes for p in parameters) + 3 * learned
+    return Estimate(each, each * config.steps, weights, max(0, sum(sizes.values()) - learned))
 
 
 def _open(
@@ -229,25 +238,26 @@ def _open(
     device: torch.device,
     announce: bool,
     start: Encoder | None,
-) -> tuple[Run, Trainer, int]:
+    kind: type[Run],
+) -> tuple[Run, Any, int]:
     """The run (new, or the one in the folder where it is the same), its trainer, the steps that are done."""
     if resume and (folder / "config.json").exists():
-        opened = Run(folder)
+        opened = kind(folder)
         _check_same(opened, config, store, start)
-        trainer = Trainer(opened.config, store.skeleton, device)
+        trainer = kind.trainer(opened.config, store.skeleton, device)
         return opened, trainer, run.load_checkpoint(opened, trainer)
     if (folder / "config.json").exists():
         (folder / "checkpoint.pt").unlink(missing_ok=True)
     if config.minutes is not None or announce:
-        guess = estimate(store, config, device)
+        guess = estimate(store, config, device, kind)
         if config.minutes is not None:
             evaluations = 1.03  # monitor and checkpoints on top of the steps
             config = dataclasses.replace(config, steps=max(1, round(60 * config.minutes / guess.seconds_per_step / evaluations)))
             guess = dataclasses.replace(guess, seconds=guess.seconds_per_step * config.steps)
         if announce:
             print(f"{config.steps} steps of {config.batch_size} clips: {guess}; run folder {folder}")
-    trainer = Trainer(config, store.skeleton, device, start)  # first: it may refuse `start`
-    return run.start(folder, config, store, device, _digest(start)), trainer, 0
+    trainer = kind.trainer(config, store.skeleton, device, start)  # first: it may refuse `start`
+    return run.start(folder, config, store, device, _digest(start), kind), trainer, 0
 
 
 def _check_same(opened: Run, config: Config, store: ClipStore, start: Encoder | None) -> None:

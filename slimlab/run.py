@@ -40,15 +40,25 @@ class RunError(RuntimeError):
 
 
 class Run:
-    """A run's folder, opened. `.encoder` the teacher's, `.metrics` a DataFrame, `.config`, `.about` (run.json)."""
+    """A run's folder, opened. `.encoder` the teacher's, `.metrics` a DataFrame, `.config`, `.about` (run.json).
+
+    Another method's run is a subclass with its own settings, trainer and encoder (`slimlab.baseline.Run`).
+    """
+
+    method = "slim"
+    settings: Any = Config
+    trainer: Any = Trainer
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not (self.folder / "config.json").exists():
             raise RunError(f"{self.folder}: no run there (config.json is missing); give the folder that pretrain wrote")
         try:
-            self.config = Config(**json.loads((self.folder / "config.json").read_text()))
             self.about: dict[str, Any] = json.loads((self.folder / "run.json").read_text())
+            method = self.about.get("method", "slim")
+            if method != self.method:
+                raise RunError(f"{self.folder}: holds a run of the method '{method}', not of '{self.method}'")
+            self.config = self.settings(**json.loads((self.folder / "config.json").read_text()))
         except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{self.folder}: damaged run ({error}); start it again in another folder") from error
 
@@ -58,6 +68,11 @@ class Run:
     @property
     def encoder(self) -> Encoder:
         return load_encoder(self.folder)
+
+    @staticmethod
+    def save_encoder(encoder: Encoder, folder: Path) -> None:
+        """Write `.encoder` into its folder."""
+        save_encoder(encoder, folder)
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -85,20 +100,20 @@ class Run:
             )
 
 
-def start(folder: Path, config: Config, store: ClipStore, device: torch.device, began_with: str = "") -> Run:
+def start(folder: Path, config: Any, store: ClipStore, device: torch.device, began_with: str = "", kind: type[Run] = Run) -> Run:
     """Lay out a new run's folder; `began_with` is a digest of the weights it starts from."""
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         seen = store.table[["clip", "digest"]]
         replace_file(folder / "train_clips.csv", lambda f: f.write(seen.to_csv(index=False).encode()))
-        write_json(folder / "run.json", _about(store, device) | {"began_with": began_with})
+        write_json(folder / "run.json", _about(store, device) | {"method": kind.method, "began_with": began_with})
         (folder / "metrics.jsonl").write_text("")
         write_json(folder / "config.json", config.to_dict())  # last: it makes the folder a run
     except OSError as error:
         raise RunError(
             f"{folder}: cannot be written ({error.strerror}); choose a folder with room that you may write to"
         ) from error
-    return Run(folder)
+    return kind(folder)
 
 
 def _about(store: ClipStore, device: torch.device) -> dict[str, Any]:
@@ -123,17 +138,13 @@ def _about(store: ClipStore, device: torch.device) -> dict[str, Any]:
     }
 
 
-def save_checkpoint(run: Run, trainer: Trainer, step: int, status: str) -> None:
+def save_checkpoint(run: Run, trainer: Any, step: int, status: str) -> None:
     """Write checkpoint, encoder and status. Raises RunError, with the last checkpoint intact, where it cannot."""
-    state = {
-        "step": step,
-        "student": trainer.student.state_dict(),
-        "teacher": trainer.teacher.state_dict(),
-        "optimizer": trainer.optimizer.state_dict(),
-    }
+    state = {"step": step, "optimizer": trainer.optimizer.state_dict()}
+    state |= {name: network.state_dict() for name, network in trainer.networks.items()}
     try:
         replace_file(run.folder / "checkpoint.pt", lambda f: torch.save(state, f))
-        save_encoder(trainer.teacher.encoder, run.folder / "encoder")
+        run.save_encoder(trainer.encoder, run.folder / "encoder")
         run.about |= {"status": status, "step": step}
         write_json(run.folder / "run.json", run.about)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
@@ -142,7 +153,7 @@ def save_checkpoint(run: Run, trainer: Trainer, step: int, status: str) -> None:
         ) from error
 
 
-def load_checkpoint(run: Run, trainer: Trainer) -> int:
+def load_checkpoint(run: Run, trainer: Any) -> int:
     """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done."""
     file = run.folder / "checkpoint.pt"
     step = 0
@@ -151,8 +162,8 @@ def load_checkpoint(run: Run, trainer: Trainer) -> int:
     if file.exists():
         try:
             state = torch.load(file, map_location=trainer.device, weights_only=True)
-            trainer.student.load_state_dict(state["student"])
-            trainer.teacher.load_state_dict(state["teacher"])
+            for name, network in trainer.networks.items():
+                network.load_state_dict(state[name])
             trainer.optimizer.load_state_dict(state["optimizer"])
             step = int(state["step"])
         except Exception as error:  # damaged bytes make torch raise anything

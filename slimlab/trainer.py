@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,29 +67,27 @@ class Trainer:
             _check_start(start, self.student.encoder)
             self.student.encoder.load_state_dict(start.state_dict())
         self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
-        self.optimizer = torch.optim.AdamW(self._groups(), lr=config.lr, betas=(0.9, 0.999), fused=True)
+        groups = parameter_groups(self.student, config.patch_lr_factor)
+        self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
 
-    def _groups(self) -> list[dict]:
-        """No weight decay on biases and norms; a learning-rate factor on the patch embedding."""
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.student.named_parameters():
-            decays = not (name.endswith(("bias", ".norms")) or "norm" in name.split(".")[-2])
-            groups.setdefault((decays, "patch_embed" in name), []).append(parameter)
-        return [
-            {"params": p, "decays": decays, "factor": self.config.patch_lr_factor if patch else 1.0}
-            for (decays, patch), p in groups.items()
-        ]
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """What a checkpoint holds beside the optimiser."""
+        return {"student": self.student, "teacher": self.teacher}
+
+    @property
+    def encoder(self) -> Encoder:
+        """What the run is for: the teacher's."""
+        return self.teacher.encoder
 
     def schedule(self, step: int) -> dict[str, float]:
         """Learning rate, weight decay, teacher momentum and temperature at this step."""
         c, part = self.config, step / self.config.steps
-        rise = (step + 1) / max(1.0, c.warmup * c.steps)
-        fall = (part - c.warmup) / max(1e-9, 1 - c.warmup)
         first, last = c.teacher_temperature
         return {
-            "lr": c.lr * rise if rise < 1 else _cosine((c.lr, c.min_lr), fall),
-            "weight_decay": _cosine(c.weight_decay, part),
-            "momentum": _cosine(c.momentum, part),
+            "lr": learning_rate(c, step),
+            "weight_decay": cosine(c.weight_decay, part),
+            "momentum": cosine(c.momentum, part),
             "temperature": first + (last - first) * min(1.0, part / max(1e-9, c.temperature_warmup)),
         }
 
@@ -97,10 +97,8 @@ class Trainer:
         views = self._views(store, clips, step)
         masks = self._masks(views, step)
         loss, values = self.losses(views, masks, now["temperature"])
-        _check_finite(values, step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = now["lr"] * group["factor"]
-            group["weight_decay"] = now["weight_decay"] if group["decays"] else 0.0
+        check_finite(values, LOSSES, step)
+        set_rates(self.optimizer, now["lr"], now["weight_decay"])
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         frozen = step < self.config.frozen_prototypes * self.config.steps
@@ -110,7 +108,7 @@ class Trainer:
                 network.prototypes.grad = network.norms.grad = None
             norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
         values["gradient"] = float(torch.stack(norms).norm())
-        _check_finite(values, step)
+        check_finite(values, ("gradient",), step)
         self.optimizer.step()
         self._follow(now["momentum"])
         return values | now
@@ -155,20 +153,26 @@ class Trainer:
         """A bool mask (views*B, T', V) for each group of views, None where nothing is masked."""
         c, joints = self.config, len(self.skeleton)
         rng = generator(c.seed, 2, step)
-        draw = masking.STRATEGIES[c.masking]
         steps = [x.shape[2] // c.patch_frames for x in views]
         masked = round(c.mask_globals * len(views[0]))
         which = torch.randperm(len(views[0]), generator=rng)[:masked]
         mask = torch.zeros(len(views[0]), steps[0], joints, dtype=torch.bool)
         ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
-        mask[which] = draw(masked, steps[0], self.skeleton, ratios, generator=rng)
+        mask[which] = self._draw(views[0][which.to(self.device)], ratios, rng)
         masks: list[Tensor | None] = [mask if masked else None]
         counts = [len(x) for x in views[1:]]
         if not c.mask_locals:
             return [None if m is None else m.to(self.device) for m in masks] + [None] * len(counts)
         ratios = masking.stratified_ratios(sum(counts), c.mask_bounds, rng).split(counts)
-        masks += [draw(n, s, self.skeleton, r, generator=rng) for n, s, r in zip(counts, steps[1:], ratios, strict=True)]
+        masks += [self._draw(x, r, rng) for x, r in zip(views[1:], ratios, strict=True)]
         return [None if m is None else m.to(self.device) for m in masks]
+
+    def _draw(self, x: Tensor, ratios: Tensor, rng: torch.Generator) -> Tensor:
+        """Masks (n, T', V) for n views x (n, 3, T, V, 1); the views' own motion where the strategy looks at it."""
+        c = self.config
+        known = {"motion": masking.motion_magnitude(x, c.patch_frames)} if c.masking == "motion_aware" else {}
+        draw = masking.STRATEGIES[c.masking]
+        return draw(len(x), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
         """Total loss and what to log, from views (globals first) and their masks."""
@@ -202,7 +206,31 @@ class Trainer:
         return loss, values
 
 
-def _cosine(bounds: tuple[float, float], part: float) -> float:
+def parameter_groups(network: nn.Module, patch_lr_factor: float = 1.0) -> list[dict]:
+    """For AdamW: no weight decay on biases and norms; a learning-rate factor on the patch embedding."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        decays = not (name.endswith(("bias", ".norms")) or "norm" in name.rpartition(".")[0].rpartition(".")[2])
+        groups.setdefault((decays, "patch_embed" in name), []).append(parameter)
+    return [{"params": p, "decays": decays, "factor": patch_lr_factor if patch else 1.0} for (decays, patch), p in groups.items()]
+
+
+def set_rates(optimizer: torch.optim.Optimizer, lr: float, weight_decay: float) -> None:
+    """This step's learning rate and weight decay, in groups that `parameter_groups` made."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["factor"]
+        group["weight_decay"] = weight_decay if group["decays"] else 0.0
+
+
+def learning_rate(config: Any, step: int) -> float:
+    """Linear warm-up to config.lr over the `warmup` part of the run, then a cosine to config.min_lr."""
+    rise = (step + 1) / max(1.0, config.warmup * config.steps)
+    fall = (step / config.steps - config.warmup) / max(1e-9, 1 - config.warmup)
+    return config.lr * rise if rise < 1 else cosine((config.lr, config.min_lr), fall)
+
+
+def cosine(bounds: tuple[float, float], part: float) -> float:
+    """From the first bound to the last on half a cosine; part 0..1 of the way."""
     return bounds[1] + (bounds[0] - bounds[1]) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, part))))
 
 
@@ -215,9 +243,10 @@ def _check_start(start: Encoder, encoder: Encoder) -> None:
         raise ValueError(f"start: these weights do not fit the run's settings: {'; '.join(differ)}")
 
 
-def _check_finite(values: dict[str, float], step: int) -> None:
-    for name in (*LOSSES, "gradient"):
-        if not math.isfinite(values.get(name, 0.0)):
+def check_finite(values: dict[str, float], names: Sequence[str], step: int) -> None:
+    """Raises FloatingPointError that names step and value where one of these is not finite."""
+    for name in names:
+        if not math.isfinite(values[name]):
             raise FloatingPointError(
                 f"step {step}: {name} is {values[name]}. The last checkpoint is kept. Try a smaller base_lr, a longer warmup, a "
                 "smaller gradient_clip or a higher teacher_temperature"

@@ -107,3 +107,10 @@ def test_it_is_a_module():
     assert done.returncode == 0
     for command in ("doctor", "lab", "convert", "pretrain", "evaluate", "embed"):
         assert command in done.stdout
+
+
+def test_cost_prints_both_tables(capsys):
+    assert cli.main(["cost", "--seconds", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "28.32" in out and "4.78" in out and "7.97" in out
+    assert cli.main(["cost", "--seconds", "0", "--people", "0.5"]) == 1

@@ -2,11 +2,12 @@
 # # 12 · The paper's table
 #
 # **After this notebook** you can take a file of NTU RGB+D and released weights to the paper's table, line by line, know which
-# choice of protocol moves which number, and say what the printed costs count. **Needs** two CPU cores and about three minutes as it
-# stands; with the real file and weights an hour or more, and a GPU helps.
+# choice of protocol moves which number, and say what the printed costs count. **Needs** two CPU cores and about three minutes
+# as it stands; with the real file and weights an hour or more, and a GPU helps.
 #
-# SLiM ("Less is More", [arXiv 2603.10648](https://arxiv.org/abs/2603.10648)) reports two things: how well frozen features classify
-# (its table of linear evaluation) and how little that costs (its table of GFLOPs). Both are computed here by the code that you have.
+# SLiM ("Less is More", [arXiv 2603.10648](https://arxiv.org/abs/2603.10648)) reports two things: how well frozen features
+# classify (its table of linear evaluation) and how little that costs (its table of GFLOPs). Both are computed here by the
+# code that you have.
 
 # %%
 import os
@@ -28,9 +29,9 @@ print("weights:", weights or "not given. slimlab's own small encoder `tiny`, not
 
 # %% [markdown]
 # ## The file
-# The field shares NTU RGB+D as one `.npz`: `x_train`, `x_test` of shape (N, 300, 150), the last axis being two people, 25 joints
-# and three coordinates. NumPy reads it whole into memory, 7 GB; slimlab reads it block by block and keeps valid frames and
-# people only. Without the real file the next cell writes a small one, of synthetic motion, in the same layout.
+# The field shares NTU RGB+D as one `.npz`: `x_train`, `x_test` of shape (N, 300, 150), the last axis being two people, 25
+# joints and three coordinates. NumPy reads it whole into memory, 7 GB; slimlab reads it block by block and keeps valid frames
+# and people only. Without the real file the next cell writes a small one, of synthetic motion, in the same layout.
 
 # %%
 if not ntu:
@@ -46,9 +47,9 @@ print(f"{len(train)} training clips, {len(test)} test clips, {len(store.label_na
 plot.frames_strip(store[0], store.skeleton, title=f"the first clip: class {store.label_names[store[0].label]}")
 
 # %% [markdown]
-# A converted store opens at once and is shared between processes. For the real file: `python -m slimlab convert NTU60_XSub.npz
-# data/ntu60`, then give that folder. The real sizes are 40,091 and 16,487 clips (cross-subject, NTU-60); if yours differ, the file
-# is another one.
+# A converted store opens at once and is shared between processes. For the real file: `python -m slimlab convert
+# NTU60_XSub.npz data/ntu60`, then give that folder. The real sizes are 40,091 and 16,487 clips (cross-subject, NTU-60); if
+# yours differ, the file is another one.
 #
 # ## The encoder
 # *Predict before you run: a clip of 64 frames becomes 8 x 25 tokens in a transformer of 8 blocks and width 256. How many
@@ -63,8 +64,8 @@ print(f"the paper's encoder: {count:,} parameters; the one used below: {cost.par
 
 # %% [markdown]
 # ## What frozen features know
-# First without any training: the label of the nearest training clip. The controls stand beside it, because a number alone says
-# nothing: the same network untrained, and raw coordinates.
+# First without any training: the label of the nearest training clip. The controls stand beside it, because a number alone
+# says nothing: the same network untrained, and raw coordinates.
 
 # %%
 table = evaluate.compare(encoder, train, test)
@@ -72,10 +73,10 @@ table.style.format(precision=3).hide(axis="index").set_caption(f"accuracy; chanc
 
 # %% [markdown]
 # ## The linear protocol, and who chooses
-# The paper trains a grid of linear classifiers: 13 learning rates, features of the last one or four blocks, with and without the
-# mean token; 20,000 steps on random views. It reports the best of the 52, **chosen on the test split**. slimlab trains the
-# grid in one pass and chooses on held-out performers (here, where the file names no performers, on held-out clips); it can say
-# both. The cached form reads a few views of each clip once and takes minutes instead of hours.
+# The paper trains a grid of linear classifiers: 13 learning rates, features of the last one or four blocks, with and without
+# the mean token; 20,000 steps on random views. It reports the best of the 52, **chosen on the test split**. slimlab trains
+# the grid in one pass and chooses on held-out performers (here, where the file names no performers, on held-out clips); it
+# can say both. The cached form reads a few views of each clip once and takes minutes instead of hours.
 #
 # *Predict: by how much does choosing on the test split flatter?*
 
@@ -92,8 +93,8 @@ assert flattered >= honest  # the best of the grid on the test split cannot be b
 print(f"chosen on {linear['selected_on'][0]}: {honest:.3f}; chosen on the test split: {flattered:.3f}")
 
 # %% [markdown]
-# The paper's own form, with random views in every step, is `evaluate.run(encoder, train, test, "slim-linear")`: 20,000 steps, about
-# an hour on a GPU. `slim-semi-1` and `slim-semi-10` fine-tune the whole network with 1 % and 10 % of the labels.
+# The paper's own form, with random views in every step, is `evaluate.run(encoder, train, test, "slim-linear")`: 20,000 steps,
+# and meant for a GPU. `slim-semi-1` and `slim-semi-10` fine-tune the whole network with 1 % and 10 % of the labels.
 #
 # kNN depends on choices too: how many neighbours vote, and how sharply.
 
@@ -103,8 +104,8 @@ knn[["k", "temperature", "accuracy"]].round(3)
 
 # %% [markdown]
 # ## What it costs
-# The paper's point is not accuracy alone: masked *autoencoders* such as MAMP pre-train on a tenth of the tokens, but infer on all
-# 750, so that using them costs fourteen times what a pre-training pass does. SLiM has 200 tokens, always.
+# The paper's point is not accuracy alone: masked *autoencoders* such as MAMP pre-train on a tenth of the tokens, but infer on
+# all 750, so that using them costs fourteen times what a pre-training pass does. SLiM has 200 tokens, always.
 #
 # *Predict: 750 tokens against 200 in networks of the same size: how many times the cost?*
 
@@ -113,9 +114,9 @@ costs = cost.table(pretraining=not quick)
 costs.round(2)
 
 # %% [markdown]
-# A multiply-add is two FLOPs; attention's products are counted, for one clip with one and with two people. 28.32, 1.97 and the factor
-# 14.38 come out. 3.59 and 7.89 do not: at equal people the factor is 4.78, and 3.59 appears only where the first product of every
-# SwiGLU goes uncounted. Whoever quotes 7.89 compares two people with fewer.
+# A multiply-add is two FLOPs; attention's products are counted, for one clip with one and with two people. 28.32, 1.97 and
+# the factor 14.38 come out. 3.59 and 7.89 do not: at equal people the factor is 4.78, and 3.59 appears only where the first
+# product of every SwiGLU goes uncounted. Whoever quotes 7.89 compares two people with fewer.
 
 # %%
 ratios = costs.set_index("what")["counted"]
@@ -124,16 +125,16 @@ assert abs(ours - 4.78) < 0.05 and abs(theirs - 14.38) < 0.2
 print(f"MAMP / SLiM at equal people: {ours:.2f}; MAMP's inference / its pre-training pass: {theirs:.2f}")
 
 # %% [markdown]
-# Most clips hold one person, and both released codes encode an empty second one all the same. slimlab encodes who is there, for
-# SLiM and, to be fair, for the MAE too. By arithmetic and by your clock:
+# Most clips hold one person, and both released codes encode an empty second one all the same. slimlab encodes who is there,
+# for SLiM and, to be fair, for the MAE too. By arithmetic and by your clock:
 
 # %%
 cost.mix(seconds=0 if quick else 2.0).round(2)
 
 # %% [markdown]
 # ## The published table
-# Linear evaluation, top-1 in percent, as printed in the papers; the last line is this notebook's, with its data and encoder named.
-# It belongs in the column of your file only with the real file, released weights and the protocol `slim-linear`.
+# Linear evaluation, top-1 in percent, as printed in the papers; the last line is this notebook's, with its data and encoder
+# named. It belongs in the column of your file only with the real file, released weights and the protocol `slim-linear`.
 
 # %%
 columns = "method tokens NTU-60_X-Sub NTU-60_X-View NTU-120_X-Sub NTU-120_X-Set".split()
@@ -145,17 +146,19 @@ print(f"here: {'released weights' if weights else 'tiny'} on {Path(ntu).name}: {
 published
 
 # %% [markdown]
-# **Summary.** One number needs a file, a split, an encoder, a protocol and somebody who chose; `evaluate.run` writes all of them in
-# the row. The cost of inference is where SLiM differs, by a factor of 4.78 at equal people.
+# **Summary.** One number needs a file, a split, an encoder, a protocol and somebody who chose; `evaluate.run` writes all of
+# them in the row. The cost of inference is where SLiM differs, by a factor of 4.78 at equal people.
 #
 # **Exercises.**
-# 1. (easy, 5 minutes) Which pool and how many blocks does the grid choose here? Run it again with another `seed`: is the choice stable?
-# 2. (medium, 15 minutes) Compute by hand the FLOPs of one block on 205 tokens and compare with `cost.flops` of an encoder of depth 1.
-# 3. (medium, 15 minutes) Make the `bone` and `motion` streams (`Config(stream="bone")`), pre-train each for a minute and fuse their
-#    scores with `evaluate.fuse`. Is the sum better than its best part, and by more than its error?
+# 1. (easy, 5 minutes) Which pool and how many blocks does the grid choose here? Run it again with another `seed`: is the
+#    choice stable?
+# 2. (medium, 15 minutes) Compute by hand the FLOPs of one block on 205 tokens and compare with `cost.flops` of an encoder
+#    of depth 1.
+# 3. (medium, 15 minutes) Make the `bone` and `motion` streams (`Config(stream="bone")`), pre-train each for a minute and
+#    fuse their scores with `evaluate.fuse`. Is the sum better than its best part, and by more than its error?
 #
-# **Test yourself.** Why does choosing on the test split flatter more with 52 candidates than with 2? Why is an MAE's pre-training pass cheap
-# and its inference not? Which of the two ratios changes if empty people are skipped in both methods?
+# **Test yourself.** Why does choosing on the test split flatter more with 52 candidates than with 2? Why is an MAE's
+# pre-training pass cheap and its inference not? Which of the two ratios changes if empty people are skipped in both methods?
 
 # %%
 print(f"this notebook took {(time.monotonic() - begin) / 60:.1f} min on {os.cpu_count()} cores, torch {torch.__version__}")

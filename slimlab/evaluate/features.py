@@ -65,7 +65,7 @@ def features(
     """
     check_body(encoder, store)
     config = encoder.config
-    device = encoder.pos_embed.device
+    device = next(encoder.parameters()).device
     was_training = encoder.training
     encoder.eval()
     rows = []

@@ -29,6 +29,19 @@ class Reading:
     columns: Tensor
 
 
+def most_blocks(encoder, blocks: Iterable[int]) -> int:
+    """How many last blocks have to be read; an encoder without CLS token gives its last one alone."""
+    return min(max(blocks), encoder.config.depth) if hasattr(encoder, "cls_token") else 1
+
+
+def ways(encoder, blocks: Iterable[int], pools: Iterable[str], length: int) -> list[Reading]:
+    """The readings that this encoder, which may have fewer blocks, can give; one without CLS token (the MAE) has a single one."""
+    if not hasattr(encoder, "cls_token"):
+        return [Reading(1, "mean", torch.arange(length))]
+    most = most_blocks(encoder, blocks)
+    return readings([min(b, most) for b in blocks], pools, encoder.config.width, length)
+
+
 def readings(blocks: Iterable[int], pools: Iterable[str], width: int, length: int) -> list[Reading]:
     """Every combination; `length` columns in all, (most + 1) * width for each person that is kept apart."""
     blocks = list(dict.fromkeys(blocks))

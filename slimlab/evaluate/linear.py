@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.features import features
-from slimlab.evaluate.grid import LinearGrid, Reading, readings
+from slimlab.evaluate.grid import LinearGrid, Reading, most_blocks, ways
 from slimlab.evaluate.protocol import Protocol
 from slimlab.evaluate.result import Result, score
 from slimlab.evaluate.sides import batches, held_out
@@ -42,9 +42,9 @@ def linear_grid(
     Choosing on held-out performers costs no second pass: another set of classifiers trains beside, on the same batches
     without those performers, and the winner is reported as trained on everybody.
     """
-    most = min(max(protocol.blocks), encoder.config.depth)
+    most = most_blocks(encoder, protocol.blocks)
     given, sides = (features(encoder, s, most, "cls+mean", protocol.combine) for s in (train, test))
-    ways = readings([min(b, most) for b in protocol.blocks], protocol.pools, encoder.config.width, given.x.shape[1])
+    readings = ways(encoder, protocol.blocks, protocol.pools, given.x.shape[1])
     rng = torch.Generator().manual_seed(seed)
 
     @torch.inference_mode()
@@ -66,15 +66,15 @@ def linear_grid(
         def draw(clips: np.ndarray) -> Tensor:
             return cached[torch.randint(len(cached), (len(clips),), generator=rng), torch.from_numpy(clips)]
 
-    device = encoder.pos_embed.device
-    out = fit_and_choose(draw, ways, given, sides, protocol, rng, seed, device, progress)
+    device = next(encoder.parameters()).device
+    out = fit_and_choose(draw, readings, given, sides, protocol, rng, seed, device, progress)
     encoder.train(was_training)
     return out
 
 
 def fit_and_choose(
     draw: Callable[[np.ndarray], Tensor],
-    ways: Sequence[Reading],
+    readings: Sequence[Reading],
     given,
     test,
     protocol: Protocol,
@@ -89,7 +89,7 @@ def fit_and_choose(
     labels = given.labels.to(device)
     classes = int(max(given.labels.max(), test.labels.max())) + 1
     rates = [r * protocol.batch_size / 256 for r in protocol.learning_rates]
-    grid = LinearGrid(list(ways), rates, classes, protocol.steps, sides, seed=seed, device=device)
+    grid = LinearGrid(list(readings), rates, classes, protocol.steps, sides, seed=seed, device=device)
     order = tqdm(
         batches(len(given.x), protocol.batch_size, protocol.steps, rng),
         desc="linear grid",
@@ -109,5 +109,7 @@ def fit_and_choose(
         way, rate = divmod(best, len(rates))
         scores = grid.scores(test.x, ALL)[way, rate]  # (N, C)
         result = score(scores.argmax(dim=1), test.labels, classes, scores=scores)
-        out.append(Choice(name, float(accuracy[way, rate]), ways[way], protocol.learning_rates[rate], accuracy.numel(), result))
+        out.append(
+            Choice(name, float(accuracy[way, rate]), readings[way], protocol.learning_rates[rate], accuracy.numel(), result)
+        )
     return out

@@ -13,7 +13,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.features import Features, check_body, features
 from slimlab.evaluate.finetune import finetune
-from slimlab.evaluate.grid import readings
+from slimlab.evaluate.grid import most_blocks, ways
 from slimlab.evaluate.knn import knn_grid
 from slimlab.evaluate.linear import linear_grid
 from slimlab.evaluate.probe import linear_probe
@@ -76,9 +76,9 @@ def _rows(encoder: Encoder, train: ClipStore, test: ClipStore, p: Protocol, seed
 
 def _read(encoder, train, test, p: Protocol, progress: bool) -> Iterator[tuple[dict, Features, Features]]:
     """The features of both sides in each of the protocol's ways, extracted once."""
-    most = min(max(p.blocks), encoder.config.depth)
+    most = most_blocks(encoder, p.blocks)
     given, asked = (features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test))
-    for way in readings([min(b, most) for b in p.blocks], p.pools, encoder.config.width, given.x.shape[1]):
+    for way in ways(encoder, p.blocks, p.pools, given.x.shape[1]):
         about = {"blocks": way.blocks, "pool": way.pool}
         yield about, replace(given, x=given.x[:, way.columns]), replace(asked, x=asked.x[:, way.columns])
 

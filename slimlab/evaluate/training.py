@@ -30,7 +30,7 @@ def augmented_view(
 ) -> tuple[Tensor, Tensor]:
     """The encoder's input (B, 3, T, V, M) and people (B, M), on its device: a random crop of 50 to 100 % of every clip, with the
     skeleton-aware augmentations, and noise of `noise` metres on every other view. SLiM, section 4."""
-    config, device = encoder.config, encoder.pos_embed.device
+    config, device = encoder.config, next(encoder.parameters()).device
     x, people = random_view(store, clips, generator, config.frames)
     x = augment.center(x.to(device), config.skeleton, config.centring)
     x = augment.skeleton_aware(x, config.skeleton, generator, angle=rotation, mirrors=mirror)
@@ -39,8 +39,10 @@ def augmented_view(
 
 
 def linear_head(encoder: Encoder, people: int, classes: int) -> nn.Linear:
-    """A linear layer on CLS and mean token of so many people, on the encoder's device; begins at zero, draws nothing."""
-    head = nn.Linear(people * 2 * encoder.config.width, classes, device="meta").to_empty(device=encoder.pos_embed.device)
+    """A linear layer on CLS (where there is one) and mean token of so many people, on the encoder's device; begins at zero,
+    draws nothing."""
+    width = people * encoder.config.width * (2 if hasattr(encoder, "cls_token") else 1)
+    head = nn.Linear(width, classes, device="meta").to_empty(device=next(encoder.parameters()).device)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     return head
@@ -64,7 +66,7 @@ def train_with_labels(
     An encoder of which the optimiser holds nothing is not differentiated. `progress` names the bar; "": none.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    trains = any(p is encoder.pos_embed for p in parameters)
+    trains = any(p is next(encoder.parameters()) for p in parameters)
     peaks = [group["lr"] for group in optimizer.param_groups]
     for step in tqdm(range(steps), desc=progress, disable=not progress):
         factor = min(1.0, (step + 1) / (warmup * steps + 1)) * 0.5 * (1 + math.cos(math.pi * step / steps))
