@@ -46,8 +46,8 @@ class Run:
     """
 
     method = "slim"
-    settings: Any = Config
-    trainer: Any = Trainer
+    settings: type[Config] = Config
+    trainer: type[Trainer] = Trainer
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)

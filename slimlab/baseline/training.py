@@ -190,7 +190,7 @@ class Trainer:
         rng = generator(c.seed, 1, step)
         views = sample_views(store, clips, rng, c.frames, c.view_range, ())
         x = views.globals.to(self.device).flatten(0, 1)  # (2B, 3, T, V, 1)
-        x = prepare(x, config, views.origin.repeat(2, 1))
+        x = prepare(x, config, views.origin.repeat(2, 1))  # pyright: ignore[reportArgumentType]  # has the same fields
         return augment.skeleton_aware(x, config.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
 
     def masks(self, x: Tensor, step: int) -> Tensor:
@@ -212,8 +212,8 @@ class Run(run.Run):
     """The folder of a run of the MAE; `.encoder` is a `baseline.Encoder`."""
 
     method = "mae"
-    settings = Config
-    trainer = Trainer
+    settings = Config  # pyright: ignore[reportAssignmentType]
+    trainer = Trainer  # pyright: ignore[reportAssignmentType]
 
     @property
     def encoder(self) -> Encoder:

@@ -20,7 +20,7 @@ def write(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(beside, "wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
