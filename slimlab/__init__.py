@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_SUBMODULES = "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton weights".split()
+_SUBMODULES = (
+    "augment data encoder evaluate inspection masking objectives plot pretrain projection quirks run skeleton weights".split()
+)
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         plot,
         pretrain,
         projection,
+        quirks,
         run,
         skeleton,
         weights,

@@ -4,7 +4,7 @@
     run.json           data (source, fingerprint), body, environment, status, wall seconds
     train_clips.csv    name and digest of every clip that was seen
     metrics.jsonl      one line a step
-    checkpoint.pt      student, teacher, optimiser, step: tensors and plain containers, read with weights_only=True
+    checkpoint.pt      student, teacher, centres, optimiser, step: tensors and plain containers, read with weights_only=True
     encoder/           the teacher's encoder (see weights.py)
     figures/           what is drawn from it
 
@@ -129,6 +129,7 @@ def save_checkpoint(run: Run, trainer: Trainer, step: int, status: str) -> None:
         "step": step,
         "student": trainer.student.state_dict(),
         "teacher": trainer.teacher.state_dict(),
+        "centres": trainer.centres.state_dict(),
         "optimizer": trainer.optimizer.state_dict(),
     }
     try:
@@ -153,6 +154,7 @@ def load_checkpoint(run: Run, trainer: Trainer) -> int:
             state = torch.load(file, map_location=trainer.device, weights_only=True)
             trainer.student.load_state_dict(state["student"])
             trainer.teacher.load_state_dict(state["teacher"])
+            trainer.centres.load_state_dict(state.get("centres", {}))  # none with Sinkhorn
             trainer.optimizer.load_state_dict(state["optimizer"])
             step = int(state["step"])
         except Exception as error:  # damaged bytes make torch raise anything
