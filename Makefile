@@ -11,6 +11,8 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'slimlab needs Python 3.11 or newer'"
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet -c requirements.lock -e '.[dev]'
+	# its losses check ours; without what it depends on (torchvision, lightning), of which they need nothing
+	$(PY) -m pip install --quiet --no-deps lightly==1.6.0
 	touch $@
 
 lab: $(VENV)/.ready

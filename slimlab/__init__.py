@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _SUBMODULES = (
-    "augment baseline cost data encoder evaluate inspection masking objectives plot pretrain projection run skeleton streams "
-    "weights"
+    "augment baseline cost data encoder evaluate inspection masking objectives plot pretrain projection quirks run skeleton "
+    "streams weights"
 ).split()
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         plot,
         pretrain,
         projection,
+        quirks,
         run,
         skeleton,
         streams,

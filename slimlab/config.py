@@ -14,6 +14,11 @@ from slimlab.skeleton import Skeleton
 from slimlab.streams import STREAMS
 
 PRESET: Any = None  # a field's default: the preset's value
+LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[float, float], int], ...]
+
+# The view set of SLiM's first preprint: one view of each length, inside the first global view's interval alone. How long
+# their intervals are it does not say; these are the released code's.
+PREPRINT_VIEWS: LocalViews = ((32, 1, (0.35, 0.7), 1), (16, 1, (0.15, 0.4), 1), (8, 1, (0.05, 0.2), 1))
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,16 @@ class Config:
     minutes        wall minutes instead of steps: a few throw-away steps are timed first and `steps` set from them
     stream         what the encoder is given: joint, bone or motion (`slimlab.streams`), made after the augmentations
     rotation       most rad about each axis (x, y up, z), or one number for all three
-    local_views    (frames, views per global view, part of its interval) for each granularity
+    local_views    (frames, views per global view, part of its interval) for each granularity; a fourth number, 1, keeps them
+                   to the first global view (PREPRINT_VIEWS)
     mask_globals   part of the global views that is masked; mask_locals: whether local views are masked too
     base_lr        learning rate at batch 1,024; it goes with the square root of the batch size
     teacher_temperature  (first, last), linear over the `temperature_warmup` part of the run
+    targets        "sinkhorn", or "centring": softmax after a running mean of the teacher's logits
     momentum, weight_decay  (first, last), on a cosine over the run
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often held-out kNN and feature rank are measured on the training side
+    released_quirks  make the authors' known mistakes (slimlab/quirks.py), to compare with their runs
 
     Raises ValueError for an unknown preset or an impossible value.
     """
@@ -39,6 +47,7 @@ class Config:
     steps: int = PRESET
     minutes: float | None = None
     batch_size: int = PRESET
+    released_quirks: bool = False
     # encoder
     width: int = PRESET
     depth: int = PRESET
@@ -52,7 +61,7 @@ class Config:
     # views, augmentation, masks
     global_frames: int = PRESET
     global_range: tuple[float, float] = PRESET
-    local_views: tuple[tuple[int, int, tuple[float, float]], ...] = PRESET
+    local_views: LocalViews = PRESET
     augment_probability: float = PRESET
     mirror: bool = PRESET
     bone_scale: tuple[float, float] = PRESET
@@ -63,6 +72,7 @@ class Config:
     mask_globals: float = PRESET
     mask_locals: bool = PRESET
     # heads and losses
+    targets: str = PRESET
     prototypes: int = PRESET
     head_hidden: int = PRESET
     head_bottleneck: int = PRESET
@@ -99,8 +109,13 @@ class Config:
                 raise ValueError(f"views of {frames} frames do not divide into patches of {self.patch_frames}")
         if self.stream not in STREAMS:
             raise ValueError(f"stream '{self.stream}' is unknown; choose one of {', '.join(STREAMS)}")
+        for view in self.local_views:
+            if len(view) not in (3, 4) or view[3:] not in ((), (1,), (2,)):
+                raise ValueError(f"local view {view} should be (frames, views, (least, most part)), and 1 or 2 global views")
         if self.init not in ("normal", "fan_in"):
             raise ValueError(f"init '{self.init}' is unknown; choose normal (sd 0.02) or fan_in")
+        if self.targets not in ("sinkhorn", "centring"):
+            raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn or centring")
         low, high = self.mask_bounds
         if not 0 <= low <= high <= 1:
             raise ValueError(f"mask_ratio {self.mask_ratio} must lie in 0..1")
@@ -182,6 +197,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mask_ratio": (0.5, 0.9),
         "mask_globals": 0.5,
         "mask_locals": True,
+        "targets": "sinkhorn",
         "prototypes": 65_536,
         "head_hidden": 2048,
         "head_bottleneck": 256,

@@ -1,8 +1,9 @@
 """Masks on the token grid (n, T', V): True is masked, and the budget round(ratio * T' * V) is reached exactly.
 
 Semantic tube masking: SLiM (arXiv 2603.10648), section 3.2. A tube is a run of joints along one body part over a stretch of
-time steps. The authors' code gives up after ten failed proposals and misses its budget in 18 % of draws at 0.5; here the
-last tubes are trimmed to what is missing. So do the other structured strategies: the last joint, part or step is trimmed.
+time steps. The authors' code gives up after ten failed proposals and misses its budget in 18 % of draws at 0.5
+(`quirks.semantic_tubes`); here the last tubes are trimmed to what is missing. So do the other structured strategies: the
+last joint, part or step is trimmed.
 """
 
 from __future__ import annotations
@@ -42,28 +43,15 @@ def semantic_tubes(
     missing (at most half of a 64-frame grid); the duration that gives this area; a uniform start. It is taken if it adds
     a new cell and no more than is missing.
     """
-    joints = len(skeleton)
-    goal, rng, device = _prepare(n, steps, joints, ratio, generator, device)
-    runs, first_run, sizes, lengths = (t.to(rng) for t in _runs(skeleton))
-    mask = torch.zeros(n, steps, joints, dtype=torch.bool, device=rng)
+    goal, rng, device = prepare(n, steps, len(skeleton), ratio, generator, device)
+    runs = Runs(skeleton, rng)
+    mask = torch.zeros(n, steps, len(skeleton), dtype=torch.bool, device=rng)
     failures = torch.zeros(n, dtype=torch.long, device=rng)
-    time = torch.arange(steps, device=rng)
-    largest = 4 * joints  # half of the 8 x V grid of a 64-frame clip
     for turn in range(ROUNDS):
         missing = goal - mask.sum(dim=(1, 2))
         if turn % 4 == 0 and not bool((missing > 0).any()):
             break
-        draw = torch.rand(6, n, generator=generator, device=rng)
-        part = (draw[0] * len(sizes)).long()
-        length = (draw[1] * sizes[part]).long() + 1
-        run = first_run[part] + lengths[part, length - 1] + (draw[2] * (sizes[part] - length + 1)).long()
-        most = missing.clamp(max=largest)
-        low, high = most.clamp(max=steps), most.clamp(min=steps)  # the bounds swap where less is missing
-        area = low + (high - low) * draw[3]
-        duration = (area / length).round().long().clamp(1, steps)
-        start = (draw[4] * (steps - duration + 1)).long()
-        within = (time >= start[:, None]) & (time < (start + duration)[:, None])  # (n, T')
-        new = within[:, :, None] & runs[run][:, None, :] & ~mask  # (n, T', V)
+        new = runs.propose(missing, steps, generator) & ~mask  # (n, T', V)
         added = new.sum(dim=(1, 2))
         fits = (added > 0) & (added <= missing)
         trims = (added > missing) & (missing > 0) & (failures >= PATIENCE)
@@ -84,7 +72,7 @@ def random_cells(
 ) -> Tensor:
     """(n, steps, V) bool: cells at random without any structure, as masked autoencoders take them (arXiv 2111.06377)."""
     joints = len(skeleton)
-    goal, rng, device = _prepare(n, steps, joints, ratio, generator, device)
+    goal, rng, device = prepare(n, steps, joints, ratio, generator, device)
     return _complete(torch.zeros(n, steps, joints, dtype=torch.bool, device=rng), goal, generator).to(device)
 
 
@@ -100,7 +88,7 @@ def joint_tubes(
 
     The last joint is trimmed to the budget: it is masked from one end of the clip, drawn at random, as far as the budget goes.
     """
-    goal, rng, device = _prepare(n, steps, len(skeleton), ratio, generator, device)
+    goal, rng, device = prepare(n, steps, len(skeleton), ratio, generator, device)
     rank = torch.rand(n, len(skeleton), generator=generator, device=rng).argsort(dim=1)  # (n, V)
     return _joint_by_joint(rank, goal, steps, generator).to(device)
 
@@ -117,7 +105,7 @@ def body_parts(
 
     The last part is trimmed to the budget: its joints are taken along the chain, and the last joint as in `joint_tubes`.
     """
-    goal, rng, device = _prepare(n, steps, len(skeleton), ratio, generator, device)
+    goal, rng, device = prepare(n, steps, len(skeleton), ratio, generator, device)
     part_rank = torch.rand(n, len(skeleton.parts), generator=generator, device=rng).argsort(dim=1)  # (n, parts)
     place = torch.empty(len(skeleton), dtype=torch.long)
     for chain in skeleton.parts.values():
@@ -140,7 +128,7 @@ def time_blocks(
     The block's last step (or, as likely, its first) is trimmed to the budget: random joints of it.
     """
     joints = len(skeleton)
-    goal, rng, device = _prepare(n, steps, joints, ratio, generator, device)
+    goal, rng, device = prepare(n, steps, joints, ratio, generator, device)
     draw = torch.rand(2, n, generator=generator, device=rng)
     start = (draw[0] * (steps - (goal + joints - 1).div(joints, rounding_mode="floor") + 1)).long()
     into = torch.arange(steps, device=rng) - start[:, None]  # (n, T') steps into the block
@@ -168,7 +156,7 @@ def motion_aware(
     Gumbel noise (arXiv 1903.06059). Raises ValueError where motion has another shape.
     """
     joints = len(skeleton)
-    goal, rng, device = _prepare(n, steps, joints, ratio, generator, device)
+    goal, rng, device = prepare(n, steps, joints, ratio, generator, device)
     if motion is None:
         motion = torch.zeros(n, steps, joints)
     if motion.shape != (n, steps, joints):
@@ -201,37 +189,54 @@ STRATEGIES: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def stratified_ratios(n: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
+def stratified_ratios(n: int, bounds: tuple[float, float], generator: torch.Generator, shuffle: bool = True) -> Tensor:
     """(n,) ratios in random order, one from each of n equal bins of the range, so that every batch spans it."""
     bins = (torch.arange(n) + torch.rand(n, generator=generator)) / max(1, n)
-    return (bounds[0] + (bounds[1] - bounds[0]) * bins)[torch.randperm(n, generator=generator)]
+    ratios = bounds[0] + (bounds[1] - bounds[0]) * bins
+    return ratios[torch.randperm(n, generator=generator)] if shuffle else ratios
 
 
-def _prepare(n, steps, joints, ratio, generator, device) -> tuple[Tensor, torch.device, torch.device]:
+def prepare(n, steps, joints, ratio, generator, device) -> tuple[Tensor, torch.device, torch.device]:
     """Masked cells for each mask; where to draw (the generator's device); where the result goes."""
     out = torch.device(device) if device is not None else generator.device if generator is not None else torch.device("cpu")
     rng = generator.device if generator is not None else out
     return budget(ratio, steps, joints).expand(n).to(rng), rng, out
 
 
-def _runs(skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """All contiguous runs of joints along the parts' chains: runs (R, V) bool, and where to find one.
+class Runs:
+    """All contiguous runs of joints along the chains of a body's parts, ready to be drawn from on a device."""
 
-    The run of `length` joints that begins at place `s` of part `p` is number first[p] + offset[p, length-1] + s.
-    """
-    parts = list(skeleton.parts.values())
-    rows, first = [], []
-    offset = np.zeros((len(parts), max(map(len, parts))), dtype=np.int64)
-    for p, chain in enumerate(parts):
-        first.append(len(rows))
-        for length in range(1, len(chain) + 1):
-            offset[p, length - 1] = len(rows) - first[p]
-            for start in range(len(chain) - length + 1):
-                row = np.zeros(len(skeleton), dtype=bool)
-                row[list(chain[start : start + length])] = True
-                rows.append(row)
-    sizes = [len(chain) for chain in parts]
-    return torch.from_numpy(np.stack(rows)), torch.tensor(first), torch.tensor(sizes), torch.from_numpy(offset)
+    def __init__(self, skeleton: Skeleton, device: torch.device) -> None:
+        parts = list(skeleton.parts.values())
+        rows, first = [], []
+        # the run of `length` joints that begins at place `s` of part `p` is number first[p] + offset[p, length-1] + s
+        offset = np.zeros((len(parts), max(map(len, parts))), dtype=np.int64)
+        for p, chain in enumerate(parts):
+            first.append(len(rows))
+            for length in range(1, len(chain) + 1):
+                offset[p, length - 1] = len(rows) - first[p]
+                for start in range(len(chain) - length + 1):
+                    row = np.zeros(len(skeleton), dtype=bool)
+                    row[list(chain[start : start + length])] = True
+                    rows.append(row)
+        self.rows = torch.from_numpy(np.stack(rows)).to(device)  # (R, V)
+        self.first, self.sizes = (torch.tensor(v, device=device) for v in (first, [len(chain) for chain in parts]))
+        self.offset = torch.from_numpy(offset).to(device)  # (parts, longest)
+
+    def propose(self, missing: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
+        """One tube (n, T', V) for each mask that lacks `missing` (n,) cells."""
+        draw = torch.rand(6, len(missing), generator=generator, device=missing.device)
+        part = (draw[0] * len(self.sizes)).long()
+        length = (draw[1] * self.sizes[part]).long() + 1
+        run = self.first[part] + self.offset[part, length - 1] + (draw[2] * (self.sizes[part] - length + 1)).long()
+        most = missing.clamp(max=4 * self.rows.shape[1])  # half of the 8 x V grid of a 64-frame clip
+        low, high = most.clamp(max=steps), most.clamp(min=steps)  # the bounds swap where less is missing
+        area = low + (high - low) * draw[3]
+        duration = (area / length).round().long().clamp(1, steps)
+        start = (draw[4] * (steps - duration + 1)).long()
+        time = torch.arange(steps, device=missing.device)
+        within = (time >= start[:, None]) & (time < (start + duration)[:, None])  # (n, T')
+        return within[:, :, None] & self.rows[run][:, None, :]  # (n, T', V)
 
 
 def _joint_by_joint(rank: Tensor, goal: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Prototype heads and the losses: Sinkhorn targets, GLCL, MFM, KoLeo. SLiM, arXiv 2603.10648, section 3.2.
+"""Prototype heads and the losses: targets by Sinkhorn or a running centre, GLCL, MFM, KoLeo. SLiM, arXiv 2603.10648, section 3.2.
 
 Sinkhorn-Knopp assignment: Caron et al. 2020 (arXiv 2006.09882); cross-entropy over prototypes: DINO (arXiv 2104.14294) and
 iBOT (arXiv 2111.07832); KoLeo: Sablayrolles et al. 2019 (arXiv 1806.03198). No coordinate is ever reconstructed.
@@ -62,6 +62,33 @@ def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3) -> T
         rows = 1 / (samples * (q @ columns)).clamp(min=tiny)  # (N,)
     q = q * columns
     return q / q.sum(dim=1, keepdim=True)
+
+
+class RunningCentre(nn.Module):
+    """Targets without Sinkhorn: softmax((logits - mean) / temperature), mean a running one of the logits (K,), from zero.
+
+    DINO (arXiv 2104.14294), section 3.1. `forward` uses the mean of earlier batches; `follow` takes the last batch in, so that
+    a step which is broken off leaves no trace.
+    """
+
+    def __init__(self, prototypes: int, momentum: float = 0.9) -> None:
+        super().__init__()
+        self.momentum, self.batch = momentum, None
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(prototypes))
+
+    @torch.no_grad()
+    def forward(self, logits: Tensor, temperature: float) -> Tensor:
+        """(N, K) -> (N, K), rows sum to one."""
+        self.batch = logits.float().mean(dim=0) if len(logits) else None
+        return ((logits.float() - self.mean) / temperature).softmax(dim=-1)
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """mean <- momentum * mean + (1 - momentum) * the last batch's mean."""
+        if self.batch is not None:
+            self.mean.lerp_(self.batch, 1 - self.momentum)
+            self.batch = None
 
 
 def cross_entropy(student_logits: Tensor, targets: Tensor, temperature: float) -> Tensor:

@@ -4,7 +4,7 @@
     run.json           data (source, fingerprint), body, environment, status, wall seconds
     train_clips.csv    name and digest of every clip that was seen
     metrics.jsonl      one line a step
-    checkpoint.pt      student, teacher, optimiser, step: tensors and plain containers, read with weights_only=True
+    checkpoint.pt      student, teacher, centres, optimiser, step: tensors and plain containers, read with weights_only=True
     encoder/           the teacher's encoder (see weights.py)
     figures/           what is drawn from it
 
@@ -163,7 +163,7 @@ def load_checkpoint(run: Run, trainer: Any) -> int:
         try:
             state = torch.load(file, map_location=trainer.device, weights_only=True)
             for name, network in trainer.networks.items():
-                network.load_state_dict(state[name])
+                network.load_state_dict(state.get(name, {}))
             trainer.optimizer.load_state_dict(state["optimizer"])
             step = int(state["step"])
         except Exception as error:  # damaged bytes make torch raise anything

@@ -15,12 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slimlab import augment, inspection, masking
+from slimlab import augment, inspection, masking, quirks
 from slimlab.config import Config
 from slimlab.data import ClipStore, Views, sample_views
 from slimlab.encoder import Encoder
 from slimlab.evaluate import to_input
-from slimlab.objectives import PrototypeHead, global_local_loss, koleo_loss, masked_feature_loss, sinkhorn_knopp
+from slimlab.objectives import (
+    PrototypeHead,
+    RunningCentre,
+    global_local_loss,
+    koleo_loss,
+    masked_feature_loss,
+    sinkhorn_knopp,
+)
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
@@ -59,7 +66,8 @@ class Trainer:
     def __init__(
         self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
-        self.config, self.skeleton, self.device = config, replace(skeleton), torch.device(device)
+        self.config, self.device = config, torch.device(device)
+        self.skeleton = quirks.IndexOrdered(**skeleton.to_dict()) if config.released_quirks else replace(skeleton)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.student = Networks(config, skeleton).to(device)
@@ -67,13 +75,15 @@ class Trainer:
             _check_start(start, self.student.encoder)
             self.student.encoder.load_state_dict(start.state_dict())
         self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
+        centred = ("cls", "cells") if config.targets == "centring" else ()
+        self.centres = nn.ModuleDict({name: RunningCentre(config.prototypes) for name in centred}).to(device)
         groups = parameter_groups(self.student, config.patch_lr_factor)
         self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
         """What a checkpoint holds beside the optimiser."""
-        return {"student": self.student, "teacher": self.teacher}
+        return {"student": self.student, "teacher": self.teacher, "centres": self.centres}
 
     @property
     def encoder(self) -> Encoder:
@@ -115,22 +125,33 @@ class Trainer:
 
     @torch.no_grad()
     def _follow(self, momentum: float) -> None:
-        """teacher <- momentum * teacher + (1 - momentum) * student."""
+        """teacher <- momentum * teacher + (1 - momentum) * student; the centres take the step's batch in."""
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
             list(self.teacher.parameters()), list(self.student.parameters()), 1 - momentum
         )
+        for centre in self.centres.modules():
+            if isinstance(centre, RunningCentre):
+                centre.follow()
+
+    def _targets(self, which: str, logits: Tensor, temperature: float) -> Tensor:
+        """Teacher's logits (N, K) -> assignments, rows sum to one."""
+        return self.centres[which](logits, temperature) if which in self.centres else sinkhorn_knopp(logits, temperature)
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
         """Augmented views, globals first: each (views*B, 3, T, V, 1), view after view."""
         c = self.config
         rng = generator(c.seed, 1, step)
+        if c.released_quirks:
+            store, clips = quirks.with_absent_frames(store, clips), np.arange(len(clips))
         views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views)
         config = self.student.encoder.config
         out = []
         for number, group in enumerate([views.globals, *views.locals]):
             count, batch = group.shape[:2]
             x = group.to(self.device).flatten(0, 1)  # (views*B, 3, T, V, 1)
-            x = augment.center(x, self.skeleton, config.centring, views.origin.repeat(count, 1))
+            origin = views.origin.repeat(count, 1)
+            faulty = c.released_quirks and config.centring == "first_frame"
+            x = quirks.center(x, origin) if faulty else augment.center(x, self.skeleton, config.centring, origin)
             x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
             x = self._noise(x, batch, number == 0, rng)
             out.append(to_input(x, config))
@@ -163,15 +184,19 @@ class Trainer:
         counts = [len(x) for x in views[1:]]
         if not c.mask_locals:
             return [None if m is None else m.to(self.device) for m in masks] + [None] * len(counts)
-        ratios = masking.stratified_ratios(sum(counts), c.mask_bounds, rng).split(counts)
+        if c.released_quirks:
+            ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts]
+        else:
+            ratios = masking.stratified_ratios(sum(counts), c.mask_bounds, rng).split(counts)
         masks += [self._draw(x, r, rng) for x, r in zip(views[1:], ratios, strict=True)]
         return [None if m is None else m.to(self.device) for m in masks]
 
     def _draw(self, x: Tensor, ratios: Tensor, rng: torch.Generator) -> Tensor:
         """Masks (n, T', V) for n views x (n, 3, T, V, 1); the views' own motion where the strategy looks at it."""
         c = self.config
-        known = {"motion": masking.motion_magnitude(x, c.patch_frames)} if c.masking == "motion_aware" else {}
-        draw = masking.STRATEGIES[c.masking]
+        known: dict[str, Any] = {"motion": masking.motion_magnitude(x, c.patch_frames)} if c.masking == "motion_aware" else {}
+        faulty = c.released_quirks and c.masking == "semantic_tubes"
+        draw = quirks.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
         return draw(len(x), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
@@ -180,7 +205,7 @@ class Trainer:
         mask = masks[0]
         with torch.no_grad():
             seen = teacher.encoder(views[0])
-            targets = sinkhorn_knopp(teacher.cls_head(seen.cls[:, 0]), temperature)  # (2B, K)
+            targets = self._targets("cls", teacher.cls_head(seen.cls[:, 0]), temperature)  # (2B, K)
         cls = []
         for x, m in zip(views, masks, strict=True):
             out = student.encoder(x, mask=None if m is None else m[:, None])
@@ -193,7 +218,7 @@ class Trainer:
         mfm, cell_targets = torch.zeros((), device=self.device), None
         if mask is not None and c.mfm_weight:
             with torch.no_grad():
-                cell_targets = sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][mask]), temperature)  # (cells, K)
+                cell_targets = self._targets("cells", teacher.token_head(seen.tokens[:, 0][mask]), temperature)  # (cells, K)
             mfm = masked_feature_loss(student.token_head(tokens[mask]), cell_targets, mask, c.student_temperature)
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
         numbers = torch.stack([loss, glcl, mfm, koleo]).tolist()

@@ -1,7 +1,7 @@
 """Encoders on disk: `config.json` + `model.safetensors`, the released layout, and `slimlab.json` beside it.
 
 config.json holds the sizes under the names of the released code; slimlab.json what that layout has no room for: the body,
-the centring, the input scale. Nothing is unpickled.
+the centring, the input scale. Where weights are found and how they are read: weightfiles.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from typing import Any
 
 import torch
 
+from slimlab import skeleton as bodies
 from slimlab.counterparts import counterparts
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
+from slimlab.weightfiles import FILES, Found, read, sizes
+
+BODIES = ("KINECT_V2", "KINECT_V1", "H36M", "COCO")
 
 SHIPPED = Path(__file__).parent / "pretrained"
 
@@ -45,7 +49,7 @@ def save_encoder(encoder: Encoder, folder: str | Path) -> Path:
         own = {f.name: getattr(config, f.name) for f in fields(config)} | {"skeleton": config.skeleton.to_dict()}
         (beside / "slimlab.json").write_text(json.dumps(own, indent=1))
         folder.mkdir(exist_ok=True)
-        for name in ("config.json", "slimlab.json", "model.safetensors"):
+        for name in FILES:
             os.replace(beside / name, folder / name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -53,36 +57,32 @@ def save_encoder(encoder: Encoder, folder: str | Path) -> Path:
 
 
 def load_encoder(path: str | Path, subfolder: str | None = None, skeleton: Skeleton | None = None) -> Encoder:
-    """Read an encoder from such a folder, or from a slimlab run (its teacher's encoder).
+    """Read an encoder: weights in the released layout, as slimlab or the authors wrote them, or a slimlab run's.
 
-    subfolder  a folder inside `path`
+    path       a folder with config.json and model.safetensors; a run's folder (its teacher's encoder); a `.pth` checkpoint
+               (its teacher's encoder); or an id on the Hugging Face Hub, such as "JeonghyeokDo/SLiM" (needs slimlab[hub])
+    subfolder  a folder inside `path`, such as "ntu60_xsub"
     skeleton   the body of the clips to come. Joint embeddings are taken over by joint name; joints without a counterpart
-               get their parent's and are named in a warning. For a folder without slimlab.json: its body (default: Kinect v2)
+               get their parent's and are named in a warning. Weights without slimlab.json do not say their body: it is this
+               one where the number of joints agrees, else Kinect v2
+
+    Without slimlab.json the sizes are read from the tensors, but the heads cannot be: they are config.json's `num_heads`, and
+    width / 32 without it (the paper's 8 at 256; a warning says so at other widths). Such weights take clips uncentred, as the
+    released evaluation does.
+
     Raises FileNotFoundError or ValueError that names the file and what is wrong with it: every tensor that is missing,
     unexpected or of another shape.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    folder = Path(path) / subfolder if subfolder else Path(path)
-    if (folder / "encoder" / "model.safetensors").exists():
-        folder = folder / "encoder"
-    file = folder / "model.safetensors"
-    if not file.exists():
-        raise FileNotFoundError(f"{file}: no such file; give a folder with config.json and model.safetensors, or a run's folder")
-    try:
-        tensors = load_file(file)
-    except SafetensorError as error:
-        raise ValueError(f"{file}: damaged ({error}); download it again") from error
-    encoder = Encoder(_config(folder, skeleton))
+    found = read(path, subfolder)
+    encoder = Encoder(_config(found, skeleton))
     expected = {k: tuple(v.shape) for k, v in encoder.state_dict().items()}
-    found = {k: tuple(v.shape) for k, v in tensors.items()}
-    wrong = [f"{k} is missing" for k in expected.keys() - found.keys()]
-    wrong += [f"{k} is unexpected" for k in found.keys() - expected.keys()]
-    wrong += [f"{k} is {found[k]}, should be {expected[k]}" for k in expected.keys() & found.keys() if found[k] != expected[k]]
+    shapes = {k: tuple(v.shape) for k, v in found.tensors.items()}
+    wrong = [f"{k} is missing" for k in expected.keys() - shapes.keys()]
+    wrong += [f"{k} is unexpected" for k in shapes.keys() - expected.keys()]
+    wrong += [f"{k} is {shapes[k]}, should be {expected[k]}" for k in expected.keys() & shapes.keys() if shapes[k] != expected[k]]
     if wrong:
-        raise ValueError(f"{file}: does not fit its configuration: {'; '.join(sorted(wrong))}")
-    encoder.load_state_dict(tensors)
+        raise ValueError(f"{found.file}: does not fit its configuration: {'; '.join(sorted(wrong))}")
+    encoder.load_state_dict(found.tensors)
     if skeleton is not None and skeleton.names != encoder.config.skeleton.names:
         encoder = on_body(encoder, skeleton)
     return encoder.eval()
@@ -134,22 +134,34 @@ def on_body(encoder: Encoder, skeleton: Skeleton) -> Encoder:
     return moved.train(encoder.training)
 
 
-def _config(folder: Path, skeleton: Skeleton | None) -> EncoderConfig:
-    own = folder / "slimlab.json"
-    file = own if own.exists() else folder / "config.json"
+def _config(found: Found, skeleton: Skeleton | None) -> EncoderConfig:
+    """The configuration that slimlab wrote, or the one that the tensors and config.json tell."""
     try:
-        values: dict[str, Any] = json.loads(file.read_text())
-        if own.exists():
-            body = Skeleton(**values.pop("skeleton"))
-            return EncoderConfig(**values, skeleton=body)
-        # released weights: pre-trained centred, evaluated as they come; the protocol that gives the published numbers
-        return EncoderConfig(
-            skeleton=skeleton or KINECT_V2,
-            width=values["embed_dim"],
-            depth=values["depth"],
-            heads=values["num_heads"],
-            registers=values.get("num_register_tokens", 4),
-            centring="none",
+        if found.own:
+            own = dict(found.own)
+            body = Skeleton(**own.pop("skeleton"))
+            return EncoderConfig(**own, skeleton=body)
+        size = sizes(found)
+        body = next((s for s in (skeleton, KINECT_V2) if s is not None and len(s) == size["joints"]), None)
+        if body is None:
+            same = [f"skeleton.{name}" for name in BODIES if len(getattr(bodies, name)) == size["joints"]]
+            raise ValueError(
+                f"for {size['joints']} joints; say which, skeleton={' or '.join(same) or 'Skeleton(names, parents)'}"
+            )
+        heads = int(found.config.get("num_heads", max(1, size["width"] // 32)))
+        if "num_heads" not in found.config and size["width"] != EncoderConfig.width:
+            warnings.warn(f"{found.file}: the number of heads is not told; {heads}, as 32 numbers a head make it", stacklevel=3)
+        config = EncoderConfig(
+            skeleton=body,
+            width=size["width"],
+            depth=size["depth"],
+            heads=heads,
+            patch_frames=size["patch_frames"],
+            registers=size["registers"],
+            centring="none",  # pre-trained centred, evaluated as clips come: the protocol that gives the published numbers
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file}: no configuration of an encoder ({error})") from error
+        if config.hidden != size["hidden"]:
+            config = replace(config, mlp_ratio=1.5 * size["hidden"] / size["width"])
+        return config
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{found.file}: no configuration of an encoder ({error})") from error

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from slimlab.config import PRESETS, Config
+from slimlab.config import PREPRINT_VIEWS, PRESETS, Config
 from slimlab.skeleton import KINECT_V2
 
 
@@ -14,7 +14,7 @@ def test_presets_fill_what_is_left_open():
 
 
 def test_it_survives_json():
-    config = Config(preset="tiny", steps=3, mask_ratio=0.7)
+    config = Config(preset="paper", steps=3, mask_ratio=0.7, local_views=PREPRINT_VIEWS, released_quirks=True)
     assert Config(**json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -34,6 +34,8 @@ def test_the_papers_encoder():
         ({"global_frames": 30}, "do not divide"),
         ({"mask_ratio": (0.5, 1.2)}, "0..1"),
         ({"init": "zeros"}, "choose normal"),
+        ({"local_views": ((16, 1, (0.2, 0.4), 3),)}, "1 or 2 global views"),
+        ({"targets": "softmax"}, "choose sinkhorn or centring"),
     ],
 )
 def test_impossible_settings_are_refused(given, says):

@@ -1,6 +1,4 @@
-"""The encoder against a naive loop in float64, and its contract."""
-
-import math
+"""The encoder's contract; its numbers against a naive one: test_parity.py."""
 
 import pytest
 import torch
@@ -22,64 +20,9 @@ def clip(batch=2, frames=16, joints=25, people=2, seed=0):
     return torch.randn(batch, 3, frames, joints, people, generator=torch.Generator().manual_seed(seed))
 
 
-def naive(enc, x, mask=None):
-    """One person (3, T, V), written out token by token in float64. Returns the sequence after the final norm (N, D)."""
-    c, w = enc.config, {k: v.double() for k, v in enc.state_dict().items()}
-    d, heads, span = c.width, c.heads, c.patch_frames
-    _, frames, joints = x.shape
-    rows, times = [w["cls_token"][0, 0] + w["pos_embed"][0, 0], *w["register_tokens"][0]], [0] * (1 + c.registers)
-    for t in range(frames // span):
-        for v in range(joints):
-            patch = x[:, t * span : (t + 1) * span, v].double()
-            embedded = (w["patch_embed.proj.weight"][..., 0] * patch).sum(dim=(1, 2)) + w["patch_embed.proj.bias"]
-            if mask is not None and mask[t, v]:
-                embedded = w["mask_token"][0]
-            rows.append(embedded + w["pos_embed"][0, 1 + v])
-            times.append(t)
-
-    def norm(r, name):
-        return (r - r.mean()) / torch.sqrt(r.var(correction=0) + 1e-6) * w[f"{name}.weight"] + w[f"{name}.bias"]
-
-    def turn(vector, time):
-        out, half = vector.clone(), len(vector) // 2
-        for i in range(half):
-            angle = time * 10000.0 ** (-i / half)
-            a, b = vector[i], vector[i + half]
-            out[i] = a * math.cos(angle) - b * math.sin(angle)
-            out[i + half] = b * math.cos(angle) + a * math.sin(angle)
-        return out
-
-    for block in range(c.depth):
-        b = f"blocks.{block}"
-        qkv = [(w[f"{b}.attn.qkv.weight"] @ norm(r, f"{b}.norm1") + w[f"{b}.attn.qkv.bias"]).view(3, heads, -1) for r in rows]
-        after = []
-        for i, r in enumerate(rows):
-            heads_out = []
-            for h in range(heads):
-                q = turn(qkv[i][0, h], times[i])
-                score = torch.stack([q @ turn(k[1, h], times[j]) for j, k in enumerate(qkv)]) / math.sqrt(d / heads)
-                heads_out.append(score.softmax(0) @ torch.stack([k[2, h] for k in qkv]))
-            r = r + w[f"{b}.attn.proj.weight"] @ torch.cat(heads_out) + w[f"{b}.attn.proj.bias"]
-            gate, value = (w[f"{b}.mlp.w12.weight"] @ norm(r, f"{b}.norm2") + w[f"{b}.mlp.w12.bias"]).chunk(2)
-            after.append(r + w[f"{b}.mlp.w3.weight"] @ (gate * gate.sigmoid() * value) + w[f"{b}.mlp.w3.bias"])
-        rows = after
-    return torch.stack([norm(r, "norm") for r in rows])
-
-
 def test_the_papers_size():
     assert sum(p.numel() for p in Encoder().parameters()) == 6_368_768  # SLiM, section 4.1
     assert EncoderConfig().hidden == 688
-
-
-@torch.no_grad()
-def test_it_is_the_naive_encoder(small):
-    x = clip(1, 16, people=1)
-    mask = torch.rand(2, 25, generator=torch.Generator().manual_seed(1)) < 0.5
-    for m in (None, mask):
-        out, expected = small(x, mask=m), naive(small, x[0, ..., 0], m)
-        torch.testing.assert_close(out.cls[0, 0].double(), expected[0], atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(out.registers[0, 0].double(), expected[1:3], atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(out.tokens[0, 0].flatten(0, 1).double(), expected[3:], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("frames", [64, 32, 16, 8])

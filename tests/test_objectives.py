@@ -1,29 +1,19 @@
-"""The losses against loops in float64 that follow the formulas."""
+"""Properties of heads, targets and losses; their numbers against naive loops and lightly: test_parity.py."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slimlab.objectives import PrototypeHead, global_local_loss, koleo_loss, masked_feature_loss, sinkhorn_knopp
+from slimlab.objectives import PrototypeHead, RunningCentre, global_local_loss, koleo_loss, sinkhorn_knopp
+from tests import reference
 
 
 def randn(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def naive_sinkhorn(logits, temperature, iterations=3):
-    q = torch.exp(logits.double() / temperature).T  # (K, N)
-    q = q / q.sum()
-    k, n = q.shape
-    for _ in range(iterations):
-        for row in range(k):
-            q[row] = q[row] / q[row].sum() / k
-        for column in range(n):
-            q[:, column] = q[:, column] / q[:, column].sum() / n
-    return (q * n).T
 
 
 @given(st.integers(1, 20), st.integers(2, 30), st.sampled_from([0.02, 0.07, 0.5]), st.integers(0, 50))
@@ -31,7 +21,7 @@ def naive_sinkhorn(logits, temperature, iterations=3):
 def test_sinkhorn_is_the_naive_loop(samples, prototypes, temperature, seed):
     logits = torch.nn.functional.normalize(randn(samples, prototypes, seed=seed), dim=1)
     targets = sinkhorn_knopp(logits, temperature)
-    torch.testing.assert_close(targets.double(), naive_sinkhorn(logits, temperature), atol=2e-5, rtol=1e-3)
+    np.testing.assert_allclose(targets.double(), reference.sinkhorn(logits, temperature), atol=2e-5, rtol=1e-3)
     torch.testing.assert_close(targets.sum(1), torch.ones(samples))
 
 
@@ -51,49 +41,9 @@ def test_sinkhorn_survives_any_scale(scale):
     assert sinkhorn_knopp(torch.zeros(0, 8), 0.02).shape == (0, 8)
 
 
-def naive_cross_entropy(logits, target, temperature):
-    scaled = [v / temperature for v in logits.double().tolist()]
-    top = max(scaled)
-    log_sum = top + math.log(sum(math.exp(v - top) for v in scaled))
-    return -sum(t * (v - log_sum) for t, v in zip(target.double().tolist(), scaled, strict=True))
-
-
-def test_glcl_is_the_mean_over_all_other_views():
-    logits = [randn(4, 10, seed=s) for s in range(6)]
-    targets = [sinkhorn_knopp(randn(4, 10, seed=10 + s), 0.1) for s in range(2)]
-    terms = [
-        sum(naive_cross_entropy(logits[s][b], targets[t][b], 0.1) for b in range(4)) / 4
-        for t in range(2)
-        for s in range(6)
-        if s != t
-    ]
-    assert len(terms) == 2 + 2 * 4
-    assert float(global_local_loss(logits, targets, 0.1)) == pytest.approx(sum(terms) / len(terms), rel=1e-5)
-
-
 def test_glcl_of_a_student_that_knows_nothing_is_ln_k():
     targets = [sinkhorn_knopp(randn(4, 32, seed=s), 0.05) for s in range(2)]
     assert float(global_local_loss([torch.zeros(4, 32)] * 4, targets)) == pytest.approx(math.log(32), rel=1e-5)
-
-
-def test_mfm_is_a_mean_over_cells_then_views():
-    mask = torch.rand(5, 4, 6, generator=torch.Generator().manual_seed(2)) < 0.4
-    mask[2] = False  # a view without masked cells counts zero
-    cells = int(mask.sum())
-    logits, targets = randn(cells, 7), sinkhorn_knopp(randn(cells, 7, seed=1), 0.1)
-    total, at = 0.0, 0
-    for view in mask:
-        n = int(view.sum())
-        total += sum(naive_cross_entropy(logits[at + i], targets[at + i], 0.1) for i in range(n)) / max(n, 1)
-        at += n
-    assert float(masked_feature_loss(logits, targets, mask, 0.1)) == pytest.approx(total / 5, rel=1e-5)
-
-
-def test_koleo_is_the_naive_loop():
-    x = randn(7, 5)
-    y = torch.nn.functional.normalize(x.double(), dim=1)
-    nearest = [min(float((y[i] - y[j]).norm()) for j in range(7) if j != i) for i in range(7)]
-    assert float(koleo_loss(x)) == pytest.approx(-sum(math.log(d + 1e-6) for d in nearest) / 7, rel=1e-4)
 
 
 def test_koleo_spreads():
@@ -121,3 +71,15 @@ def test_the_head_gives_cosines_times_norms():
 def test_targets_carry_no_gradient():
     logits = randn(4, 6).requires_grad_()
     assert not sinkhorn_knopp(logits, 0.1).requires_grad
+
+
+def test_a_centre_moves_only_when_it_follows():
+    centre = RunningCentre(6)
+    first = centre(randn(4, 6), 0.1)
+    assert torch.equal(centre(randn(4, 6), 0.1), first) and not centre.mean.any()  # a step broken off leaves no trace
+    centre.follow()
+    moved = centre.mean.clone()
+    centre(randn(0, 6), 0.1)  # no masked cell in a batch: nothing to learn from
+    centre.follow()
+    assert moved.any() and torch.equal(centre.mean, moved) and not first.requires_grad
+    torch.testing.assert_close(first.sum(1), torch.ones(4))

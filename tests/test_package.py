@@ -9,7 +9,7 @@ from pathlib import Path
 import slimlab
 
 ROOT = Path(slimlab.__file__).parent
-CORE = "skeleton _bodynames augment masking encoder objectives config trainer run pretrain".split()
+CORE = "skeleton augment masking encoder objectives config trainer pretrain".split()
 HEAVY = "plotly ipywidgets umap sklearn matplotlib IPython".split()
 
 

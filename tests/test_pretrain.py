@@ -112,7 +112,8 @@ torch.set_num_threads(2)  # as the process that goes on: other numbers of thread
 from slimlab import data, pretrain, run
 from slimlab.config import Config
 train, _ = data.split(data.synthetic(clips=132, seed=0), "cross-subject")
-quick = Config(preset="tiny", steps=12, batch_size=8, width=32, depth=1, prototypes=16, evaluations=2, checkpoint_seconds=0.0)
+quick = Config(preset="tiny", steps=12, batch_size=8, width=32, depth=1, prototypes=16, evaluations=2, checkpoint_seconds=0.0,
+               targets=sys.argv[3])
 if sys.argv[2].startswith("file:"):
     replaced = os.replace
     def kill(source, target):
@@ -126,8 +127,8 @@ for step in pretrain.steps(train, quick, __import__("pathlib").Path(sys.argv[1])
 """
 
 
-def killed(folder, when) -> int:
-    return subprocess.run([sys.executable, "-c", KILLED, str(folder), when], capture_output=True).returncode
+def killed(folder, when, targets="sinkhorn") -> int:
+    return subprocess.run([sys.executable, "-c", KILLED, str(folder), when, targets], capture_output=True).returncode
 
 
 @pytest.mark.parametrize("when", ["0", "7", "file:checkpoint.pt", "file:encoder/model.safetensors", "file:run.json"])
@@ -135,6 +136,21 @@ def test_killed_at_a_bad_moment_equals_uninterrupted(whole, train, quick, tmp_pa
     assert killed(tmp_path / "killed", when) == -signal.SIGKILL
     same_run(pretrain.fit(train, quick, tmp_path / "killed", progress=False), whole)
     assert not list((tmp_path / "killed").glob(".*"))  # what the kill left beside is gone
+
+
+def test_centring_resumes_to_the_same_numbers(whole, train, quick, tmp_path):
+    """The running centres are part of the checkpoint: stopped, killed and uninterrupted runs are one."""
+    config = replace(quick, targets="centring")
+    centred = pretrain.fit(train, config, tmp_path / "whole centred", progress=False)
+    assert not np.array_equal(centred.metrics["glcl"], whole.metrics["glcl"])
+    state = torch.load(centred.folder / "checkpoint.pt", weights_only=True)["centres"]
+    assert set(state) == {"cls.mean", "cells.mean"} and all(v.any() for v in state.values())
+    for step in pretrain.steps(train, config, tmp_path / "stopped"):
+        if step.step == 4:
+            break
+    same_run(pretrain.fit(train, config, tmp_path / "stopped", progress=False), centred)
+    assert killed(tmp_path / "killed", "7", "centring") == -signal.SIGKILL
+    same_run(pretrain.fit(train, config, tmp_path / "killed", progress=False), centred)
 
 
 def test_killed_between_the_last_checkpoint_and_its_encoder(whole, train, quick, tmp_path, monkeypatch):
@@ -157,7 +173,7 @@ def test_fifty_kills_at_random_moments(whole, train, quick, tmp_path):
     """Killed again and again, after times drawn at random, until it is through."""
     rng, folder = random.Random(0), tmp_path / "killed"
     for _ in range(50):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder), "never"])
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder), "never", "sinkhorn"])
         time.sleep(rng.uniform(2.0, 4.5))
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slimlab import objectives
-from slimlab.config import Config
+from slimlab.config import PREPRINT_VIEWS, Config
 from slimlab.skeleton import COCO, H36M, KINECT_V1
 from slimlab.trainer import Trainer, clips_of_step, generator
 from tests.conftest import make_store
@@ -58,9 +58,19 @@ def test_motion_aware_masks_see_the_views_motion(synthetic, quick):
         assert share.argmax() == 3 and share[3] > 1.5 * share.mean()
 
 
-def test_paper_settings_train_too(synthetic):
+@pytest.mark.parametrize("changes", [{}, {"local_views": PREPRINT_VIEWS}], ids=["released", "preprint"])
+def test_paper_settings_train_too(synthetic, changes):
     config = Config(
-        preset="paper", batch_size=4, width=32, depth=1, heads=2, prototypes=256, head_hidden=64, head_bottleneck=256, steps=4
+        preset="paper",
+        batch_size=4,
+        width=32,
+        depth=1,
+        heads=2,
+        prototypes=256,
+        head_hidden=64,
+        head_bottleneck=256,
+        steps=4,
+        **changes,
     )
     trainer = Trainer(config, synthetic.skeleton)
     values = trainer.step(synthetic, np.arange(4), 0)

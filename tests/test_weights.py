@@ -1,4 +1,6 @@
 import json
+import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -38,6 +40,138 @@ def test_the_released_layout_alone_is_enough(tmp_path):
     (folder / "slimlab.json").unlink()
     again = slimlab.load_encoder(folder)
     assert again.config.skeleton == KINECT_V2 and (again.config.width, again.config.depth, again.config.heads) == (16, 1, 2)
+
+
+def checkpoint(encoder, **changes):
+    """What a training checkpoint holds: the encoder under backbone., heads, and the student."""
+    tensors = {f"backbone.{k}": v for k, v in encoder.state_dict().items()} | {"dino_head.mlp.0.weight": torch.zeros(3)}
+    return {"teacher": tensors | changes, "iteration": 3}
+
+
+@pytest.mark.parametrize("hidden", [None, 24, 200])
+def test_a_checkpoint_tells_its_sizes(tmp_path, hidden):
+    """Depth, width, hidden, registers, patch and joints from the tensors; heads from 32 numbers each, with a word of it."""
+    torch.manual_seed(0)
+    sizes = {"width": 64, "depth": 3, "heads": 2, "registers": 2, "patch_frames": 4, "skeleton": KINECT_V1}
+    encoder = Encoder(EncoderConfig(**sizes, mlp_ratio=4.0 if hidden is None else 1.5 * hidden / 64))
+    assert hidden in (None, encoder.config.hidden)
+    torch.save(checkpoint(encoder), tmp_path / "slim.pth")
+    with pytest.warns(UserWarning, match="number of heads is not told; 2,"):
+        again = slimlab.load_encoder(tmp_path / "slim.pth", skeleton=KINECT_V1)
+    assert again.config.centring == "none" and not again.training
+    assert {k: getattr(again.config, k) for k in sizes} == sizes and again.config.hidden == encoder.config.hidden
+    x = torch.randn(2, 3, 8, 20, 1)
+    torch.testing.assert_close(again(x).tokens, encoder(x).tokens)
+
+
+def test_a_checkpoint_of_the_papers_size_says_no_more_than_needed(tmp_path):
+    torch.save(checkpoint(Encoder()), tmp_path / "slim.pth")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder = slimlab.load_encoder(tmp_path / "slim.pth")
+    assert encoder.config == EncoderConfig(centring="none") and encoder.config.skeleton == KINECT_V2
+
+
+def test_weights_of_twenty_joints_ask_for_their_body(tmp_path):
+    torch.save(checkpoint(Encoder(EncoderConfig(depth=1, skeleton=KINECT_V1))), tmp_path / "slim.pth")
+    with pytest.raises(ValueError, match=r"slim.pth.*for 20 joints; say which, skeleton=skeleton.KINECT_V1"):
+        slimlab.load_encoder(tmp_path / "slim.pth")
+    with pytest.raises(ValueError, match="for 20 joints"):
+        slimlab.load_encoder(tmp_path / "slim.pth", skeleton=COCO)
+    assert slimlab.load_encoder(tmp_path / "slim.pth", skeleton=KINECT_V1).config.skeleton == KINECT_V1
+    torch.save(checkpoint(Encoder(EncoderConfig(depth=1, skeleton=Skeleton(["a", "b"], [-1, 0])))), tmp_path / "two.pth")
+    with pytest.raises(ValueError, match=r"for 2 joints; say which, skeleton=Skeleton\(names, parents\)"):
+        slimlab.load_encoder(tmp_path / "two.pth")
+
+
+def test_released_weights_move_to_another_body(tmp_path):
+    torch.save(checkpoint(Encoder(EncoderConfig(depth=1))), tmp_path / "slim.pth")
+    assert slimlab.load_encoder(tmp_path / "slim.pth", skeleton=KINECT_V1).config.skeleton == KINECT_V1
+
+
+def test_every_tensor_of_a_checkpoint_that_does_not_fit_is_named(tmp_path):
+    encoder = Encoder(EncoderConfig(depth=2))
+    state = checkpoint(encoder, **{"backbone.norm.bias": torch.zeros(3), "backbone.extra": torch.zeros(1)})
+    for name in ("blocks.0.attn.qkv.weight", "cls_token"):
+        del state["teacher"][f"backbone.{name}"]
+    torch.save(state, tmp_path / "slim.pth")
+    with pytest.raises(ValueError) as caught:
+        slimlab.load_encoder(tmp_path / "slim.pth")
+    for part in (
+        *("slim.pth", "extra is unexpected", "cls_token is missing", "blocks.0.attn.qkv.weight is missing"),
+        "norm.bias is (3,), should be (256,)",
+    ):
+        assert part in str(caught.value)
+    assert "head" not in str(caught.value)
+
+
+class Trap:
+    def __reduce__(self):
+        return (print, ("sprung",))
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        ({"teacher": {"backbone.cls_token": Trap()}}, "more than plain tensors"),
+        ({"teacher": {"backbone.cls_token": 3}}, "cls_token of the teacher's encoder should be tensors"),
+        ({"model": {}}, "no released checkpoint.*it holds model"),
+        ({"teacher": {"head.weight": torch.zeros(1)}}, "it holds head.weight"),
+        ([1, 2], "no released checkpoint"),
+    ],
+)
+def test_other_pth_files_are_refused_unopened(tmp_path, capsys, content, says):
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match=says) as caught:
+        slimlab.load_encoder(tmp_path / "other.pth")
+    assert "other.pth" in str(caught.value) and "sprung" not in capsys.readouterr().out
+    (tmp_path / "other.pth").write_bytes(b"half a file")
+    with pytest.raises(ValueError, match="damaged"):
+        slimlab.load_encoder(tmp_path / "other.pth")
+
+
+def test_a_missing_subfolder_is_suggested(encoder, tmp_path):
+    for name in ("ntu60_xsub", "ntu60_xview"):
+        slimlab.save_encoder(encoder, tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="subfolder= ntu60_xsub or ntu60_xview"):
+        slimlab.load_encoder(tmp_path)
+
+
+def test_weights_from_the_hubs_cache(encoder, tmp_path, monkeypatch):
+    """A cache as huggingface_hub lays it out, and no network."""
+    hub = pytest.importorskip("huggingface_hub")
+    root, commit = tmp_path / "models--JeonghyeokDo--SLiM", "0123456789abcdef0123456789abcdef01234567"
+    (root / "refs").mkdir(parents=True)
+    (root / "refs" / "main").write_text(commit)
+    folder = slimlab.save_encoder(encoder, root / "snapshots" / commit / "ntu60_xsub")
+    (folder / "slimlab.json").unlink()
+    (folder / "config.json").write_text(json.dumps({"num_heads": 2, "something_else": [1]}))
+    cached = hub.snapshot_download
+    monkeypatch.setattr(hub, "snapshot_download", lambda *a, **k: cached(*a, **k, cache_dir=tmp_path, local_files_only=True))
+    monkeypatch.chdir(tmp_path)
+    again = slimlab.load_encoder("JeonghyeokDo/SLiM", subfolder="ntu60_xsub")
+    assert torch.equal(again.pos_embed, encoder.pos_embed) and again.config.registers == 1 and again.config.heads == 2
+    with pytest.raises(FileNotFoundError, match="runs/typo: no such folder here, and the Hugging Face Hub gives none"):
+        slimlab.load_encoder("runs/typo")
+
+
+def test_only_an_encoders_files_are_asked_of_the_hub(encoder, tmp_path, monkeypatch):
+    asked = {}
+
+    def snapshot_download(repository, allow_patterns):
+        asked[repository] = allow_patterns
+        return str(tmp_path)
+
+    slimlab.save_encoder(encoder, tmp_path / "ntu60_xsub")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=snapshot_download))
+    slimlab.load_encoder("someone/SLiM", subfolder="ntu60_xsub")
+    assert asked == {"someone/SLiM": [f"ntu60_xsub/{n}" for n in ("config.json", "slimlab.json", "model.safetensors")]}
+
+
+def test_without_the_hub_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(FileNotFoundError, match=r"someone/SLiM: no such folder here; .*pip install 'slimlab\[hub\]'"):
+        slimlab.load_encoder("someone/SLiM")
 
 
 def test_what_does_not_fit_is_listed(encoder, tmp_path):

@@ -25,7 +25,7 @@ class Views:
 
     globals  (2, B, 3, T, V, 1) float32, metres
     locals   one (views, B, 3, T', V, 1) per granularity; the first half of its views lies inside global view 0's interval,
-             the second half inside view 1's
+             the second half inside view 1's (all inside view 0's where the setting says so)
     origin   (B, 3) where the centre joint is in the clip's first frame
     """
 
@@ -41,7 +41,7 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
     evenly; linear interpolation where there are fewer. All people are kept; who is absent is zero. M is the store's most
     people in one clip, so both sides of a split get the same shape.
 
-    The released code can read one frame past the last valid one here; this cannot (tests/data/test_views.py).
+    The released code can read one frame past the last valid one here (`quirks.test_view`); this cannot.
     """
     return _even_view(store, indices, frames, part=0.95, interpolate=False)
 
@@ -124,7 +124,7 @@ def sample_views(
     generator: torch.Generator,
     global_frames: int = 64,
     global_range: tuple[float, float] = (0.5, 1.0),
-    local_views: Sequence[tuple[int, int, tuple[float, float]]] = (
+    local_views: Sequence[tuple] = (
         (32, 1, (0.35, 0.7)),
         (16, 2, (0.15, 0.4)),
         (8, 1, (0.05, 0.2)),
@@ -135,7 +135,8 @@ def sample_views(
     indices       clips with at least one person (B,); one person of each is drawn
     generator     a CPU generator: the same seed gives the same views on every device
     global_range  the part of the clip that a global view covers
-    local_views   (frames, views per global view, part of the global view's interval) for each granularity
+    local_views   (frames, views per global view, part of the global view's interval) for each granularity; a fourth number
+                  says how many global views have them, 2 or (the first alone) 1
 
     Frames are picked as in the released code: fewer than the window are interpolated; up to twice as many, a random subset
     in order; more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
@@ -154,9 +155,9 @@ def sample_views(
     span = _part(generator, (2, batch), global_range, room, SHORTEST)  # (2, B)
     start = _start(generator, room - span)
     places = [_pick(start, span, global_frames, generator)]  # each (views, B, T)
-    for window, each, part in local_views:
-        shortest = min(SHORTEST, window)
-        inside_start, inside_span = start.repeat_interleave(each, 0), span.repeat_interleave(each, 0)  # (2*each, B)
+    for window, each, part, *outer in local_views:
+        shortest, outer = min(SHORTEST, window), outer[0] if outer else 2
+        inside_start, inside_span = (v[:outer].repeat_interleave(each, 0) for v in (start, span))  # (outer*each, B)
         # a clip too short for global views may yet hold this one without the reflected reserve
         own = (valid >= shortest) & (valid < SHORTEST)
         inside_start = torch.where(own, 0, inside_start)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from slimlab import augment, streams
+from slimlab import augment, quirks, streams
 from slimlab.data import ClipStore, test_view
 from slimlab.encoder import Encoder, EncoderConfig
 
@@ -57,10 +57,12 @@ def features(
     frames: int | None = None,
     batch_size: int = 64,
     progress: bool = False,
+    released_quirks: bool = False,
 ) -> Features:
     """Features of every clip, on the encoder's device; `blocks`, `pool`, `combine` as in `Encoder.features`.
 
     frames  length of the test view; None: the encoder's own
+    released_quirks  the authors' test view, which may read one frame past the clip (slimlab/quirks.py)
     Clips without people come out as zeros. Raises ValueError where the store's body is not the encoder's.
     """
     check_body(encoder, store)
@@ -69,9 +71,10 @@ def features(
     was_training = encoder.training
     encoder.eval()
     rows = []
+    view = quirks.test_view if released_quirks else test_view
     starts = range(0, len(store), batch_size)
     for start in tqdm(starts, desc="features", disable=not progress, leave=False):
-        x, people = test_view(store, np.arange(start, min(start + batch_size, len(store))), frames or config.frames)
+        x, people = view(store, np.arange(start, min(start + batch_size, len(store))), frames or config.frames)
         x, people = prepare(x.to(device), config), people.to(device)
         rows.append(encoder.features(x, people, blocks, pool, combine).float().cpu())
     encoder.train(was_training)

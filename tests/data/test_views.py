@@ -5,12 +5,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from slimlab import data
+from slimlab.config import PREPRINT_VIEWS, PRESETS
 from slimlab.data.views import BUFFER, sample_views
+from slimlab.skeleton import Skeleton
+from tests import reference
 from tests.conftest import counting_clip, make_store
 
-SKIP = ((32, 1, (0.35, 0.7)), (16, 2, (0.15, 0.4)), (8, 1, (0.05, 0.2)))
+RELEASED = PRESETS["paper"]["local_views"]
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -106,6 +110,38 @@ def test_local_views_lie_inside_their_global_view():
             # bins jitter inside the interval: its edges are known to within one bin of the global view
             slack = 300 * 0.6 / 64 + 1
             assert (view.min(axis=1) >= outer.min(axis=1) - slack).all() and (view.max(axis=1) <= outer.max(axis=1) + slack).all()
+
+
+def test_local_views_may_be_kept_to_the_first_global_view():
+    store = make_store([counting_clip(300)] * 16)
+    views = sample_views(store, range(16), seeded(2), local_views=PREPRINT_VIEWS)
+    assert [tuple(v.shape[:4]) for v in views.locals] == [(1, 16, 3, 32), (1, 16, 3, 16), (1, 16, 3, 8)]
+    first, second = numbers(views.globals)
+    for group in views.locals:
+        view, slack = numbers(group)[0], 300 / 64 + 1
+        assert (view.min(axis=1) >= first.min(axis=1) - slack).all() and (view.max(axis=1) <= first.max(axis=1) + slack).all()
+    inside = [(v.min(1) >= second.min(1)) & (v.max(1) <= second.max(1)) for v in (numbers(g)[0] for g in views.locals)]
+    assert not np.all(inside)
+
+
+@pytest.mark.parametrize("local_views", [RELEASED, PREPRINT_VIEWS], ids=["released", "preprint"])
+@pytest.mark.parametrize("valid", [300, 70, 37, 16])
+def test_views_have_the_distributions_of_the_naive_ones(valid, local_views):
+    """First, last and a middle frame, and the span, of the views of each length: Kolmogorov-Smirnov against a loop."""
+    body = Skeleton(["a", "b"], [-1, 0])
+    views = sample_views(make_store([counting_clip(valid, joints=2)], body), [0] * 1500, seeded(7), local_views=local_views)
+    rng, naive = np.random.default_rng(1), {}
+    inside = [v[:3] for v in local_views]
+    for _ in range(300):
+        for window, places, _ in reference.views(valid, rng, inside, parents=1 if len(local_views[0]) == 4 else 2):
+            naive.setdefault(window, []).append(places + 1)
+    for group in (views.globals, *views.locals):
+        ours = numbers(group).reshape(-1, group.shape[3])
+        loop = np.stack(naive[group.shape[3]])
+        whats = (lambda f: f[:, 0], lambda f: f[:, -1], lambda f: f[:, f.shape[1] // 2], lambda f: f[:, -1] - f[:, 0])
+        for what in whats:
+            test = stats.ks_2samp(what(ours).round(3), what(loop).round(3), method="asymp")
+            assert test.statistic < 0.02 or test.pvalue > 1e-3, (valid, group.shape[3])
 
 
 def test_the_parts_of_a_clip_are_uniform():

@@ -1,0 +1,130 @@
+"""Where an encoder's weights lie (folder, run, `.pth` file, Hub id) and what is in them: named tensors and their sizes.
+
+Files are the released ones of SLiM (https://github.com/KAIST-VICLab/SLiM): `config.json` + `model.safetensors`, or a training
+checkpoint `{"teacher": {"backbone.<name>": tensor}}`. Nothing is unpickled but plain tensors.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mode
+from typing import Any
+
+import torch
+from torch import Tensor
+
+FILES = ("config.json", "slimlab.json", "model.safetensors")
+BACKBONE = "backbone."
+
+
+@dataclass(frozen=True)
+class Found:
+    """tensors by name; the contents of config.json and slimlab.json, {} where there is none; the file, for complaints."""
+
+    file: Path
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+    own: dict[str, Any]
+
+
+def read(path: str | Path, subfolder: str | None = None) -> Found:
+    """Find and read weights; arguments and complaints as in `weights.load_encoder`."""
+    place = Path(path).expanduser()
+    if not place.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(path)):
+        place = _from_hub(str(path), subfolder)
+    place = place / (subfolder or "")
+    if place.is_file():
+        if place.suffix in (".pth", ".pt"):
+            return Found(place, _checkpoint(place), {}, {})
+        folder, file = place.parent, place
+    else:
+        folder = place / "encoder" if (place / "encoder" / "model.safetensors").exists() else place
+        file = folder / "model.safetensors"
+    if not file.exists():
+        inside = sorted(p.parent.name for p in place.glob("*/model.safetensors"))
+        hint = f"or subfolder= {' or '.join(inside)}" if inside else "or a run's folder, or a .pth file"
+        raise FileNotFoundError(f"{file}: no such file; give a folder with config.json and model.safetensors, {hint}")
+    return Found(file, _safetensors(file), _json(folder / FILES[0]), _json(folder / FILES[1]))
+
+
+def sizes(found: Found) -> dict[str, int]:
+    """width, depth, hidden, registers, joints, patch_frames: as config.json says, and what it leaves open from the shapes.
+
+    Width and hidden are what most tensors say, so that a misshapen one stands out.
+    """
+    shapes = {name: tuple(tensor.shape) for name, tensor in found.tensors.items()}
+
+    def most(pattern: str, axis: int, otherwise: int) -> int:
+        values = [s[axis] for name, s in shapes.items() if re.fullmatch(pattern, name) and len(s) > axis]
+        return mode(values) if values else otherwise
+
+    blocks = [int(name.split(".")[1]) for name in shapes if re.fullmatch(r"blocks\.\d{1,4}\..*", name)]
+    stated = {"width": "embed_dim", "depth": "depth", "registers": "num_register_tokens"}
+    seen = {
+        "width": most(r"(.*\.)?norm\d?\.weight", 0, 256),
+        "depth": 1 + max(blocks, default=7),
+        "hidden": most(r"blocks\.\d+\.mlp\.w3\.weight", 1, 688),
+        "registers": most("register_tokens", 1, 4),
+        "joints": most("pos_embed", 1, 26) - 1,
+        "patch_frames": most(r"patch_embed\.proj\.weight", 2, 8),
+    }
+    return seen | {name: int(found.config[key]) for name, key in stated.items() if key in found.config}
+
+
+def _json(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        values = json.loads(file.read_text())
+        return dict(values)
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{file}: no configuration of an encoder ({error})") from error
+
+
+def _safetensors(file: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise ValueError(f"{file}: damaged ({error}); download it again") from error
+
+
+def _checkpoint(file: Path) -> dict[str, Tensor]:
+    """The teacher's encoder of a training checkpoint; its heads are left out."""
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes make torch raise anything
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{file}: damaged, or more than plain tensors in it, which slimlab does not open ({reason})") from error
+    teacher = state.get("teacher") if isinstance(state, dict) else None
+    if not isinstance(teacher, dict) or not any(str(name).startswith(BACKBONE) for name in teacher):
+        holds = (
+            ", ".join(map(str, list(teacher if isinstance(teacher, dict) else state)[:5])) if isinstance(state, dict) else state
+        )
+        raise ValueError(f"{file}: no released checkpoint, which is {{'teacher': {{'backbone.…': tensor}}}}; it holds {holds}")
+    tensors = {name.removeprefix(BACKBONE): t for name, t in teacher.items() if str(name).startswith(BACKBONE)}
+    odd = [name for name, value in tensors.items() if not isinstance(value, Tensor)]
+    if odd:
+        raise ValueError(f"{file}: {', '.join(odd)} of the teacher's encoder should be tensors")
+    return tensors
+
+
+def _from_hub(repository: str, subfolder: str | None) -> Path:
+    """Its files in the Hub's local cache, downloaded where they are missing or old."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise FileNotFoundError(
+            f"{repository}: no such folder here; if it is an id on the Hugging Face Hub: pip install 'slimlab[hub]'"
+        ) from error
+    inside = f"{subfolder.strip('/')}/" if subfolder else ""
+    try:
+        return Path(snapshot_download(repository, allow_patterns=[inside + name for name in FILES]))
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise FileNotFoundError(f"{repository}: no such folder here, and the Hugging Face Hub gives none ({reason})") from error
