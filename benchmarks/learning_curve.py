@@ -38,6 +38,7 @@ def drawn(curve: pd.DataFrame, raw: dict[str, float]):
         ax.axhline(raw[score], color="0.4", linestyle=":", label="raw coordinates")
         ax.set_title(score, loc="left")
         ax.set_xlabel("step")
+        ax.locator_params(axis="x", nbins=4)
     axes[0].set_ylabel("accuracy, test performers")
     axes[1].legend(frameon=False, loc="lower right")
     fig.data = curve
