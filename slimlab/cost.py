@@ -164,8 +164,10 @@ def mix(
 
     A line each for the empty second body encoded (as both are released) and left out. Columns: method, encoded, gflops (a clip),
     clips_per_second, and each line's cost as a multiple of SLiM's with two bodies always and with those who are there.
-    Attention is the same fused kernel in both. `seconds` for each line; 0 leaves the clock out.
+    Attention is the same fused kernel in both. `seconds` for each line; 0 leaves the clock out. Raises ValueError for people
+    outside 1..2.
     """
+    _check_people(people)
     encoders = {"SLiM": Encoder().to(device).eval(), "MAMP": baseline.Encoder().to(device).eval()}
     lines = []
     for method, encoder in encoders.items():
@@ -208,10 +210,14 @@ def _first_products(encoder: Encoder) -> float:
     return 2.0 * config.depth * tokens * config.width * 2 * config.hidden
 
 
-def _batch(encoder: Any, people: float, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Random clips x (B, 3, T, V, M) and who is there (B, M), on the encoder's device; absent people are zeros."""
+def _check_people(people: float) -> None:
     if not 1 <= people <= 2:
         raise ValueError(f"people a clip is {people}, should be 1..2")
+
+
+def _batch(encoder: Any, people: float, batch_size: int) -> tuple[Tensor, Tensor]:
+    """Random clips x (B, 3, T, V, M) and who is there (B, M), on the encoder's device; absent people are zeros."""
+    _check_people(people)
     device, config = next(encoder.parameters()).device, encoder.config
     there = torch.ones(batch_size, 1 if people == 1 else 2, dtype=torch.bool)
     there[round((people - 1) * batch_size) :, 1:] = False

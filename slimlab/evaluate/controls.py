@@ -9,11 +9,12 @@ import pandas as pd
 import torch
 
 from slimlab import augment
-from slimlab.data import ClipStore, resampled, split
+from slimlab.data import ClipStore, resampled
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.evaluate.features import Features, features
 from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.sides import held_out
 
 SCALES = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 
@@ -37,13 +38,13 @@ def random_encoder(config: EncoderConfig, seed: int = 0) -> Encoder:
 
 def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0, pool: str = "cls+mean") -> Encoder:
     """The strongest random encoder: fan-in initialisation, centred in every frame, and the input scale with which kNN does
-    best on held-out training performers (the last performer against the others)."""
-    performers = np.unique(train.column("subject")).tolist()
+    best on held-out training performers (clips, where performers are unknown)."""
     best, best_accuracy = None, -1.0
-    gallery, held_out = split(train, "cross-subject", train_subjects=performers[:-1] or performers)
+    outside, _ = held_out(train.table, len(train))
+    gallery, judged = (train[~outside], train[outside]) if outside.any() else (train, train)
     for scale in SCALES:
         encoder = random_encoder(replace(config, centring="every_frame", input_scale=scale, init_std=None), seed)
-        accuracy = knn(features(encoder, gallery, pool=pool), features(encoder, held_out, pool=pool)).accuracy
+        accuracy = knn(features(encoder, gallery, pool=pool), features(encoder, judged, pool=pool)).accuracy
         if accuracy > best_accuracy:
             best, best_accuracy = encoder, accuracy
     assert best is not None
