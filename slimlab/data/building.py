@@ -33,7 +33,8 @@ UNKNOWN = {"label": -1, "subject": -1, "camera": -1, "setup": -1, "split": ""}
 class Block:
     """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
 
-    Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown.
+    Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown. flags: words that
+    the reader has to say of a clip, put before those that `pack` finds.
     """
 
     frames: np.ndarray
@@ -105,7 +106,8 @@ def pack(block: Block, source: str) -> _Packed:
         "zero-joints": clips_with(c[~joint_there[f, m].all(axis=1)]),
         "gaps": clips_with(tracks[span > lengths, 0]),
     }
-    table["flags"] = [" ".join(k for k, v in flags.items() if v[i]) for i in range(count)]
+    said = block.table.get("flags", [""] * count)
+    table["flags"] = [" ".join([*str(said[i]).split(), *(k for k, v in flags.items() if v[i])]) for i in range(count)]
     rows = frames[f, m]  # (R, V, 3)
     ends = np.searchsorted(c, np.arange(count + 1))
     table["digest"] = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from slimlab.data import building, ntu_npz, ragged, utd_mhad
+from slimlab.data import building, files, ntu_npz, ntu_skeleton, ragged, utd_mhad
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.npz import Npz
@@ -15,10 +15,16 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "ragged": ragged.read,
     "utd-mhad": utd_mhad.read,
     "ntu-npz": ntu_npz.read,
+    "ntu-skeleton": ntu_skeleton.read,
+}
+ENDINGS = {  # of files that a folder or a zip may hold, and of single ones
+    ".mat": "utd-mhad",
+    ".skeleton": "ntu-skeleton",
 }
 KNOWN = (
     "a slimlab store, a ragged .npz (joints, frame_offsets, …), an NTU .npz (x_train, y_train, …), "
-    "a folder of UTD-MHAD *_skeleton.mat files or one of them"
+    "NTU RGB+D .skeleton files, UTD-MHAD *_skeleton.mat files (each: one, a folder or a .zip of them); "
+    "see data/README.md"
 )
 
 
@@ -26,16 +32,8 @@ def recognise(path: Path) -> str:
     """The format's name: "store" or a key of READERS. Raises DataError, listing what is known."""
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; give the path of {KNOWN}")
-    if path.is_dir():
-        if (path / "store.json").exists():
-            return "store"
-        if any(path.glob("*_skeleton.mat")):
-            return "utd-mhad"
-        inside = sorted(p for p in path.rglob("*_skeleton.mat"))
-        hint = f"; did you mean {inside[0].parent}?" if inside else ""
-        raise DataError(f"{path}: this folder holds no clips that slimlab knows{hint} It reads {KNOWN}")
-    if path.suffix == ".mat":
-        return "utd-mhad"
+    if path.is_dir() and (path / "store.json").exists():
+        return "store"
     if path.suffix == ".npz":
         npz = Npz(path)
         if "joints" in npz and "frame_offsets" in npz:
@@ -43,7 +41,14 @@ def recognise(path: Path) -> str:
         if "x_train" in npz or "x_test" in npz:
             return "ntu-npz"
         raise DataError(f"{path}: holds the arrays {', '.join(npz.shapes) or '(none)'}; slimlab reads {KNOWN}")
-    raise DataError(f"{path}: unknown format; slimlab reads {KNOWN}")
+    inside = files.find(path, tuple(ENDINGS))
+    formats = sorted({format for end, format in ENDINGS.items() for f in inside if f.name.endswith(end)})
+    if len(formats) == 1:
+        return formats[0]
+    if formats:
+        raise DataError(f"{path}: holds files of several formats ({', '.join(formats)}); give format=, or a folder of one")
+    what = "this folder holds no clips that slimlab knows" if path.is_dir() else "unknown format"
+    raise DataError(f"{path}: {what}; slimlab reads {KNOWN}")
 
 
 def _source(path: Path, format: str | None) -> Source:
