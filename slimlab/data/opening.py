@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from slimlab.data import building, files, ntu_npz, ntu_skeleton, ragged, utd_mhad
+from slimlab.data import building, files, ntu_npz, ntu_skeleton, pyskl, ragged, utd_mhad
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.npz import Npz
@@ -16,14 +16,16 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "utd-mhad": utd_mhad.read,
     "ntu-npz": ntu_npz.read,
     "ntu-skeleton": ntu_skeleton.read,
+    "pyskl": pyskl.read,
 }
 ENDINGS = {  # of files that a folder or a zip may hold, and of single ones
     ".mat": "utd-mhad",
     ".skeleton": "ntu-skeleton",
+    ".pkl": "pyskl",
 }
 KNOWN = (
     "a slimlab store, a ragged .npz (joints, frame_offsets, …), an NTU .npz (x_train, y_train, …), "
-    "NTU RGB+D .skeleton files, UTD-MHAD *_skeleton.mat files (each: one, a folder or a .zip of them); "
+    "a pyskl .pkl, NTU RGB+D .skeleton files, UTD-MHAD *_skeleton.mat files (each: one, a folder or a .zip of them); "
     "see data/README.md"
 )
 
