@@ -1,5 +1,6 @@
 """Files on disk -> clips: `open`, `convert`, `split`, views, and a synthetic set."""
 
+from slimlab.data.arrays import from_arrays
 from slimlab.data.bodies import on_body
 from slimlab.data.errors import DataError
 from slimlab.data.ntu_npz import save as save_ntu_npz
@@ -8,6 +9,7 @@ from slimlab.data.protocols import split
 from slimlab.data.ragged import save as save_ragged
 from slimlab.data.store import Clip, ClipStore
 from slimlab.data.synthetic import synthetic
+from slimlab.data.tables import from_table
 from slimlab.data.views import Views, resampled, sample_views, test_view
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "DataError",
     "Views",
     "convert",
+    "from_arrays",
+    "from_table",
     "on_body",
     "open",
     "resampled",

@@ -48,7 +48,7 @@ def find(path: str | Path, endings: str | tuple[str, ...]) -> list[File]:
     if path.is_dir():
         inside = (p for p in path.rglob("*") if p.name.endswith(endings) and not p.name.startswith(".") and p.is_file())
         found = [File(str(p), p.name, str(p.parent), p.stat().st_size, p) for p in inside]
-    elif path.suffix == ".zip" and ".zip" not in endings:
+    elif path.suffix == ".zip":
         with _opened(path) as z:
             found = [
                 File(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from slimlab.data import building, files, ntu_npz, ntu_skeleton, pyskl, ragged, utd_mhad
+from slimlab.data import arrays, building, bvh, files, ntu_npz, ntu_skeleton, pku_mmd, pyskl, ragged, tables, ucla, utd_mhad
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.npz import Npz
@@ -17,15 +18,26 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "ntu-npz": ntu_npz.read,
     "ntu-skeleton": ntu_skeleton.read,
     "pyskl": pyskl.read,
+    "ucla": ucla.read,
+    "pku-mmd": pku_mmd.read,
+    "bvh": bvh.read,
+    "csv": tables.read,
+    "npy": arrays.read,
 }
-ENDINGS = {  # of files that a folder or a zip may hold, and of single ones
-    ".mat": "utd-mhad",
-    ".skeleton": "ntu-skeleton",
-    ".pkl": "pyskl",
+PATTERNS = {  # of file names, single or in a folder or a zip
+    r".*\.mat": "utd-mhad",
+    r".*\.skeleton": "ntu-skeleton",
+    r".*\.pkl": "pyskl",
+    r"a\d+_s\d+_e\d+_v\d+\.json": "ucla",
+    r".*\d-[LMR]\.txt": "pku-mmd",
+    r".*\.bvh": "bvh",
+    r".*\.csv": "csv",
+    r".*\.npy": "npy",
 }
 KNOWN = (
     "a slimlab store, a ragged .npz (joints, frame_offsets, …), an NTU .npz (x_train, y_train, …), "
-    "a pyskl .pkl, NTU RGB+D .skeleton files, UTD-MHAD *_skeleton.mat files (each: one, a folder or a .zip of them); "
+    "a pyskl .pkl, NTU RGB+D .skeleton files, NW-UCLA .json files, PKU-MMD .txt files, .bvh, .csv and .npy files, "
+    "UTD-MHAD *_skeleton.mat files (one, a folder or a .zip of them); "
     "see data/README.md"
 )
 
@@ -43,8 +55,8 @@ def recognise(path: Path) -> str:
         if "x_train" in npz or "x_test" in npz:
             return "ntu-npz"
         raise DataError(f"{path}: holds the arrays {', '.join(npz.shapes) or '(none)'}; slimlab reads {KNOWN}")
-    inside = files.find(path, tuple(ENDINGS))
-    formats = sorted({format for end, format in ENDINGS.items() for f in inside if f.name.endswith(end)})
+    names = {f.name for f in files.find(path, "")}
+    formats = sorted({format for pattern, format in PATTERNS.items() if any(re.fullmatch(pattern, n) for n in names)})
     if len(formats) == 1:
         return formats[0]
     if formats:

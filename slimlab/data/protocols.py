@@ -16,7 +16,7 @@ from slimlab.data.store import ClipStore
 NTU60 = frozenset([1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38])
 NTU120 = NTU60 | {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}
 PROTOCOLS = (
-    "cross-subject cross-view cross-setup ntu60-xsub ntu60-xview ntu120-xsub ntu120-xset file".split()
+    "cross-subject cross-view cross-setup ntu60-xsub ntu60-xview ntu120-xsub ntu120-xset ucla-xview pku-xview file".split()
 )  # fmt: skip
 
 
@@ -29,6 +29,8 @@ def split(
     cross-view     the camera with the lowest number tests, the others train (NTU: 2 and 3 train, 1 tests)
     cross-setup    even setups train, odd ones test
     ntu60-xsub, ntu60-xview, ntu120-xsub, ntu120-xset  the benchmarks' own lists
+    ucla-xview     NW-UCLA: cameras 1 and 2 train, 3 tests
+    pku-xview      PKU-MMD: the middle and right camera (2, 3) train, the left one (1) tests
     file           what the file itself says
 
     Raises DataError where the protocol is unknown, its column is, or one side would be empty.
@@ -43,8 +45,7 @@ def split(
         if not (in_train.any() and in_test.any()):
             raise DataError(f"{store.source}: has no train and test side of its own; choose another protocol")
         return store[in_train], store[in_test]
-    column = {"cross-view": "camera", "ntu60-xview": "camera", "cross-setup": "setup", "ntu120-xset": "setup"}
-    column = column.get(protocol, "subject")
+    column = "camera" if "view" in protocol else "setup" if protocol in ("cross-setup", "ntu120-xset") else "subject"
     values = store.column(column)
     if (values < 0).any():
         name = store.column("clip")[int(np.argmax(values < 0))]
@@ -58,6 +59,8 @@ def split(
         "cross-setup": lambda: values % 2 == 0,
         "ntu60-xsub": lambda: np.isin(values, list(NTU60)),
         "ntu60-xview": lambda: np.isin(values, [2, 3]),
+        "ucla-xview": lambda: np.isin(values, [1, 2]),
+        "pku-xview": lambda: np.isin(values, [2, 3]),
         "ntu120-xsub": lambda: np.isin(values, list(NTU120)),
         "ntu120-xset": lambda: values % 2 == 0,
     }[protocol]()
