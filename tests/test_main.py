@@ -107,3 +107,11 @@ def test_it_is_a_module():
     assert done.returncode == 0
     for command in ("doctor", "lab", "convert", "pretrain", "evaluate", "embed"):
         assert command in done.stdout
+
+
+def test_report_prints_the_facts_and_writes_the_table(files, tmp_path, capsys):
+    assert cli.main(["report", str(files / "clips.npz"), "--out", str(tmp_path / "report.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "132" in out and "performers" in out and "jitter" in out
+    table = pd.read_csv(tmp_path / "report.csv", keep_default_na=False)
+    assert table["clip"].tolist() == data.synthetic(clips=132).column("clip").tolist() and "reasons" in table

@@ -24,15 +24,13 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "csv": tables.read,
     "npy": arrays.read,
 }
+ONE_FILE = {r".*\.pkl": "pyskl", r".*\.csv": "csv", r".*\.npy": "npy"}  # formats whose files are opened one by one
 PATTERNS = {  # of file names, single or in a folder or a zip
     r".*\.mat": "utd-mhad",
     r".*\.skeleton": "ntu-skeleton",
-    r".*\.pkl": "pyskl",
     r"a\d+_s\d+_e\d+_v\d+\.json": "ucla",
     r".*\d-[LMR]\.txt": "pku-mmd",
     r".*\.bvh": "bvh",
-    r".*\.csv": "csv",
-    r".*\.npy": "npy",
 }
 KNOWN = (
     "a slimlab store, a ragged .npz (joints, frame_offsets, …), an NTU .npz (x_train, y_train, …), "
@@ -55,6 +53,9 @@ def recognise(path: Path) -> str:
         if "x_train" in npz or "x_test" in npz:
             return "ntu-npz"
         raise DataError(f"{path}: holds the arrays {', '.join(npz.shapes) or '(none)'}; slimlab reads {KNOWN}")
+    for pattern, format in ONE_FILE.items():
+        if path.is_file() and re.fullmatch(pattern, path.name):
+            return format
     names = {f.name for f in files.find(path, "")}
     formats = sorted({format for pattern, format in PATTERNS.items() if any(re.fullmatch(pattern, n) for n in names)})
     if len(formats) == 1:

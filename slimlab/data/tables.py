@@ -11,6 +11,7 @@ names among the declared ones, or from `parent`, or is given to `from_table`. Th
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,29 @@ def read(path: str | Path) -> Source:
         raise DataError(f"{path}: a .csv is read one at a time; join the tables, with a column 'clip'")
     try:
         with open(path, encoding="utf-8") as file:
-            line = file.readline(1 << 20)
+            line, second = file.readline(1 << 20), file.readline(1 << 20).rstrip("\r\n")
         separator = max(",;\t", key=line.count)
         names = [c.strip() for c in line.rstrip("\r\n").split(separator)]
         kinds = {"clip": str, "joint": str, "parent": str, "label": str, "split": str}
 
         def parts() -> Iterator[pd.DataFrame]:
-            form: Any = {"sep": separator, "names": names, "header": 0, "dtype": kinds, "index_col": False}
+            extra = [""] if second.endswith(separator) and second.count(separator) == len(names) else []  # at the ends of lines
+            form: Any = {
+                "sep": separator,
+                "names": names + extra,
+                "header": 0,
+                "dtype": kinds,
+                "index_col": False,
+                "usecols": names,
+            }
             with pd.read_csv(path, chunksize=ROWS_AT_A_TIME, **form) as reader:
-                yield from reader
+                while True:
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("error")  # lines longer than the first would lose what they have too much
+                        part = next(reader, None)
+                    if part is None:
+                        return
+                    yield part
 
         few = [c for c in names if c in ("label", "joint", "parent")]
         seen = pd.concat([p[few].drop_duplicates() for p in parts()]).drop_duplicates() if few else pd.DataFrame()
