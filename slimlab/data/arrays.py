@@ -66,6 +66,8 @@ def _source(x: np.ndarray, table: dict, place: str, label_names: tuple[str, ...]
     for column, values in table.items():
         if values.shape != (clips,):
             raise DataError(f"{place}: {values.shape} entries of '{column}' for {clips} clips; give one per clip")
+        if column != "clip" and values.dtype.kind not in "iu":
+            raise DataError(f"{place}: '{column}' is {values.dtype}; give integers, and the classes' names as label_names")
 
     def blocks() -> Iterator[Block]:
         for start in range(0, clips, CLIPS_AT_A_TIME):

@@ -26,6 +26,7 @@ from slimlab.skeleton import Skeleton
 
 VERSION = 1
 FAR = 1e4  # metres; a coordinate beyond this is no skeleton in metres
+MOST_CLASSES = 100_000  # a label beyond it is no class
 UNKNOWN = {"label": -1, "subject": -1, "camera": -1, "setup": -1, "split": ""}
 
 
@@ -140,12 +141,12 @@ def _joined(source: Source) -> Iterator[_Packed]:
         packed.tracks += np.array([clips, 0, rows, 0])
         labels = np.asarray(packed.table["label"], dtype=np.int64)
         names = np.array([*source.label_names, ""], dtype=object)
-        bad = (labels < -1) | ((labels >= len(source.label_names)) & bool(source.label_names))
+        bad = (labels < -1) | (labels >= (len(source.label_names) or MOST_CLASSES))
         if bad.any():
             worst = int(np.argmax(bad))
             raise DataError(
                 f"{source.path}: clip {clips + worst} '{packed.table['clip'][worst]}' has label {labels[worst]}; there are "
-                f"{len(source.label_names)} label names; labels run from 0, -1 is unlabelled"
+                f"{len(source.label_names) or 'no'} label names; labels run from 0, -1 is unlabelled"
             )
         packed.table["label_name"] = names[labels] if source.label_names else [str(v) if v >= 0 else "" for v in labels]
         packed.table = packed.table.reindex(columns=COLUMNS)

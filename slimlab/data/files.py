@@ -43,7 +43,7 @@ class File:
 
 
 def find(path: str | Path, endings: str | tuple[str, ...]) -> list[File]:
-    """Files below `path` whose names end so, sorted by folder and name. Raises DataError where a .zip is damaged."""
+    """Files below `path` whose names end so, sorted by folder and name. Raises DataError: none there, or a damaged .zip."""
     path = Path(path)
     if path.is_dir():
         inside = (p for p in path.rglob("*") if p.name.endswith(endings) and not p.name.startswith(".") and p.is_file())
@@ -64,6 +64,8 @@ def find(path: str | Path, endings: str | tuple[str, ...]) -> list[File]:
             ]
     else:
         found = [File(str(path), path.name, str(path.parent), path.stat().st_size, path)]
+    if not found and endings:
+        raise DataError(f"{path}: no file whose name ends in {endings} lies in it; give the folder that holds them")
     return sorted(found, key=lambda f: (f.folder, f.name))
 
 

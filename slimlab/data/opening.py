@@ -70,6 +70,8 @@ def _source(path: Path, format: str | None) -> Source:
     format = format or recognise(path)
     if format not in READERS:
         raise DataError(f"{path}: format '{format}' is unknown; choose one of {', '.join(READERS)}")
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
     return READERS[format](path)
 
 

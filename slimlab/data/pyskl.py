@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from slimlab.data.building import Block, Source
+from slimlab.data.building import MOST_CLASSES, Block, Source
 from slimlab.data.errors import DataError
 from slimlab.data.ntu_names import ACTIONS
 from slimlab.data.ntu_skeleton import fields_of
@@ -38,17 +38,20 @@ def read(path: str | Path) -> Source:
         raise DataError(f"{path}: holds no list of annotations, as pyskl's files do; see data/README.md for what is read")
     shape: tuple[int, ...] | None = None
     for i, annotation in enumerate(annotations):
-        shape = _checked(annotation, f"{path}: annotation {i} '{str(annotation.get('frame_dir', ''))[:80]}'", shape)
+        name = annotation.get("frame_dir", "")
+        if not isinstance(name, str):
+            raise DataError(f"{path}: annotation {i}: 'frame_dir', the clip's name, is no text")
+        shape = _checked(annotation, f"{path}: annotation {i} '{name[:80]}'", shape)
     sides = _sides(content.get("split") if isinstance(content, dict) else None)
-    names = [str(a.get("frame_dir", f"clip_{i:06d}")).rsplit("/", 1)[-1] for i, a in enumerate(annotations)]
+    names = [a.get("frame_dir", f"clip_{i:06d}").rsplit("/", 1)[-1] for i, a in enumerate(annotations)]
     fields = [fields_of(n) for n in names]
     known = {key: [f[key] if f else -1 for f in fields] for key in ("subject", "camera", "setup")}
-    labels = [int(a.get("label", -1)) for a in annotations]
+    labels = [a.get("label", -1) for a in annotations]
     ntu = all(f is not None and f["label"] == label for f, label in zip(fields, labels, strict=True)) and max(labels) < len(
         ACTIONS
     )
     label_names = (ACTIONS if max(labels) >= 60 else ACTIONS[:60]) if ntu else ()
-    split = [sides.get(str(a.get("frame_dir")), "") for a in annotations]
+    split = [sides.get(a.get("frame_dir", ""), "") for a in annotations]
     table = {"clip": names, "label": labels, "split": split} | known
     assert shape is not None  # there is at least one annotation
     return Source(str(path), BODIES[shape[2], shape[3]], _blocks(file, annotations, table), label_names)
@@ -69,8 +72,9 @@ def _checked(a: dict[Any, Any], place: str, before: tuple[int, ...] | None) -> t
         raise DataError(f"{place}: {joints} joints x {axes} coordinates, those before have {before[2]} x {before[3]}")
     if score is not None and (not isinstance(score, Array) or score.shape != points.shape[:3]):
         raise DataError(f"{place}: 'keypoint_score' does not fit 'keypoint'")
-    if not isinstance(a.get("label", -1), int):
-        raise DataError(f"{place}: 'label' is no integer")
+    label = a.get("label", -1)
+    if not isinstance(label, int) or not -1 <= label < MOST_CLASSES:
+        raise DataError(f"{place}: 'label' is no integer from 0, or -1 for none")
     if axes == 2:
         _image(a, place)
     return points.shape
@@ -88,11 +92,11 @@ def _sides(split: Any) -> dict[str, str]:
     """frame_dir -> "train" or "test", by the first split of the file that has both."""
     groups: dict[tuple[str, ...], dict[str, list]] = {}
     for name, members in split.items() if isinstance(split, dict) else ():
-        match = re.fullmatch(r"(.*?)_?(train|val|test)_?(\d*)", str(name))
+        match = re.fullmatch(r"(.*?)_?(train|val|test)_?(\d*)", name) if isinstance(name, str) else None
         if match and isinstance(members, list):
             groups.setdefault(match.group(1, 3), {})["train" if match[2] == "train" else "test"] = members
     both = next((g for g in groups.values() if len(g) == 2), {})
-    return {str(name): side for side, members in both.items() for name in members}
+    return {name: side for side, members in both.items() for name in members if isinstance(name, str)}
 
 
 def _blocks(file: Pickle, annotations: list[dict], table: dict[str, list]) -> Iterator[Block]:

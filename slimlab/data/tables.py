@@ -162,6 +162,8 @@ def _block(part: pd.DataFrame, columns: list[str], joints: list[str], labels: li
                 value = "" if value != value else str(value)
             else:
                 value = -1 if value != value else int(value)
+            if column != "split" and not -1 <= value < 1 << 31:
+                raise DataError(f"{place}: clip '{name}': '{column}' is {value}; give a small integer, or leave it empty")
             table.setdefault(column, []).append(value)
     people = max(f.shape[1] for f in frames)
     padded = [np.pad(f, ((0, 0), (0, people - f.shape[1]), (0, 0), (0, 0))) for f in frames]

@@ -69,6 +69,13 @@ def test_folders_are_classes_and_bodies_must_agree(tmp_path):
         data.open(tmp_path, format="bvh")
 
 
+def test_a_folder_without_any_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"no file whose name ends in \.bvh"):
+        data.open(tmp_path, format="bvh")
+    with pytest.raises(DataError, match="no such file"):
+        data.open(tmp_path / "absent", format="bvh")
+
+
 def test_bandai_namco(real_data):
     store = data.open(real_data / "raw_samples" / "bandai_dataset-1_bow_happy_001.bvh")
     assert store.skeleton.names[0] == "Hips" and len(store.skeleton) == 21 and store.table["frames"][0] == 138

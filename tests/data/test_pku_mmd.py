@@ -24,6 +24,7 @@ def test_sequences_are_cut_at_their_labels(tmp_path):
     write(tmp_path, "0002-L", x["0002-L"], [(1, 3, 10), (51, 20, 40)])
     write(tmp_path, "0002-M", x["0002-M"], [(13, 0, 5)])
     write(tmp_path, "0007-R", x["0007-R"])
+    write(tmp_path, "0009-R", x["0007-R"], [])  # nothing labelled in it: no clip
     (tmp_path / "cross-subject.txt").write_text("Training videos:\n0002-L, 0002-M\nValidataion videos:\n0007-R,\n")
     store = data.open(tmp_path, format="pku-mmd")
     assert len(ACTIONS) == len(set(ACTIONS)) == 51

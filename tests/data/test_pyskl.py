@@ -159,6 +159,8 @@ def test_programs_by_hand_are_refused(tmp_path, program, monkeypatch):
         (lambda a: a.update(keypoint=np.ones((1, 4, 17, 2), np.float32)), "those before have 25 x 3"),
         (lambda a: a.update(keypoint_score=np.ones((1, 4), np.float32)), "does not fit"),
         (lambda a: a.update(label="wave"), "'label' is no integer"),
+        (lambda a: a.update(label=10**12), "'label' is no integer"),
+        (lambda a: a.update(frame_dir=("a",)), "the clip's name, is no text"),
         (lambda a: a["keypoint"].__setitem__((0, 2, 3, 1), np.nan), "frame 2, person 0, joint 3: y is not a number"),
     ],
 )
