@@ -39,6 +39,22 @@ def convert(a: argparse.Namespace) -> None:
     print(data.convert(a.source, a.destination, a.format, a.dtype))
 
 
+def report(a: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from slimlab import data
+    from slimlab.run import replace_file
+
+    found = data.report(data.synthetic() if a.data == "synthetic" else data.open(a.data, a.format))
+    print(found.summary.to_string(index=False, header=False))
+    few = found.look_at[["clip", "frames", "jitter", "bones", "frozen", "reasons"]]
+    with pd.option_context("display.width", 120):
+        print(few.head(20).round(3).to_string(index=False) if len(few) else "no clip stands out")
+    if a.out:
+        replace_file(Path(a.out), lambda f: found.table.to_csv(f, index=False))
+        print(f"all {len(found.table)} clips: {a.out}")
+
+
 def pretrain(a: argparse.Namespace) -> None:
     from slimlab import pretrain as p
 
@@ -103,7 +119,7 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {"lab": lab, "convert": convert, "pretrain": pretrain, "evaluate": evaluate, "embed": embed, "cost": cost}
+COMMANDS = {f.__name__: f for f in (lab, convert, report, pretrain, evaluate, embed, cost)}
 
 
 def _weights(name: str, skeleton):
@@ -139,8 +155,14 @@ def _parser() -> argparse.ArgumentParser:
     p = command("convert", "Convert any known format into a memory-mapped store.")
     p.add_argument("source")
     p.add_argument("destination")
-    p.add_argument("--format", help="where the format is not recognised: ragged, utd-mhad, ntu-npz")
+    p.add_argument(
+        "--format", help="where it is not recognised: ragged, utd-mhad, ntu-npz, ntu-skeleton, pyskl, … (data/README.md)"
+    )
     p.add_argument("--dtype", default="float32", choices=["float32", "float16"])
+    p = command("report", "What a set holds, and which of its clips deserve a look.")
+    p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
+    p.add_argument("--format", help="where it is not recognised")
+    p.add_argument("--out", help="also write the table of all clips, as .csv")
     p = command("pretrain", "Pre-train on the training side of a split.")
     with_data(p)
     p.add_argument("--preset", default="tiny", help="tiny or paper")

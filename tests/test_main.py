@@ -114,3 +114,11 @@ def test_cost_prints_both_tables(capsys):
     out = capsys.readouterr().out
     assert "28.32" in out and "4.78" in out and "7.97" in out
     assert cli.main(["cost", "--seconds", "0", "--people", "0.5"]) == 1
+
+
+def test_report_prints_the_facts_and_writes_the_table(files, tmp_path, capsys):
+    assert cli.main(["report", str(files / "clips.npz"), "--out", str(tmp_path / "report.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "132" in out and "performers" in out and "jitter" in out
+    table = pd.read_csv(tmp_path / "report.csv", keep_default_na=False)
+    assert table["clip"].tolist() == data.synthetic(clips=132).column("clip").tolist() and "reasons" in table

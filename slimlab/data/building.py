@@ -26,6 +26,7 @@ from slimlab.skeleton import Skeleton
 
 VERSION = 1
 FAR = 1e4  # metres; a coordinate beyond this is no skeleton in metres
+MOST_CLASSES = 100_000  # a label beyond it is no class
 UNKNOWN = {"label": -1, "subject": -1, "camera": -1, "setup": -1, "split": ""}
 
 
@@ -33,7 +34,8 @@ UNKNOWN = {"label": -1, "subject": -1, "camera": -1, "setup": -1, "split": ""}
 class Block:
     """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
 
-    Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown.
+    Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown. flags: words that
+    the reader has to say of a clip, put before those that `pack` finds.
     """
 
     frames: np.ndarray
@@ -105,7 +107,8 @@ def pack(block: Block, source: str) -> _Packed:
         "zero-joints": clips_with(c[~joint_there[f, m].all(axis=1)]),
         "gaps": clips_with(tracks[span > lengths, 0]),
     }
-    table["flags"] = [" ".join(k for k, v in flags.items() if v[i]) for i in range(count)]
+    said = block.table.get("flags", [""] * count)
+    table["flags"] = [" ".join([*str(said[i]).split(), *(k for k, v in flags.items() if v[i])]) for i in range(count)]
     rows = frames[f, m]  # (R, V, 3)
     ends = np.searchsorted(c, np.arange(count + 1))
     table["digest"] = [
@@ -138,12 +141,12 @@ def _joined(source: Source) -> Iterator[_Packed]:
         packed.tracks += np.array([clips, 0, rows, 0])
         labels = np.asarray(packed.table["label"], dtype=np.int64)
         names = np.array([*source.label_names, ""], dtype=object)
-        bad = (labels < -1) | ((labels >= len(source.label_names)) & bool(source.label_names))
+        bad = (labels < -1) | (labels >= (len(source.label_names) or MOST_CLASSES))
         if bad.any():
             worst = int(np.argmax(bad))
             raise DataError(
                 f"{source.path}: clip {clips + worst} '{packed.table['clip'][worst]}' has label {labels[worst]}; there are "
-                f"{len(source.label_names)} label names; labels run from 0, -1 is unlabelled"
+                f"{len(source.label_names) or 'no'} label names; labels run from 0, -1 is unlabelled"
             )
         packed.table["label_name"] = names[labels] if source.label_names else [str(v) if v >= 0 else "" for v in labels]
         packed.table = packed.table.reindex(columns=COLUMNS)

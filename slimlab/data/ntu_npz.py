@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from slimlab.data.arrays import trimmed
 from slimlab.data.building import Block, Source
 from slimlab.data.errors import DataError
 from slimlab.data.npz import Npz, write
@@ -48,8 +49,7 @@ def _block(x: np.ndarray, y: np.ndarray, side: str, start: int, path: str) -> Bl
         raise DataError(f"{path}: y_{side}[{start + int(np.argmin(one_hot))}] is not one-hot; rows hold one 1, else 0")
     n, frames, _ = x.shape
     people = x.reshape(n, frames, 2, 25, 3)
-    used = (people != 0).any(axis=(2, 3, 4))  # (n, T); NaN counts as used, and is complained of later
-    lengths = np.where(used.any(axis=1), frames - used[:, ::-1].argmax(axis=1), 1)  # drop the zero tail, keep one frame
+    lengths = trimmed(people)
     keep = np.arange(frames) < lengths[:, None]  # (n, T)
     table = {
         "clip": [f"{side}_{start + i:06d}" for i in range(n)],

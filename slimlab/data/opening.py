@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from slimlab.data import building, ntu_npz, ragged, utd_mhad
+from slimlab.data import arrays, building, bvh, files, ntu_npz, ntu_skeleton, pku_mmd, pyskl, ragged, tables, ucla, utd_mhad
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.npz import Npz
@@ -15,10 +16,27 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "ragged": ragged.read,
     "utd-mhad": utd_mhad.read,
     "ntu-npz": ntu_npz.read,
+    "ntu-skeleton": ntu_skeleton.read,
+    "pyskl": pyskl.read,
+    "ucla": ucla.read,
+    "pku-mmd": pku_mmd.read,
+    "bvh": bvh.read,
+    "csv": tables.read,
+    "npy": arrays.read,
+}
+ONE_FILE = {r".*\.pkl": "pyskl", r".*\.csv": "csv", r".*\.npy": "npy"}  # formats whose files are opened one by one
+PATTERNS = {  # of file names, single or in a folder or a zip
+    r".*\.mat": "utd-mhad",
+    r".*\.skeleton": "ntu-skeleton",
+    r"a\d+_s\d+_e\d+_v\d+\.json": "ucla",
+    r".*\d-[LMR]\.txt": "pku-mmd",
+    r".*\.bvh": "bvh",
 }
 KNOWN = (
     "a slimlab store, a ragged .npz (joints, frame_offsets, …), an NTU .npz (x_train, y_train, …), "
-    "a folder of UTD-MHAD *_skeleton.mat files or one of them"
+    "a pyskl .pkl, NTU RGB+D .skeleton files, NW-UCLA .json files, PKU-MMD .txt files, .bvh, .csv and .npy files, "
+    "UTD-MHAD *_skeleton.mat files (one, a folder or a .zip of them); "
+    "see data/README.md"
 )
 
 
@@ -26,16 +44,8 @@ def recognise(path: Path) -> str:
     """The format's name: "store" or a key of READERS. Raises DataError, listing what is known."""
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; give the path of {KNOWN}")
-    if path.is_dir():
-        if (path / "store.json").exists():
-            return "store"
-        if any(path.glob("*_skeleton.mat")):
-            return "utd-mhad"
-        inside = sorted(p for p in path.rglob("*_skeleton.mat"))
-        hint = f"; did you mean {inside[0].parent}?" if inside else ""
-        raise DataError(f"{path}: this folder holds no clips that slimlab knows{hint} It reads {KNOWN}")
-    if path.suffix == ".mat":
-        return "utd-mhad"
+    if path.is_dir() and (path / "store.json").exists():
+        return "store"
     if path.suffix == ".npz":
         npz = Npz(path)
         if "joints" in npz and "frame_offsets" in npz:
@@ -43,13 +53,25 @@ def recognise(path: Path) -> str:
         if "x_train" in npz or "x_test" in npz:
             return "ntu-npz"
         raise DataError(f"{path}: holds the arrays {', '.join(npz.shapes) or '(none)'}; slimlab reads {KNOWN}")
-    raise DataError(f"{path}: unknown format; slimlab reads {KNOWN}")
+    for pattern, format in ONE_FILE.items():
+        if path.is_file() and re.fullmatch(pattern, path.name):
+            return format
+    names = {f.name for f in files.find(path, "")}
+    formats = sorted({format for pattern, format in PATTERNS.items() if any(re.fullmatch(pattern, n) for n in names)})
+    if len(formats) == 1:
+        return formats[0]
+    if formats:
+        raise DataError(f"{path}: holds files of several formats ({', '.join(formats)}); give format=, or a folder of one")
+    what = "this folder holds no clips that slimlab knows" if path.is_dir() else "unknown format"
+    raise DataError(f"{path}: {what}; slimlab reads {KNOWN}")
 
 
 def _source(path: Path, format: str | None) -> Source:
     format = format or recognise(path)
     if format not in READERS:
         raise DataError(f"{path}: format '{format}' is unknown; choose one of {', '.join(READERS)}")
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
     return READERS[format](path)
 
 

@@ -37,6 +37,10 @@ def read(path: str | Path) -> Source:
     """A folder of `.mat` files, or one of them. Raises DataError, naming the file, where one is not as described above."""
     path = Path(path)
     found = sorted(path.glob("*_skeleton.mat")) if path.is_dir() else [path]
+    if path.suffix == ".zip" or not found:
+        inside = sorted(path.rglob("*_skeleton.mat")) if path.is_dir() else []
+        hint = f"did you mean {inside[0].parent}?" if inside else "give the unpacked folder of *_skeleton.mat files"
+        raise DataError(f"{path}: no *_skeleton.mat file lies in it; {hint}")
     files = []
     for file in found:
         match = NAME.search(file.name)

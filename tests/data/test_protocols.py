@@ -59,7 +59,50 @@ def test_impossible_splits_are_refused(synthetic, protocol, subjects, says):
 
 
 def test_an_unknown_column_is_named_with_what_fits():
-    store = make_store([counting_clip(2)] * 4, subject=[1, 2, 3, -1], camera=[1, 1, 2, 2])
+    store = make_store([counting_clip(2 + i) for i in range(4)], subject=[1, 2, 3, -1], camera=[1, 1, 2, 2])
     with pytest.raises(DataError, match=r"clip 'clip3' has no known subject.*protocols that may fit: cross-view$"):
         data.split(store)
     assert np.array_equal(data.split(store, "cross-view")[1].column("camera"), [1, 1])
+
+
+def test_a_copy_on_both_sides_is_refused_unless_allowed():
+    """NW-UCLA copies in circulation: the same bytes under two cameras."""
+    clips = [counting_clip(n) for n in (3, 4, 5, 4)]
+    store = make_store(clips, subject=[1, 1, 2, 2], camera=[1, 2, 2, 1])
+    for protocol in ("cross-subject", "cross-view"):
+        with pytest.raises(DataError, match=r"both sides, 1 times: training clip 'clip1' is test clip 'clip3'"):
+            data.split(store, protocol)
+        assert sum(map(len, data.split(store, protocol, allow="duplicates"))) == 4
+    with pytest.raises(DataError, match="it may hold duplicates"):
+        data.split(store, allow="everything")
+    empty = make_store([np.zeros((3, 1, 25, 3)), np.zeros((3, 1, 25, 3))], subject=[1, 2])
+    assert len(data.split(empty)[0]) == 1  # two clips of nobody are no copies
+
+
+def test_a_file_that_leaks_a_performer_is_refused_unless_allowed():
+    store = make_store([counting_clip(n) for n in (3, 4, 5)], subject=[1, 2, 2], split=["train", "train", "test"])
+    with pytest.raises(DataError, match=r"performers on both sides \(2\)"):
+        data.split(store, "file")
+    assert len(data.split(store, "file", allow=["performers"])[1]) == 1
+
+
+def test_leave_one_out_tests_on_everyone_once(synthetic):
+    sides = list(data.leave_one_out(synthetic))
+    assert [sorted(set(test.table["subject"])) for _, test in sides] == [[s] for s in sorted(set(synthetic.table["subject"]))]
+    for train, test in sides:
+        assert len(train) + len(test) == len(synthetic) and not set(train.table["subject"]) & set(test.table["subject"])
+    assert len(list(data.leave_one_out(synthetic, "camera"))) == 3
+    with pytest.raises(DataError, match="one setup"):
+        list(data.leave_one_out(synthetic[synthetic.column("setup") == 1], "setup"))
+
+
+def test_folds_keep_performers_together_and_are_even():
+    store = make_store([counting_clip(n + 1) for n in range(40)], subject=np.repeat([1, 2, 3, 4, 5], [12, 10, 8, 6, 4]))
+    tests = [test for _, test in data.folds(store, 3, seed=1)]
+    assert sorted(n for t in tests for n in t.column("clip")) == sorted(store.column("clip"))
+    seen = [set(t.table["subject"]) for t in tests]
+    assert sum(map(len, seen)) == 5 and max(map(len, tests)) - min(map(len, tests)) <= 6
+    again = [test.fingerprint for _, test in data.folds(store, 3, seed=1)]
+    assert again == [t.fingerprint for t in tests]
+    with pytest.raises(DataError, match="6 folds of 5 performers"):
+        list(data.folds(store, 6))
