@@ -1,6 +1,7 @@
 """Figures for paper (matplotlib) and screen (plotly). Every function returns a figure; `save` writes one of paper."""
 
 from slimlab.plot.body import frames_strip, mask_on_body
+from slimlab.plot.masks import Masking, draw_mask, mask_gallery, mask_grid, mask_table, run_lengths, tube_colors
 from slimlab.plot.player import player
 from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
@@ -8,14 +9,21 @@ from slimlab.plot.style import save
 
 __all__ = [
     "Bodies",
+    "Masking",
     "bodies",
     "by_side",
     "confusion",
+    "draw_mask",
     "embedding",
     "frames_strip",
     "losses",
+    "mask_gallery",
+    "mask_grid",
     "mask_on_body",
+    "mask_table",
     "player",
+    "run_lengths",
     "save",
     "shaded",
+    "tube_colors",
 ]
