@@ -14,8 +14,9 @@ TOLERANCE = 1e-3  # of a length, or m: well above float32, well below what an ey
 SHORTEST = 0.01  # m; shorter bones have no length worth a ratio
 
 
-def invariants(before: Tensor, after: Tensor, skeleton: Skeleton) -> pd.DataFrame:
-    """One line a check: name, value, limit, holds, says. before, after (1, 3, T, V, M) metres.
+def invariants(before: Tensor, after: Tensor, skeleton: Skeleton, mirrored: bool = False) -> pd.DataFrame:
+    """One line a check: name, value, limit, holds, says. before, after (1, 3, T, V, M) metres; mirrored: left changed places
+    with right, so that limbs are compared across.
 
     bones of <part>  how much the bones' length ratios after/before differ within a limb, over bones and frames (max - min)
     left = right     how much mirrored limbs' ratios differ
@@ -24,6 +25,7 @@ def invariants(before: Tensor, after: Tensor, skeleton: Skeleton) -> pd.DataFram
     Bones below 1 cm and joints that a sensor reports at the origin are left out.
     """
     lines = []
+    before = augment.mirror(before, skeleton) if mirrored else before
     ratios = _ratios(before, after, skeleton)  # (V, samples), NaN where there is nothing to compare
     middle = {}
     for part, joints in skeleton.parts.items():

@@ -121,7 +121,7 @@ class AugmentationExplorer(W.VBox):
 
     def _measured(self) -> list[pd.DataFrame]:
         body = self.store.skeleton
-        found = [invariants(self.x, self.augmented, body).assign(of="augmented")]
+        found = [invariants(self.x, self.augmented, body, mirrored=self.mirror.value).assign(of="augmented")]
         if self.contrast is not None:
             found.append(invariants(self.x, self.contrast, body).assign(of=self.against.value))
         return found
