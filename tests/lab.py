@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -99,7 +100,8 @@ class Kernel:
         return json.loads(eval(told["data"]["text/plain"]))  # the repr of a JSON text
 
     def show(self, page, name: str, *cells: str) -> None:
-        """Open a notebook with these cells on this kernel and run them."""
+        """Open a notebook with these cells on this kernel, and run them to the end."""
+        self.client.execute("import ipywidgets; ipywidgets.Widget.close_all()", reply=True, timeout=60)  # of the test before
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
@@ -107,6 +109,10 @@ class Kernel:
         post(f"{self.address}/api/sessions", session)
         page.goto(f"{self.address}/lab/tree/{name}.ipynb?token={TOKEN}&reset", timeout=90_000)
         run_all(page)
+        prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
+        wait_for(
+            lambda: prompts.count() and all(re.search(r"\d", t) for t in prompts.all_inner_texts()), 120, "cells that have run"
+        )
 
 
 def post(address: str, value: dict) -> dict:

@@ -60,8 +60,8 @@ class MaskExplorer(W.VBox):
         self.grid = go.FigureWidget(plot.mask_grid(self.drawn, store.skeleton))
         self.grid.add_vrect(x0=-0.5, x1=0.5, line_width=2, line_color="black", fillcolor="rgba(0,0,0,0)", row=1, col=1)
         self.grid.data[0].on_click(self._clicked)
-        self.gallery = go.FigureWidget(plot.mask_gallery(self._all(), store.skeleton))
-        self.more = W.Accordion([self.gallery], titles=["all strategies at this ratio and seed"])
+        self.gallery: go.FigureWidget | None = None  # made when it is first opened
+        self.more = W.Accordion([W.VBox()], titles=["all strategies at this ratio and seed"])
         self._show()
         for control, act in (
             (self.chooser.number, self._reload),
@@ -203,6 +203,10 @@ class MaskExplorer(W.VBox):
         if self.more.selected_index is None:
             return
         draws = self._all()
+        if self.gallery is None:
+            self.gallery = go.FigureWidget(plot.mask_gallery(draws, self.store.skeleton))
+            self.more.children[0].children = [self.gallery]
+            return
         with self.gallery.batch_update():
             for trace, drawn, note, title in zip(
                 self.gallery.data, draws.values(), self.gallery.layout.annotations, gallery_titles(draws), strict=True
