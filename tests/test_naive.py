@@ -58,7 +58,7 @@ def test_a_flip_without_change_of_sides_is_seen_and_a_true_mirror_is_not():
     [
         lambda x: naive.stretch(x, torch.tensor([[1.2, 0.8, 1.0]])),
         lambda x: naive.shear(x, torch.tensor([0.3])),
-        lambda x: augment.jitter(x, 0.03, torch.Generator().manual_seed(0)),
+        lambda x: augment.jitter(x, 0.03, torch.Generator().manual_seed(9)),
     ],
     ids=["stretch", "shear", "jitter"],
 )

@@ -118,9 +118,9 @@ def rows(skeleton: Skeleton) -> list[int]:
 
 
 def grid_values(tubes: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(rows, T') what the grid's heat map shows: 0 visible, 1.. a tube's colour, NaN between parts."""
+    """(rows, T') what the grid's heat map shows: 0 visible, 1.. a tube's colour, -1 between parts."""
     order = np.array(rows(skeleton))
-    return np.where(order[:, None] < 0, np.nan, _colour_index(tubes).T[order])
+    return np.where(order[:, None] < 0, -1, _colour_index(tubes).T[order])
 
 
 def mask_grid(drawn: Masking, skeleton: Skeleton, height: int = 520) -> go.Figure:
@@ -138,9 +138,9 @@ def mask_grid(drawn: Masking, skeleton: Skeleton, height: int = 520) -> go.Figur
     fig.add_trace(
         go.Heatmap(
             **grid,
-            zmin=-0.5,
+            zmin=-1.5,
             zmax=len(TUBES) + 0.5,
-            colorscale=_steps((VISIBLE, *TUBES)),
+            colorscale=_steps(("white", VISIBLE, *TUBES)),
             showscale=False,
             xgap=1,
             ygap=1,
@@ -169,7 +169,7 @@ def mask_grid_values(drawn: Masking, skeleton: Skeleton) -> tuple[dict, dict, di
     """What the three traces of `mask_grid` show."""
     order = np.array(rows(skeleton))
     lengths = np.bincount(run_lengths(drawn.mask), minlength=len(drawn.mask) + 1)[1:]
-    frequency = np.where(order < 0, np.nan, drawn.frequency[order])
+    frequency = np.where(order < 0, 0.0, drawn.frequency[order])
     grid = {"z": grid_values(drawn.tubes, skeleton)}
     return grid, {"x": frequency, "y": np.arange(len(order))}, {"x": np.arange(1, len(lengths) + 1), "y": lengths}
 
@@ -177,7 +177,7 @@ def mask_grid_values(drawn: Masking, skeleton: Skeleton) -> tuple[dict, dict, di
 def mask_gallery(draws: Mapping[str, Masking], skeleton: Skeleton, height: int = 330) -> go.Figure:
     """The grids of several strategies side by side, one trace each, with what each achieved."""
     fig = make_subplots(rows=1, cols=len(draws), subplot_titles=gallery_titles(draws), horizontal_spacing=0.012)
-    shared = {"zmin": -0.5, "zmax": len(TUBES) + 0.5, "colorscale": _steps((VISIBLE, *TUBES)), "showscale": False}
+    shared = {"zmin": -1.5, "zmax": len(TUBES) + 0.5, "colorscale": _steps(("white", VISIBLE, *TUBES)), "showscale": False}
     for column, drawn in enumerate(draws.values(), start=1):
         z = grid_values(drawn.tubes, skeleton)
         fig.add_trace(go.Heatmap(z=z, xgap=1, ygap=1, hoverinfo="skip", **shared), row=1, col=column)

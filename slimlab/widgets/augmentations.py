@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipywidgets as W
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -110,7 +111,8 @@ class AugmentationExplorer(W.VBox):
             shown.append((self.against.value, self.contrast))
         there = (self.x != 0).any(dim=1).any(dim=2)[0].numpy()  # (T, M)
         index = self.chooser.index
-        clips = [Clip(x[0].permute(1, 3, 2, 0).numpy(), there, int(self.store.labels[index]), name) for name, x in shown]
+        off = there[:, :, None, None] * np.float32(1)  # (T, M, 1, 1) m: the centred joint, at the origin, is there too
+        clips = [Clip(x[0].permute(1, 3, 2, 0).numpy() + off, there, int(self.store.labels[index]), name) for name, x in shown]
         return plot.bodies(clips, self.store.skeleton, fps=self.store.fps)
 
     @property
@@ -130,8 +132,8 @@ class AugmentationExplorer(W.VBox):
         columns = []
         for name, lines in self.readings.groupby("of", sort=False):
             rows = "".join(
-                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td><td>{line.check}</td>"
-                f"<td style='padding-left:10px'>{line.says}</td></tr>"
+                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td><td style='white-space:nowrap'>{line.check}</td>"
+                f"<td style='padding-left:10px;white-space:nowrap'>{line.says}</td></tr>"
                 for line in lines.itertuples()
             )
             columns.append(f"<div style='margin-right:40px'><b>{name}</b><table>{rows}</table></div>")
