@@ -132,9 +132,11 @@ class AugmentationExplorer(W.VBox):
         columns = []
         for name, lines in self.readings.groupby("of", sort=False):
             rows = "".join(
-                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td><td style='white-space:nowrap'>{line.check}</td>"
-                f"<td style='padding-left:10px;white-space:nowrap'>{line.says}</td></tr>"
+                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td><td>{line.check}</td>"
+                f"<td style='padding-left:10px'>{line.says}</td></tr>"
                 for line in lines.itertuples()
             )
             columns.append(f"<div style='margin-right:40px'><b>{name}</b><table>{rows}</table></div>")
-        self.table.value = f"<div class='slimlab-readings' style='display:flex;line-height:1.4'>{''.join(columns)}</div>"
+        self.table.value = (
+            f"<div class='slimlab-readings' style='display:flex;line-height:1.4;white-space:nowrap'>{''.join(columns)}</div>"
+        )
