@@ -19,10 +19,12 @@ def slider(name: str, value: float, low: float, high: float, step: float, **kwar
 
 
 def choice(name: str, options: Iterable, value: Any) -> W.Dropdown:
+    """One of several options."""
     return W.Dropdown(options=list(options), value=value, description=name, style=WIDE, layout={"width": "auto"})
 
 
 def button(name: str, act: Callable[[], Any], tooltip: str = "", icon: str = "") -> W.Button:
+    """A button that calls `act`."""
     made = W.Button(description=name, tooltip=tooltip, icon=icon, layout={"width": "auto"})
     made.on_click(lambda _: act())
     return made
