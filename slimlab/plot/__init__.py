@@ -1,7 +1,33 @@
-"""Figures for paper and notebook (matplotlib). Every function returns a Figure and draws nothing else; `save` writes it."""
+"""Figures for paper (matplotlib) and screen (plotly). Every function returns a figure; `save` writes one of paper."""
 
 from slimlab.plot.body import frames_strip, mask_on_body
+from slimlab.plot.invariants import invariants
+from slimlab.plot.masks import Masking, draw_mask, mask_gallery, mask_grid, mask_table, run_lengths, tube_colors
+from slimlab.plot.player import player
 from slimlab.plot.results import confusion, embedding, losses
+from slimlab.plot.scene import Bodies, bodies, by_side, shaded
 from slimlab.plot.style import save
+from slimlab.plot.training import training
 
-__all__ = ["confusion", "embedding", "frames_strip", "losses", "mask_on_body", "save"]
+__all__ = [
+    "Bodies",
+    "Masking",
+    "bodies",
+    "by_side",
+    "confusion",
+    "draw_mask",
+    "embedding",
+    "frames_strip",
+    "invariants",
+    "losses",
+    "mask_gallery",
+    "mask_grid",
+    "mask_on_body",
+    "mask_table",
+    "player",
+    "run_lengths",
+    "save",
+    "shaded",
+    "training",
+    "tube_colors",
+]
