@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def steps(
     device = _device(device)
     opened, trainer, done = _open(store, config, folder, resume, device, announce, start)
     config = opened.config
-    measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
+    measured_at, kept_at = (_evenly(config.steps, count) for count in (config.evaluations, config.snapshots))
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
     started = saved - opened.about.get("seconds", 0.0)  # wall time of all parts of the run
 
@@ -155,6 +156,8 @@ def steps(
                     metrics |= monitor(trainer, store)
                     low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
                 log.write(json.dumps(metrics) + "\n")
+                if done in kept_at:
+                    run.save_snapshot(opened, trainer.teacher.encoder, done + 1)
                 done += 1
                 if low_ranks >= 2:
                     raise RunError(
@@ -174,6 +177,11 @@ def steps(
         finally:
             if status != "failed":
                 save(status)
+
+
+def _evenly(steps: int, count: int) -> set[int]:
+    """`count` steps of a run, evenly spaced, the last one among them."""
+    return set(np.linspace(0, steps - 1, count + 1).round().astype(int)[1:].tolist())
 
 
 def monitor(trainer: Trainer, store: ClipStore) -> dict[str, float]:
@@ -237,6 +245,7 @@ def _open(
         return opened, trainer, run.load_checkpoint(opened, trainer)
     if (folder / "config.json").exists():
         (folder / "checkpoint.pt").unlink(missing_ok=True)
+        shutil.rmtree(folder / "snapshots", ignore_errors=True)
     if config.minutes is not None or announce:
         guess = estimate(store, config, device)
         if config.minutes is not None:

@@ -1,7 +1,7 @@
 """Frozen features and what they know: kNN, linear probe, and the controls every number needs."""
 
 from slimlab.evaluate.controls import compare, random_encoder, raw_features
-from slimlab.evaluate.features import Features, features, prepare
+from slimlab.evaluate.features import Features, check_body, features, prepare
 from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import linear_probe
 from slimlab.evaluate.result import Result
@@ -10,6 +10,7 @@ from slimlab.evaluate.supervised import supervised
 __all__ = [
     "Features",
     "Result",
+    "check_body",
     "compare",
     "features",
     "knn",

@@ -32,6 +32,15 @@ def prepare(x: Tensor, config: EncoderConfig, origin: Tensor | None = None) -> T
     return augment.center(x, config.skeleton, config.centring, origin) * config.input_scale
 
 
+def check_body(config: EncoderConfig, store: ClipStore) -> None:
+    """Raises ValueError where the store's body is not the encoder's."""
+    if store.skeleton.names != config.skeleton.names:
+        raise ValueError(
+            f"the encoder was made for {len(config.skeleton)} joints ({config.skeleton.names[0]}, …), the clips have "
+            f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); load it with skeleton=store.skeleton"
+        )
+
+
 @torch.inference_mode()
 def features(
     encoder: Encoder,
@@ -49,11 +58,7 @@ def features(
     Clips without people come out as zeros. Raises ValueError where the store's body is not the encoder's.
     """
     config = encoder.config
-    if store.skeleton.names != config.skeleton.names:
-        raise ValueError(
-            f"the encoder was made for {len(config.skeleton)} joints ({config.skeleton.names[0]}, …), the clips have "
-            f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); load it with skeleton=store.skeleton"
-        )
+    check_body(config, store)
     device = encoder.pos_embed.device
     was_training = encoder.training
     encoder.eval()
