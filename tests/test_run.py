@@ -61,7 +61,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 
 def test_the_teacher_has_its_heads_and_snapshots_their_step(made):
-    run, train, _ = made
+    run, *_ = made
     teacher = run.teacher
     for (name, a), (other, b) in zip(teacher.encoder.state_dict().items(), run.encoder.state_dict().items(), strict=True):
         assert name == other and a.equal(b)
