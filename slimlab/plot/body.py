@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from slimlab.data import Clip
-from slimlab.plot.style import LEFT, MASKED, MIDDLE, RIGHT, figure, styled
+from slimlab.plot.scene import SIDES
+from slimlab.plot.style import LEFT, MASKED, RIGHT, figure, styled
 from slimlab.skeleton import Skeleton
-
-SIDES = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
 
 
 @styled

@@ -1,0 +1,1 @@
+"""Explorers for JupyterLab and Notebook. What each shows is a plain function of `slimlab.plot` first."""
