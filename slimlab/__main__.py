@@ -90,7 +90,15 @@ def embed(a: argparse.Namespace) -> None:
     print(f"{len(x)} clips, {x.shape[1]} features each: {out}")
 
 
-COMMANDS = {"lab": lab, "convert": convert, "pretrain": pretrain, "evaluate": evaluate, "embed": embed}
+def figures(a: argparse.Namespace) -> None:
+    from slimlab import data, plot
+
+    store = None if a.data is None else data.synthetic() if a.data == "synthetic" else data.open(a.data)
+    written = plot.gallery(a.run, store, a.out, method=a.method)
+    print(f"{len(written)} files in {written[0].parent}: {', '.join(sorted({f.stem for f in written}))}")
+
+
+COMMANDS = {"lab": lab, "convert": convert, "pretrain": pretrain, "evaluate": evaluate, "embed": embed, "figures": figures}
 
 
 def _sides(a: argparse.Namespace):
@@ -140,6 +148,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("run", help="a run's folder, or one with config.json and model.safetensors")
     p.add_argument("file")
     p.add_argument("--out")
+    p = command("figures", "Every figure of a run, as PDF, PNG and CSV.")
+    p.add_argument("run")
+    p.add_argument("data", nargs="?", help="trained and held-out clips together (default: where the run's data came from)")
+    p.add_argument("--out", help="another folder than RUN/figures")
+    p.add_argument("--method", default="pca", choices=["pca", "tsne", "umap"], help="of the embedding")
     return parser
 
 

@@ -16,7 +16,7 @@ from slimlab.skeleton import Skeleton
 @styled
 def frames_strip(clip: Clip, skeleton: Skeleton, frames: int = 8, title: str | None = None) -> Figure:
     """`frames` moments of a clip, evenly spaced, seen from the camera: left limbs blue, right ones orange, metres, floor."""
-    chosen = _moments(clip, frames)
+    chosen = spread_frames(clip, frames)
     fig, axes = figure(1.05 * len(chosen) + 0.4, 2.3, 1, len(chosen), squeeze=False)
     joints = clip.joints[chosen]  # (F, M, V, 3)
     stage(axes[0], joints, clip.valid[chosen])
@@ -39,7 +39,7 @@ def mask_on_body(clip: Clip, mask: np.ndarray, skeleton: Skeleton, moments: int 
     steps = len(mask)
     moments = min(moments, steps)
     at_step = np.linspace(0, steps - 1, moments).round().astype(int)
-    frames = _moments(clip, steps)[np.minimum(at_step, len(_moments(clip, steps)) - 1)]
+    frames = spread_frames(clip, steps)[np.minimum(at_step, len(spread_frames(clip, steps)) - 1)]
     fig, axes = figure(1.15 * moments + 3.4, 3.4, 1, moments + 1, width_ratios=[1] * moments + [2.4])
     stage(axes[:-1], clip.joints[frames], clip.valid[frames])
     for ax, step, frame in zip(axes[:-1], at_step, frames, strict=True):
@@ -72,7 +72,7 @@ def time_joint_grid(ax: Axes, values: np.ndarray, skeleton: Skeleton, names: boo
     return shown
 
 
-def _moments(clip: Clip, count: int) -> np.ndarray:
+def spread_frames(clip: Clip, count: int) -> np.ndarray:
     """`count` frame numbers (fewer in a short clip), evenly spaced over those with anyone in them."""
     valid = np.flatnonzero(clip.valid.any(axis=1))
     if not len(valid):
