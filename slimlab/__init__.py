@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_SUBMODULES = "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton weights".split()
+_SUBMODULES = (
+    "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton weights widgets".split()
+)
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         run,
         skeleton,
         weights,
+        widgets,
     )
     from slimlab.weights import load_encoder, pretrained, pretrained_record, save_encoder  # noqa: F401
 

@@ -2,7 +2,7 @@
 
 Semantic tube masking: SLiM (arXiv 2603.10648), section 3.2. A tube is a run of joints along one body part over a stretch of
 time steps. The authors' code gives up after ten failed proposals and misses its budget in 18 % of draws at 0.5; here the
-last tubes are trimmed to what is missing.
+last tubes are trimmed to what is missing. So do the other structured strategies: the last joint, part or step is trimmed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from slimlab.skeleton import Skeleton
@@ -87,7 +88,117 @@ def random_cells(
     return _complete(torch.zeros(n, steps, joints, dtype=torch.bool, device=rng), goal, generator).to(device)
 
 
-STRATEGIES: dict[str, Callable[..., Tensor]] = {"semantic_tubes": semantic_tubes, "random_cells": random_cells}
+def joint_tubes(
+    n: int,
+    steps: int,
+    skeleton: Skeleton,
+    ratio: float | Tensor,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """(n, steps, V) bool: random joints over all time (tube masking, VideoMAE, arXiv 2203.12602).
+
+    The last joint is trimmed to the budget: it is masked from one end of the clip, drawn at random, as far as the budget goes.
+    """
+    goal, rng, device = _prepare(n, steps, len(skeleton), ratio, generator, device)
+    rank = torch.rand(n, len(skeleton), generator=generator, device=rng).argsort(dim=1)  # (n, V)
+    return _joint_by_joint(rank, goal, steps, generator).to(device)
+
+
+def body_parts(
+    n: int,
+    steps: int,
+    skeleton: Skeleton,
+    ratio: float | Tensor,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """(n, steps, V) bool: random body parts over all time (as in SkeletonMAE, arXiv 2307.08476).
+
+    The last part is trimmed to the budget: its joints are taken along the chain, and the last joint as in `joint_tubes`.
+    """
+    goal, rng, device = _prepare(n, steps, len(skeleton), ratio, generator, device)
+    part_rank = torch.rand(n, len(skeleton.parts), generator=generator, device=rng).argsort(dim=1)  # (n, parts)
+    place = torch.empty(len(skeleton), dtype=torch.long)
+    for chain in skeleton.parts.values():
+        place[list(chain)] = torch.arange(len(chain))
+    of_joint = torch.from_numpy(skeleton.part_of).to(rng)
+    order = part_rank[:, of_joint] * len(skeleton) + place.to(rng)  # (n, V), all different
+    return _joint_by_joint(order.argsort(dim=1).argsort(dim=1), goal, steps, generator).to(device)
+
+
+def time_blocks(
+    n: int,
+    steps: int,
+    skeleton: Skeleton,
+    ratio: float | Tensor,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """(n, steps, V) bool: one block of consecutive time steps, all joints; its place is drawn uniformly.
+
+    The block's last step (or, as likely, its first) is trimmed to the budget: random joints of it.
+    """
+    joints = len(skeleton)
+    goal, rng, device = _prepare(n, steps, joints, ratio, generator, device)
+    draw = torch.rand(2, n, generator=generator, device=rng)
+    start = (draw[0] * (steps - (goal + joints - 1).div(joints, rounding_mode="floor") + 1)).long()
+    into = torch.arange(steps, device=rng) - start[:, None]  # (n, T') steps into the block
+    rank = torch.rand(n, joints, generator=generator, device=rng).argsort(dim=1)  # (n, V)
+    order = into[:, :, None] * joints + rank[:, None, :]  # (n, T', V)
+    mask = (into >= 0)[:, :, None] & (order < goal[:, None, None])
+    return torch.where((draw[1] < 0.5)[:, None, None], mask.flip(1), mask).to(device)
+
+
+def motion_aware(
+    n: int,
+    steps: int,
+    skeleton: Skeleton,
+    ratio: float | Tensor,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+    motion: Tensor | None = None,
+    temperature: float = 0.8,
+) -> Tensor:
+    """(n, steps, V) bool: cells that move more are masked more often (MAMP, arXiv 2308.07092).
+
+    motion  (n, steps, V) magnitudes >= 0, such as `motion_magnitude` gives; divided by each clip's largest, so that their unit
+            does not matter. None: nothing is known to move, and all cells are alike
+    Cells are drawn without replacement with probabilities softmax(motion / temperature): the largest of log-probability plus
+    Gumbel noise (arXiv 1903.06059). Raises ValueError where motion has another shape.
+    """
+    joints = len(skeleton)
+    goal, rng, device = _prepare(n, steps, joints, ratio, generator, device)
+    if motion is None:
+        motion = torch.zeros(n, steps, joints)
+    if motion.shape != (n, steps, joints):
+        raise ValueError(f"motion is {tuple(motion.shape)}, should be (n, T', V) = {(n, steps, joints)}")
+    logits = motion.to(rng, torch.float32).flatten(1)  # (n, T'*V)
+    logits = logits / (temperature * logits.amax(dim=1, keepdim=True).clamp(min=1e-10))
+    uniform = torch.rand(logits.shape, generator=generator, device=rng).clamp(min=1e-20)
+    keys = logits - (-uniform.log()).log()
+    rank = keys.argsort(dim=1, descending=True).argsort(dim=1)
+    return (rank < goal[:, None]).view(n, steps, joints).to(device)
+
+
+def motion_magnitude(x: Tensor, patch_frames: int) -> Tensor:
+    """(B, T/patch_frames, V): how far each cell's joint moves from frame to frame on average, from one-person x (B, 3, T, V, 1).
+
+    In x's unit a frame. The last frame has no successor and counts as still, as in MAMP.
+    """
+    moved = (x[:, :, 1:] - x[:, :, :-1]).norm(dim=1).squeeze(-1)  # (B, T-1, V)
+    moved = F.pad(moved, (0, 0, 0, 1))  # (B, T, V)
+    return moved.unflatten(1, (-1, patch_frames)).mean(dim=2)  # (B, T', V)
+
+
+STRATEGIES: dict[str, Callable[..., Tensor]] = {
+    "semantic_tubes": semantic_tubes,
+    "random_cells": random_cells,
+    "joint_tubes": joint_tubes,
+    "body_parts": body_parts,
+    "time_blocks": time_blocks,
+    "motion_aware": motion_aware,
+}
 
 
 def stratified_ratios(n: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
@@ -121,6 +232,14 @@ def _runs(skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor, Tensor]:
                 rows.append(row)
     sizes = [len(chain) for chain in parts]
     return torch.from_numpy(np.stack(rows)), torch.tensor(first), torch.tensor(sizes), torch.from_numpy(offset)
+
+
+def _joint_by_joint(rank: Tensor, goal: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
+    """Whole joints in the order of rank (n, V); the last one from either end of time, as far as the budget goes."""
+    order = rank[:, None, :] * steps + torch.arange(steps, device=rank.device)[:, None]  # (n, T', V)
+    mask = order < goal[:, None, None]
+    backwards = torch.rand(len(rank), generator=generator, device=rank.device) < 0.5
+    return torch.where(backwards[:, None, None], mask.flip(1), mask)
 
 
 def _first_cells(cells: Tensor, keep: Tensor) -> Tensor:

@@ -155,20 +155,26 @@ class Trainer:
         """A bool mask (views*B, T', V) for each group of views, None where nothing is masked."""
         c, joints = self.config, len(self.skeleton)
         rng = generator(c.seed, 2, step)
-        draw = masking.STRATEGIES[c.masking]
         steps = [x.shape[2] // c.patch_frames for x in views]
         masked = round(c.mask_globals * len(views[0]))
         which = torch.randperm(len(views[0]), generator=rng)[:masked]
         mask = torch.zeros(len(views[0]), steps[0], joints, dtype=torch.bool)
         ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
-        mask[which] = draw(masked, steps[0], self.skeleton, ratios, generator=rng)
+        mask[which] = self._draw(views[0][which.to(self.device)], ratios, rng)
         masks: list[Tensor | None] = [mask if masked else None]
         counts = [len(x) for x in views[1:]]
         if not c.mask_locals:
             return [None if m is None else m.to(self.device) for m in masks] + [None] * len(counts)
         ratios = masking.stratified_ratios(sum(counts), c.mask_bounds, rng).split(counts)
-        masks += [draw(n, s, self.skeleton, r, generator=rng) for n, s, r in zip(counts, steps[1:], ratios, strict=True)]
+        masks += [self._draw(x, r, rng) for x, r in zip(views[1:], ratios, strict=True)]
         return [None if m is None else m.to(self.device) for m in masks]
+
+    def _draw(self, x: Tensor, ratios: Tensor, rng: torch.Generator) -> Tensor:
+        """Masks (n, T', V) for n views x (n, 3, T, V, 1); the views' own motion where the strategy looks at it."""
+        c = self.config
+        known = {"motion": masking.motion_magnitude(x, c.patch_frames)} if c.masking == "motion_aware" else {}
+        draw = masking.STRATEGIES[c.masking]
+        return draw(len(x), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
         """Total loss and what to log, from views (globals first) and their masks."""

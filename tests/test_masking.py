@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ BODIES = {25: KINECT_V2, 20: KINECT_V1, 17: H36M, 18: COCO}
 
 
 @pytest.mark.parametrize("strategy", masking.STRATEGIES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     ratio=st.floats(0, 1),
     steps=st.sampled_from([1, 2, 4, 8]),
@@ -32,6 +34,90 @@ def test_one_ratio_each_and_the_seed_decides(strategy):
     masks = [draw(9, 8, KINECT_V2, ratios, generator=torch.Generator().manual_seed(s)) for s in (4, 4, 5)]
     assert masks[0].sum(dim=(1, 2)).tolist() == [round(float(r) * 200) for r in ratios]
     assert torch.equal(masks[0], masks[1]) and not torch.equal(masks[0], masks[2])
+
+
+BODIES_AND_GRIDS = {
+    "ratio": st.floats(0, 1),
+    "steps": st.sampled_from([1, 2, 4, 8, 30]),
+    "body": st.sampled_from(list(BODIES.values())),
+    "seed": st.integers(0, 99),
+}
+
+
+def runs_of(row):
+    """How many stretches of True there are in a sequence."""
+    return int(row[0]) + sum(int(b and not a) for a, b in itertools.pairwise(row))
+
+
+@settings(max_examples=25, deadline=None)
+@given(**BODIES_AND_GRIDS)
+def test_joint_tubes_take_joints_over_all_time(ratio, steps, body, seed):
+    for mask in masking.joint_tubes(4, steps, body, ratio, generator=torch.Generator().manual_seed(seed)).numpy():
+        partial = [column for column in mask.T if column.any() and not column.all()]
+        assert len(partial) <= 1 and all(runs_of(c) == 1 and (c[0] or c[-1]) for c in partial)
+
+
+@settings(max_examples=25, deadline=None)
+@given(**BODIES_AND_GRIDS)
+def test_body_parts_take_parts_over_all_time(ratio, steps, body, seed):
+    for mask in masking.body_parts(4, steps, body, ratio, generator=torch.Generator().manual_seed(seed)).numpy():
+        touched = [list(p) for p in body.parts.values() if mask[:, list(p)].any()]
+        trimmed = [p for p in touched if not mask[:, p].all()]
+        assert len(trimmed) <= 1
+        for chain in trimmed:  # whole joints from the chain's beginning, then one in part
+            share = mask[:, chain].mean(axis=0)
+            assert list(share) == sorted(share, reverse=True) and ((share > 0) & (share < 1)).sum() <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(**BODIES_AND_GRIDS)
+def test_time_blocks_are_one_block_of_all_joints(ratio, steps, body, seed):
+    for mask in masking.time_blocks(4, steps, body, ratio, generator=torch.Generator().manual_seed(seed)).numpy():
+        masked = mask.any(axis=1)
+        partial = np.flatnonzero(masked & ~mask.all(axis=1))
+        assert not masked.any() or runs_of(masked) == 1
+        assert len(partial) <= 1 and all(p in (masked.argmax(), steps - 1 - masked[::-1].argmax()) for p in partial)
+
+
+@pytest.mark.parametrize("strategy", ["joint_tubes", "body_parts", "time_blocks"])
+def test_no_joint_and_no_end_of_time_is_preferred(strategy):
+    mask = masking.STRATEGIES[strategy](10_000, 6, KINECT_V2, 0.34, generator=torch.Generator().manual_seed(0)).float()
+    np.testing.assert_allclose(mask.mean(dim=(0, 2)), mask.mean(dim=(0, 2)).flip(0), atol=0.02)  # either end alike
+    if strategy != "body_parts":  # parts differ in size, so their joints do too
+        np.testing.assert_allclose(mask.mean(dim=(0, 1)), np.full(25, 0.34), atol=0.02)
+
+
+def test_motion_aware_follows_its_distribution():
+    """One cell drawn: frequencies are softmax(motion / largest / temperature)."""
+    rng = np.random.default_rng(0)
+    motion = rng.random((2, 20))
+    mask = masking.motion_aware(
+        40_000, 2, KINECT_V1, 1 / 40, torch.Generator().manual_seed(0), motion=torch.from_numpy(motion).expand(40_000, 2, 20)
+    )
+    expected = np.exp(motion / motion.max() / 0.8)
+    np.testing.assert_allclose(mask.double().mean(dim=0), expected / expected.sum(), atol=0.004)
+
+
+def test_motion_aware_is_free_of_units_and_takes_still_clips():
+    motion = torch.rand(4, 8, 25, generator=torch.Generator().manual_seed(1))
+    draws = [
+        masking.motion_aware(4, 8, KINECT_V2, 0.9, torch.Generator().manual_seed(0), motion=m) for m in (motion, 64 * motion)
+    ]
+    assert torch.equal(*draws)
+    still = masking.motion_aware(4000, 2, KINECT_V1, 0.3, torch.Generator().manual_seed(0), motion=torch.zeros(4000, 2, 20))
+    np.testing.assert_allclose(still.float().mean(dim=0), np.full((2, 20), 0.3), atol=0.04)
+    with pytest.raises(ValueError, match=r"motion is \(4, 8, 20\).*\(4, 8, 25\)"):
+        masking.motion_aware(4, 8, KINECT_V2, 0.9, motion=motion[:, :, :20])
+
+
+def test_motion_magnitude_is_the_mean_step_of_each_cell():
+    x = torch.zeros(1, 3, 8, 25, 1)
+    x[0, 0, :, 7, 0] = 3 * torch.arange(8.0)
+    x[0, 1, :, 7, 0] = 4 * torch.arange(8.0)  # five a frame
+    motion = masking.motion_magnitude(x, 4)
+    assert motion.shape == (1, 2, 25)
+    assert motion[0, :, 7].tolist() == [5.0, 3.75]  # the last frame has no successor
+    assert motion.sum() == 8.75
 
 
 def test_impossible_ratios_are_refused():

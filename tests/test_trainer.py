@@ -48,6 +48,16 @@ def test_every_body_trains(body, quick):
     assert all(math.isfinite(v) for v in values.values())
 
 
+def test_motion_aware_masks_see_the_views_motion(synthetic, quick):
+    trainer = Trainer(replace(quick, masking="motion_aware", mask_ratio=0.1, mask_locals=True), synthetic.skeleton)
+    views = [torch.zeros(40, 3, 32, 25, 1), torch.zeros(20, 3, 16, 25, 1)]
+    for x in views:
+        x[:, 0, :, 3] = torch.arange(x.shape[2])[:, None].float()  # the head alone moves
+    for mask in trainer._masks(views, 0):
+        share = mask[mask.any(dim=(1, 2))].float().mean(dim=(0, 1))
+        assert share.argmax() == 3 and share[3] > 1.5 * share.mean()
+
+
 def test_paper_settings_train_too(synthetic):
     config = Config(
         preset="paper", batch_size=4, width=32, depth=1, heads=2, prototypes=256, head_hidden=64, head_bottleneck=256, steps=4

@@ -64,13 +64,13 @@ def player(
                     x=gap[0], y=gap[1], z=gap[2], mode="lines", line={"color": "#E69F00", "width": 2}, opacity=0.5, **scene
                 )
             )
-    still = len(fig.data)
     for c in range(count):
         scene = {"scene": f"scene{c + 1 if c else ''}", "hoverinfo": "skip", "showlegend": False}
         bones, joints = traces(clips, c, 0, names=names)
         fig.add_trace(go.Scatter3d(mode="lines", **bones, **scene))
         fig.add_trace(go.Scatter3d(mode="markers+text" if names else "markers", **joints, **scene))
-    moving = list(range(still, len(fig.data)))
+    still = count * (1 + len(trails))
+    moving = list(range(still, still + 2 * count))
     changes = clips.colors.shape[1] > 1 or clips.sizes.shape[1] > 1
     fig.frames = [
         go.Frame(
