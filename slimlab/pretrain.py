@@ -133,7 +133,8 @@ def steps(
     device = _device(device)
     opened, trainer, done = _open(store, config, folder, resume, device, announce, start)
     config = opened.config
-    measured_at, kept_at = (_evenly(config.steps, count) for count in (config.evaluations, config.snapshots))
+    measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
+    kept_after = {round(config.steps * (i + 1) / config.snapshots) for i in range(config.snapshots)}
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
     started = saved - opened.about.get("seconds", 0.0)  # wall time of all parts of the run
 
@@ -156,9 +157,9 @@ def steps(
                     metrics |= monitor(trainer, store)
                     low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
                 log.write(json.dumps(metrics) + "\n")
-                if done in kept_at:
-                    run.save_snapshot(opened, trainer.teacher.encoder, done + 1)
                 done += 1
+                if done in kept_after:
+                    run.save_snapshot(opened, trainer.teacher.encoder, done)
                 if low_ranks >= 2:
                     raise RunError(
                         f"{folder}: collapsed at step {done - 1}: feature rank {metrics['rank']:.2f} twice in a row. The last "
@@ -177,11 +178,6 @@ def steps(
         finally:
             if status != "failed":
                 save(status)
-
-
-def _evenly(steps: int, count: int) -> set[int]:
-    """`count` steps of a run, evenly spaced, the last one among them."""
-    return set(np.linspace(0, steps - 1, count + 1).round().astype(int)[1:].tolist())
 
 
 def monitor(trainer: Trainer, store: ClipStore) -> dict[str, float]:

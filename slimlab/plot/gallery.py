@@ -28,7 +28,7 @@ def gallery(
     method  of the embedding: pca, tsne, umap
     losses · mask · attention, its heads and distances · token PCA and likeness · prototypes; with labelled clips that the run has
     not seen also embedding by class, performer and correctness · confusion · neighbours. One clip of the most common class
-    stands for all where a single one is shown. Raises DataError where the clips cannot be found, RunError where the run is damaged.
+    stands for all where a single one is shown. Raises DataError where the clips cannot be found, RunError for a damaged run.
     """
     run = run if isinstance(run, Run) else Run(run)
     store = data_of(run) if store is None else store

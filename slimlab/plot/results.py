@@ -85,7 +85,7 @@ def embedding(
     ax.legend(
         frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5), ncols=2 if wide else 1, markerscale=12 / small
     )
-    ax.set_title(f"{title or projection.method.upper()}: {quality_line(projection.quality)}", loc="left", fontsize=8)
+    ax.set_title(f"{title or projection.method.upper()}\n{quality_line(projection.quality)}", loc="left", fontsize=7)
     axis = "component" if projection.method == "pca" else "axis"
     ax.set(xticks=[], yticks=[], aspect="equal", xlabel=f"{axis} 1", ylabel=f"{axis} 2")
     fig.data = pd.DataFrame({"clip": features.table["clip"], column: values, "x": projection.xy[:, 0], "y": projection.xy[:, 1]})  # type: ignore[attr-defined]

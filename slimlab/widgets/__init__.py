@@ -1,5 +1,19 @@
 """Explorers for JupyterLab and Notebook. What each shows is a plain function of `slimlab.plot` first."""
 
+from slimlab.widgets.attention import AttentionExplorer
+from slimlab.widgets.cells import Cells
+from slimlab.widgets.embedding import EmbeddingExplorer
+from slimlab.widgets.features import FeatureExplorer
+from slimlab.widgets.prototypes import PrototypeExplorer
+from slimlab.widgets.retrieval import RetrievalViewer
 from slimlab.widgets.stage import Stage
 
-__all__ = ["Stage"]
+__all__ = [
+    "AttentionExplorer",
+    "Cells",
+    "EmbeddingExplorer",
+    "FeatureExplorer",
+    "PrototypeExplorer",
+    "RetrievalViewer",
+    "Stage",
+]

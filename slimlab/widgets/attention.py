@@ -165,7 +165,9 @@ class AttentionExplorer(w.VBox):
             self.stage.show(plot.bodies(self._joints(), self.store.skeleton, titles=self._names))
         person = min(self.person, self.looks[0].joints.shape[1] - 1)
         head = None if self.head < 0 else self.head
-        self.values = [looking.attention_values(look, self._query(look), self.layer, head, person, self.rolled) for look in self.looks]
+        self.values = [
+            looking.attention_values(look, self._query(look), self.layer, head, person, self.rolled) for look in self.looks
+        ]
         top = max(float(v.max()) for v in self.values)
         colors, sizes = [], []
         for look, values in zip(self.looks, self.values, strict=True):
@@ -206,8 +208,9 @@ class AttentionExplorer(w.VBox):
         far = self.distances()
         now = far[(far["layer"] == self.layer + 1) & ((far["head"] == self.head + 1) | (self.head < 0))]
         means = now.groupby("picture", sort=False)[["hops", "steps", "even_hops", "even_steps"]].mean()
+        query = looking.query_name(self.looks[0], self.query)
         text = [
-            f"<b>{name}, from {looking.query_name(self.looks[0], self.query)}</b>: cells look {r.hops:.2f} bones and {r.steps:.2f} time steps away "
+            f"<b>{name}, from {query}</b>: cells look {r.hops:.2f} bones and {r.steps:.2f} time steps away "
             f"(spread evenly: {r.even_hops:.2f} and {r.even_steps:.2f}); "
             f"{max(0.0, 100 - float(v.sum())):.0f} % of this query's attention go to CLS and registers"
             for (name, r), v in zip(means.iterrows(), self.values, strict=True)
