@@ -88,6 +88,7 @@ class Kernel:
         client = BlockingKernelClient(connection_file=str(file))
         client.load_connection_file()
         client.start_channels()
+        client.hb_channel.time_to_dead = 60.0  # a busy machine's kernel is late to its first heartbeat, not dead
         client.wait_for_ready(timeout=60)
         return cls(address, folder, about["id"], client)
 

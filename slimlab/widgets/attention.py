@@ -15,8 +15,8 @@ from slimlab.encoder import Encoder
 from slimlab.inspection import Inside
 from slimlab.plot import looking, shaded
 from slimlab.widgets.cells import Cells
-from slimlab.widgets.controls import clip_slider, percent_texts
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.texts import clip_slider, percent_texts
 
 
 class AttentionExplorer(w.VBox):

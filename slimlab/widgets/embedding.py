@@ -23,8 +23,8 @@ from slimlab.plot.style import PALETTE
 from slimlab.projection import Projection
 from slimlab.run import Run
 from slimlab.weights import load_encoder
-from slimlab.widgets.controls import clip_name
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.texts import clip_name
 
 SYMBOLS = (0, 1, 2, 5, 6, 7, 8, 17)  # circle, square, diamond, triangles, star: plotly's numbers
 CHIPS = "●■◆▲▼◀▶★"

@@ -14,8 +14,8 @@ from slimlab.encoder import Encoder
 from slimlab.inspection import TokenPCA
 from slimlab.plot import looking, shaded
 from slimlab.widgets.cells import Cells
-from slimlab.widgets.controls import clip_slider
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.texts import clip_slider
 
 PANELS = 4  # layers shown at once: evenly spaced, the last among them
 FITTED = 48  # clips that the components of "over clips" are fitted on

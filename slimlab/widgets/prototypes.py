@@ -14,8 +14,8 @@ from slimlab.data import ClipStore
 from slimlab.inspection import Prototypes
 from slimlab.plot.style import LEFT, RIGHT
 from slimlab.run import Run
-from slimlab.widgets.controls import clip_name
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.texts import clip_name
 
 BATCH = 32  # clips whose Sinkhorn assignment is shown
 SHOWN = 40  # most used prototypes in the picture of that

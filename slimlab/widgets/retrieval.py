@@ -13,8 +13,8 @@ from slimlab import evaluate, plot
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
-from slimlab.widgets.controls import clip_name
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.texts import clip_name
 
 
 class RetrievalViewer(w.VBox):

@@ -1,4 +1,4 @@
-"""Controls and texts that several explorers share."""
+"""Texts and controls that the explorers of what is inside share."""
 
 from __future__ import annotations
 
