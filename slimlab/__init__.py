@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _SUBMODULES = (
-    "augment data encoder evaluate inspection masking objectives plot pretrain projection run skeleton weights widgets".split()
-)
+    "augment data encoder evaluate inspection masking naive objectives plot pretrain projection run skeleton weights widgets"
+).split()
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         evaluate,
         inspection,
         masking,
+        naive,
         objectives,
         plot,
         pretrain,

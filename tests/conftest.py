@@ -35,7 +35,7 @@ def utd(real_data):
     return data.open(real_data / "utd_mhad.npz")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: Playwright keeps an event loop running, in which async tests cannot run
 def browser():
     """Chromium, driven by Playwright."""
     if not chromium():

@@ -88,8 +88,7 @@ class Kernel:
         client = BlockingKernelClient(connection_file=str(file))
         client.load_connection_file()
         client.start_channels()
-        client.hb_channel.time_to_dead = 60.0  # a busy machine's kernel is late to its first heartbeat, not dead
-        client.wait_for_ready(timeout=60)
+        client.kernel_info(reply=True, timeout=90)
         return cls(address, folder, about["id"], client)
 
     def value(self, expression: str) -> Any:

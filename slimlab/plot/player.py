@@ -88,7 +88,8 @@ def player(
 
 def traces(clips: Bodies, clip: int, frame: int, paint: bool = True, names: bool = False) -> tuple[dict, dict]:
     """Bones and joints of one clip at one frame, as properties of two Scatter3d traces; without `paint` places alone."""
-    x = clips.joints[clip, frame]  # (M, V, 3)
+    sizes = clips.sizes[clip, min(frame, clips.sizes.shape[1] - 1)]  # (M, V)
+    x = np.where(sizes[..., None] > 0, clips.joints[clip, frame], np.nan)  # (M, V, 3)
     order = np.array(clips.skeleton.bones).reshape(-1, 2)  # (V-1, 2)
     ends = x[:, order]  # (M, V-1, 2, 3)
     line = np.concatenate([ends, np.full_like(ends[:, :, :1], np.nan)], axis=2).reshape(-1, 3)  # a gap after each bone
@@ -96,7 +97,6 @@ def traces(clips: Bodies, clip: int, frame: int, paint: bool = True, names: bool
     bones, joints = ({"x": p[:, 0], "y": p[:, 1], "z": p[:, 2]} for p in (line, points))
     if paint:
         colours = clips.colors[clip, min(frame, clips.colors.shape[1] - 1)]  # (M, V, 3)
-        sizes = clips.sizes[clip, min(frame, clips.sizes.shape[1] - 1)]
         text = np.array([f"rgb({r},{g},{b})" for r, g, b in colours.reshape(-1, 3)]).reshape(colours.shape[:2])
         bones["line"] = {"color": np.repeat(text[:, order[:, 1]].ravel(), 3), "width": 6}
         joints["marker"] = {"color": text.ravel(), "size": 6 * sizes.ravel(), "opacity": 1, "line": {"width": 0}}

@@ -28,7 +28,7 @@ class Bodies:
 
     joints  (C, F, M, V, 3) float32 metres: to the viewer's right, away from the viewer, up from the floor; NaN: not there
     colors  (C, F or 1, M, V, 3) uint8 rgb; a bone takes the colour of the joint at its end
-    sizes   (C, F or 1, M, V) float32; 1 is the usual size
+    sizes   (C, F or 1, M, V) float32; 1 is the usual size, 0 hides a joint with its bones
     bar     (lowest, highest, name) of the values that the colours stand for, or None
     """
 

@@ -136,7 +136,8 @@ function render({ model, el }) {
       const points = [];
       for (let joint = 0; joint < shape[3]; joint++) {
         const i = place(clip, f, person, joint);
-        points.push(Number.isNaN(joints[i]) ? null : project(joints.subarray(i, i + 3)));
+        const hidden = Number.isNaN(joints[i]) || sizes[painted(sizes, clip, f, person, joint, 1)] === 0;
+        points.push(hidden ? null : project(joints.subarray(i, i + 3)));
       }
       const colour = (joint) => {
         const i = painted(colors, clip, f, person, joint, 3);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import anywidget
@@ -63,6 +64,11 @@ class Stage(anywidget.AnyWidget):
         with self.hold_sync():
             for name, value in self._paint(self.bodies, legend).items():
                 setattr(self, name, value)
+
+    def retitle(self, titles: Sequence[str]) -> None:
+        """Other titles over the clips."""
+        self.bodies = replace(self.bodies, titles=tuple(titles))
+        self.scene = self.scene | {"titles": list(titles)}
 
     @traitlets.validate("frame")
     def _inside(self, proposal) -> int:

@@ -1,0 +1,239 @@
+"""MaskExplorer: what a masking strategy hides, on the moving body and on the grid of time steps and joints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import ipywidgets as W
+import numpy as np
+import plotly.graph_objects as go
+
+from slimlab import masking, plot
+from slimlab.data import Clip, ClipStore, test_view
+from slimlab.plot.masks import Masking, gallery_titles, grid_values, mask_grid_values, rows
+from slimlab.plot.style import MASKED
+from slimlab.run import replace_file
+from slimlab.widgets.controls import ClipChooser, button, choice, slider
+from slimlab.widgets.stage import Stage
+
+GREY = 178  # a visible joint, darker than the grid's visible cells: it stands on white
+LEGEND = [("in colour: masked, one colour a tube", MASKED), ("grey: visible", "#888888")]
+STUDENT = "what the student sees"
+
+
+class MaskExplorer(W.VBox):
+    """Masks on any store's clips, as `plot.draw_mask`, `plot.mask_grid` and `plot.mask_on_body` make them.
+
+    The clip is shown as the encoder gets it: the test view of `frames` frames, `patch_frames` to a time step. Controls: strategy,
+    ratio, seed, frames, and what stands beside: what a masked student sees, or another strategy at the same ratio. A click on a
+    cell of the grid masks or frees it; the next draw forgets what was edited.
+    `.mask` (T', V) bool may be set; `.drawn` is the draw as it came; `.save(path)` writes mask and figure.
+    """
+
+    def __init__(
+        self,
+        store: ClipStore,
+        index: int = 0,
+        strategy: str = "semantic_tubes",
+        ratio: float = 0.7,
+        seed: int = 0,
+        frames: int = 64,
+        patch_frames: int = 8,
+    ) -> None:
+        self.store, self.patch_frames = store, patch_frames
+        if frames < patch_frames or frames % patch_frames:
+            raise ValueError(f"frames is {frames}; give a multiple of patch_frames, {patch_frames}")
+        lengths = sorted({frames, *(patch_frames * k for k in (1, 2, 3, 4, 6, 8, 12, 16))})
+        self.chooser = ClipChooser(store, index)
+        self.strategy = choice("strategy", masking.STRATEGIES, strategy)
+        self.ratio = slider("ratio", ratio, 0.0, 1.0, 0.05)
+        self.seed = slider("seed", seed, 0, 99, 1)
+        self.frames = choice("view (frames)", lengths, frames)
+        self.beside = choice("beside", [STUDENT, *masking.STRATEGIES], STUDENT)
+        self.reading, self.saved = W.HTML(), W.HTML()
+        self.path = W.Text("out/mask", description="save as", continuous_update=False, layout={"width": "260px"})
+        self.save_button = button("save", self._save_clicked, "mask as .npz and .csv, figure as .pdf", "download")
+        self._load()
+        self.drawn = self._draw(self.strategy.value)
+        self.stage = Stage(self._bodies, height=360)
+        self.grid = go.FigureWidget(plot.mask_grid(self.drawn, store.skeleton))
+        self.grid.add_vrect(x0=-0.5, x1=0.5, line_width=2, line_color="black", fillcolor="rgba(0,0,0,0)", row=1, col=1)
+        self.grid.data[0].on_click(self._clicked)
+        self.gallery = go.FigureWidget(plot.mask_gallery(self._all(), store.skeleton))
+        self.more = W.Accordion([self.gallery], titles=["all strategies at this ratio and seed"])
+        self._show()
+        for control, act in (
+            (self.chooser.number, self._reload),
+            (self.frames, self._reload),
+            (self.strategy, self.redraw),
+            (self.ratio, self.redraw),
+            (self.seed, self.redraw),
+            (self.beside, self._show),
+        ):
+            control.observe(lambda _, act=act: act(), "value")
+        self.more.observe(lambda _: self._show_gallery(), "selected_index")
+        self.stage.observe(self._move_cursor, "frame")
+        settings = W.HBox([self.strategy, self.ratio, self.seed, self.frames, self.beside], layout={"flex_flow": "row wrap"})
+        export = W.HBox([self.path, self.save_button, self.saved])
+        super().__init__([self.chooser, settings, self.reading, self.stage, self.grid, self.more, export])
+
+    @property
+    def steps(self) -> int:
+        """T', the time steps of the grid."""
+        return self.frames.value // self.patch_frames
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(T', V) bool, True is masked, with the cells that were edited by hand."""
+        return self._mask.copy()
+
+    @mask.setter
+    def mask(self, value: np.ndarray) -> None:
+        value = np.asarray(value, dtype=bool)
+        if value.shape != self._mask.shape:
+            raise ValueError(f"mask: shape {value.shape}; this view has (T', V) = {self._mask.shape}")
+        self._mask = value
+        self._show()
+
+    def toggle(self, step: int, joint: int) -> None:
+        """Mask a visible cell, or free a masked one."""
+        changed = self.mask
+        changed[step, joint] ^= True
+        self.mask = changed
+
+    def redraw(self) -> None:
+        """Draw the mask anew from strategy, ratio and seed; edited cells are forgotten."""
+        self.drawn = self._draw(self.strategy.value)
+        self._show()
+
+    def save(self, path: str | Path) -> Path:
+        """Write <path>.npz (mask, strategy, ratio, seed, joint names), <path>.csv (a line a cell) and <path>.pdf."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        d, body = self.drawn, self.store.skeleton
+        about = {"strategy": d.strategy, "ratio": d.ratio, "seed": d.seed, "edited": int((self._mask != d.mask).sum())}
+        clip = self.view()
+        figure = plot.mask_on_body(clip, self._mask, body, title=f"{clip.name} under {d.strategy.replace('_', ' ')}")
+        plot.save(figure, path.with_suffix(".pdf"), data=plot.mask_table(self._mask, body))
+        content = {"mask": self._mask, "joints": np.array(body.names), "about": np.array(json.dumps(about))}
+        replace_file(path.with_suffix(".npz"), lambda f: np.savez(f, **content))
+        return path.with_suffix(".npz")
+
+    def view(self) -> Clip:
+        """The view on the screen as a clip."""
+        i = self.chooser.index
+        return Clip(self._joints, (self._joints != 0).any(axis=(2, 3)), int(self.store.labels[i]), self.store[i].name)
+
+    def _load(self) -> None:
+        """The chosen clip's view, how much its cells move, and its bodies, twice."""
+        index, frames = self.chooser.index, self.frames.value
+        x, _ = test_view(self.store, [index], frames)  # (1, 3, T, V, M)
+        self._joints = x[0].permute(1, 3, 2, 0).numpy()  # (T, M, V, 3)
+        self.motion = masking.motion_magnitude(x[..., :1], self.patch_frames)  # (1, T', V)
+        clip = self.view()
+        seconds = int(self.store.column("frames")[index]) / (self.store.fps or 30.0)
+        titles = [self.chooser.title(index), ""]
+        self._bodies = plot.bodies([clip, clip], self.store.skeleton, titles=titles, fps=frames / max(seconds, 1e-3))
+
+    def _reload(self) -> None:
+        self._load()
+        self.drawn = self._draw(self.strategy.value)
+        self.stage.show(self._bodies)
+        self.grid.layout.xaxis3.range = [0.4, self.steps + 0.6]
+        self._show()
+
+    def _draw(self, strategy: str) -> Masking:
+        motion = self.motion if strategy == "motion_aware" else None
+        drawn = plot.draw_mask(strategy, self.store.skeleton, self.steps, self.ratio.value, self.seed.value, motion)
+        if strategy == self.strategy.value:
+            self._mask = drawn.mask
+        return drawn
+
+    def _all(self) -> dict[str, Masking]:
+        kept = self._mask
+        draws = {name: self._draw(name) for name in masking.STRATEGIES}
+        self._mask = kept
+        return draws
+
+    def _shown(self) -> Masking:
+        """The draw, with what was edited by hand."""
+        d = self.drawn
+        edited = self._mask != d.mask
+        if not edited.any():
+            return d
+        tubes = np.where(self._mask & ~edited, d.tubes, np.where(self._mask, d.tubes.max() + 1, 0))
+        return Masking(d.strategy, d.ratio, d.seed, self._mask, tubes, d.frequency)
+
+    def _show(self) -> None:
+        """One message for the bodies, one for the grid."""
+        shown = self._shown()
+        body, people = self.store.skeleton, self._joints.shape[1]
+        each = np.arange(self.frames.value) // self.patch_frames  # (T,) the step of every frame
+        colours, sizes = self._painted(shown, people), np.ones((len(each), people, len(body)))
+        if self.beside.value == STUDENT:
+            beside = np.broadcast_to(plot.by_side(body, people), colours.shape)
+            left = np.where(self._mask[each], 0.0, 1.0)[:, None].repeat(people, axis=1)
+        else:
+            beside, left = self._painted(self._draw_beside(), people), sizes
+        name = self.strategy.value.replace("_", " ")
+        with self.stage.hold_sync():
+            self.stage.retitle([f"{self.chooser.title(self.chooser.index)} · {name}", self.beside.value.replace("_", " ")])
+            self.stage.paint([colours, beside], [sizes, left], legend=LEGEND)
+        values = mask_grid_values(shown, body)
+        with self.grid.batch_update():
+            for trace, new in zip(self.grid.data, values, strict=True):
+                trace.update(new)
+        self._read(shown)
+        self._show_gallery()
+
+    def _draw_beside(self) -> Masking:
+        kept = self._mask
+        drawn = self._draw(self.beside.value)
+        self._mask = kept
+        return drawn
+
+    def _painted(self, drawn: Masking, people: int) -> np.ndarray:
+        """(T, M, V, 3): every frame in the colours of its step's tubes."""
+        tubes = drawn.tubes[np.arange(self.frames.value) // self.patch_frames]  # (T, V)
+        colours = np.where(tubes[..., None] > 0, plot.tube_colors(tubes), GREY)  # (T, V, 3)
+        return colours[:, None].repeat(people, axis=1)
+
+    def _show_gallery(self) -> None:
+        if self.more.selected_index is None:
+            return
+        draws = self._all()
+        with self.gallery.batch_update():
+            for trace, drawn, note, title in zip(
+                self.gallery.data, draws.values(), self.gallery.layout.annotations, gallery_titles(draws), strict=True
+            ):
+                trace.z, note.text = grid_values(drawn.tubes, self.store.skeleton), title
+
+    def _read(self, shown: Masking) -> None:
+        cells, masked = self._mask.size, int(self._mask.sum())
+        runs = plot.run_lengths(self._mask)
+        edited = int((self._mask != self.drawn.mask).sum())
+        numbers = [
+            f"asked <b>{self.ratio.value:.2f}</b>, achieved <b>{masked / cells:.3f}</b> ({masked} of {cells} cells)",
+            f"{len(np.unique(shown.tubes[shown.tubes > 0]))} "
+            + ("tubes" if shown.strategy == "semantic_tubes" else "connected runs"),
+            f"masked runs of {runs.mean():.1f} steps on average" if len(runs) else "nothing masked",
+        ]
+        self.reading.value = " · ".join(numbers + ([f"<b>{edited} cells edited</b>"] if edited else []))
+
+    def _clicked(self, trace, points, state) -> None:
+        for row, step in zip(points.ys, points.xs, strict=True):
+            joint = rows(self.store.skeleton)[round(row)]
+            if joint >= 0:
+                self.toggle(int(step), joint)
+
+    def _move_cursor(self, change) -> None:
+        step = change["new"] // self.patch_frames
+        if step != change["old"] // self.patch_frames:
+            self.grid.update_shapes({"x0": step - 0.5, "x1": step + 0.5})
+
+    def _save_clicked(self) -> None:
+        try:
+            self.saved.value = f"written: {self.save(self.path.value)}"
+        except OSError as error:
+            self.saved.value = f"{self.path.value}: cannot be written ({error.strerror}); choose another place"
