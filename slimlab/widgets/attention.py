@@ -15,8 +15,9 @@ from slimlab.encoder import Encoder
 from slimlab.inspection import Inside
 from slimlab.plot import looking, shaded
 from slimlab.widgets.cells import Cells
+from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
-from slimlab.widgets.texts import clip_slider, percent_texts
+from slimlab.widgets.texts import percent_texts
 
 
 class AttentionExplorer(w.VBox):
@@ -65,8 +66,9 @@ class AttentionExplorer(w.VBox):
         self.grid, self.gallery = Cells(), Cells(height=max(110, 92 * depth))
         self.note = w.HTML()
         named = [f"register {r}" for r in range(self.looks[0].registers)]
+        self._chooser = ClipChooser(store, self.index)
         self._controls = {
-            "index": clip_slider(store, self.index),
+            "index": self._chooser.number,
             "person": w.IntSlider(0, 0, store.max_people - 1, description="person", continuous_update=False),
             "layer": w.ToggleButtons(options=[(str(i + 1), i) for i in range(depth)], description="layer"),
             "head": w.Dropdown(options=[("mean of heads", -1), *((f"head {i + 1}", i) for i in range(heads))]),
@@ -87,9 +89,9 @@ class AttentionExplorer(w.VBox):
         self.observe(lambda _: self._refresh(encode=True), ["index", "ratio", "seed"])
         self.observe(lambda _: self._refresh(), ["person", "layer", "head", "rolled", "query"])
         row = w.Layout(flex_flow="row wrap", align_items="center")
-        names = ("layer", "head", "rolled", "query")
+        names = ("layer", "head", "rolled", "query", "person", "ratio")
         self.children = [
-            w.HBox([self._controls[n] for n in ("index", "person", "ratio")], layout=row),
+            self._chooser,
             w.HBox([self._controls[n] for n in names], layout=row),
             w.HBox([w.Box([self.stage], layout=w.Layout(width="56%")), w.Box([self.grid], layout=w.Layout(width="43%"))]),
             self.note,
@@ -121,7 +123,7 @@ class AttentionExplorer(w.VBox):
     def _a_token(self, proposal) -> str | tuple[int, int]:
         query = proposal["value"]
         query = tuple(int(v) for v in query) if isinstance(query, (tuple, list)) else query
-        for look in self.looks:
+        for look in self.looks[:1]:  # none while it is being made
             inspection.token_index(query, look.registers, look.steps, len(look.skeleton))
         return query
 

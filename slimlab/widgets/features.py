@@ -14,8 +14,8 @@ from slimlab.encoder import Encoder
 from slimlab.inspection import TokenPCA
 from slimlab.plot import looking, shaded
 from slimlab.widgets.cells import Cells
+from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
-from slimlab.widgets.texts import clip_slider
 
 PANELS = 4  # layers shown at once: evenly spaced, the last among them
 FITTED = 48  # clips that the components of "over clips" are fitted on
@@ -50,8 +50,9 @@ class FeatureExplorer(w.VBox):
         self.look = inspection.inside(encoder, store, self.index)
         self.stage, self.grid, self.note = Stage(self._bodies(), height=360), Cells(height=430), w.HTML()
         self.stage.layout.width = self.grid.layout.width = "100%"
+        self._chooser = ClipChooser(store, self.index)
         self._controls = {
-            "index": clip_slider(store, self.index),
+            "index": self._chooser.number,
             "person": w.IntSlider(0, 0, store.max_people - 1, description="person", continuous_update=False),
             "mode": w.ToggleButtons(options=[("token PCA", "pca"), ("likeness to a cell", "similarity")]),
             "over": w.ToggleButtons(options=[("of this clip", "clip"), ("of many clips", "clips")]),
@@ -59,7 +60,8 @@ class FeatureExplorer(w.VBox):
         for name, control in self._controls.items():
             traitlets.link((self, name), (control, "value"))
         row = w.Layout(flex_flow="row wrap", align_items="center")
-        self.children = [w.HBox(list(self._controls.values()), layout=row), self.note, self.stage, self.grid]
+        choices = w.HBox([self._controls[n] for n in ("mode", "over", "person")], layout=row)
+        self.children = [self._chooser, choices, self.note, self.stage, self.grid]
         self.stage.observe(self._clicked_joint, "clicked")
         self.stage.observe(lambda change: setattr(self.grid, "now", change["new"] // self.look.patch_frames), "frame")
         self.grid.on_cell(lambda panel, step, joint: self._compare(step, joint))

@@ -1,16 +1,10 @@
-"""Texts and controls that the explorers of what is inside share."""
+"""Texts that the explorers of what is inside share."""
 
 from __future__ import annotations
 
-import ipywidgets as w
 import numpy as np
 
 from slimlab.data import ClipStore
-
-
-def clip_slider(store: ClipStore, index: int = 0) -> w.IntSlider:
-    """Which clip; it reports when it is let go."""
-    return w.IntSlider(index, 0, len(store) - 1, description="clip", continuous_update=False)
 
 
 def percent_texts(values: np.ndarray) -> list[list[str]]:

@@ -24,7 +24,7 @@ def two(synthetic):
 
 def painted(stage, panel=0):
     """Colours (F, M, V, 3) and sizes (F, M, V) that the browser was sent."""
-    clips, frames, people, joints = stage.shape
+    clips, _, people, joints = stage.shape
     colors = np.frombuffer(stage.colors, np.uint8).reshape(clips, -1, people, joints, 3)[panel]
     sizes = np.frombuffer(stage.sizes, np.float32).reshape(clips, -1, people, joints)[panel]
     return colors, sizes
@@ -192,7 +192,7 @@ class TestPrototypes:
         p._chosen([1])
         assert p.prototype == int(usage.argsort(descending=True, stable=True)[1]) or usage[p.prototype] == usage.sort().values[-2]
         p.kind = "cells"
-        colors, sizes = painted(p.stage)
+        _, sizes = painted(p.stage)
         first = p.nearest.iloc[0]
         marked = np.argwhere(sizes > 1)
         assert set(marked[:, 2]) == {first["joint"]} and set(marked[:, 0] // 16) == {first["step"]}
