@@ -104,14 +104,20 @@ class AttentionExplorer(w.VBox):
     def figure(self, picture: int = 0, **given) -> Figure:
         """What is on screen, for a paper: `plot.attention`. picture: which of them, where there are several."""
         head = None if self.head < 0 else self.head
-        state = {"query": self.query, "layer": self.layer, "head": head, "person": self.person, "rolled": self.rolled}
+        state = {
+            "query": self._query(self.looks[picture]),
+            "layer": self.layer,
+            "head": head,
+            "person": self._shown_person(),
+            "rolled": self.rolled,
+        }
         return plot.attention(self.looks[picture], **state | given)
 
     def distances(self) -> pd.DataFrame:
         """Mean attention distance of this clip's heads: picture, layer, head (1-based), hops, steps; and evenly spread."""
         lines = []
         for name, look in zip(self._names, self.looks, strict=True):
-            far = inspection.attention_distance(look.attention[:, self.person], look.skeleton, look.steps)  # (L, H) each
+            far = inspection.attention_distance(look.attention[:, self._shown_person()], look.skeleton, look.steps)  # (L, H) each
             even = inspection.uniform_distance(look.skeleton, look.steps)
             for layer, head in np.ndindex(*far[0].shape):
                 place = {"picture": name, "layer": layer + 1, "head": head + 1}
@@ -165,7 +171,7 @@ class AttentionExplorer(w.VBox):
         if encode:
             self._encode()
             self.stage.show(plot.bodies(self._joints(), self.store.skeleton, titles=self._names))
-        person = min(self.person, self.looks[0].joints.shape[1] - 1)
+        person = self._shown_person()
         head = None if self.head < 0 else self.head
         self.values = [
             looking.attention_values(look, self._query(look), self.layer, head, person, self.rolled) for look in self.looks
@@ -183,7 +189,7 @@ class AttentionExplorer(w.VBox):
         self.stage.rings = [] if cell is None else [[person, cell[1]]]
         self._grids(top, cell)
         self._gallery(person)
-        self._words(person)
+        self._words()
         self._controls["query"].value = "cell" if cell else self.query
 
     def _grids(self, top: float, cell: tuple[int, int] | None) -> None:
@@ -206,7 +212,7 @@ class AttentionExplorer(w.VBox):
             self.gallery.show(colors, look.skeleton, titles, columns=heads, labels=False)
             self.gallery.panel = -1 if self.head < 0 or self.rolled else self.layer * heads + self.head
 
-    def _words(self, person: int) -> None:
+    def _words(self) -> None:
         far = self.distances()
         now = far[(far["layer"] == self.layer + 1) & ((far["head"] == self.head + 1) | (self.head < 0))]
         means = now.groupby("picture", sort=False)[["hops", "steps", "even_hops", "even_steps"]].mean()
@@ -218,6 +224,10 @@ class AttentionExplorer(w.VBox):
             for (name, r), v in zip(means.iterrows(), self.values, strict=True)
         ]
         self.note.value = "<br>".join(text)
+
+    def _shown_person(self) -> int:
+        """The chosen person, or the last one where a clip has fewer."""
+        return min(self.person, self.looks[0].joints.shape[1] - 1)
 
     def _query(self, look: Inside):
         """The same moment where an encoder has other time steps."""

@@ -60,7 +60,7 @@ class RetrievalViewer(w.VBox):
         self.stage = Stage(self._bodies(), height=340)
         self.stage.layout.width = "100%"
         traitlets.link((self, "show"), (self._show, "value"))
-        self._pick.observe(lambda change: setattr(self, "index", int(self.listed[change["new"]])), "value")
+        self._pick.observe(self._picked, "value")
         self._clear.on_click(lambda _: setattr(self, "cell", ()))
         self.observe(lambda _: self._list(), ["show", "cell"])
         self.observe(lambda _: self._refresh(), "index")
@@ -115,6 +115,10 @@ class RetrievalViewer(w.VBox):
         )
         figure.data[0].on_click(lambda trace, points, state: self._clicked(points.point_inds))
         return figure
+
+    def _picked(self, change) -> None:
+        if len(self.listed):
+            self.index = int(self.listed[change["new"]])
 
     def _clicked(self, places) -> None:
         if len(places):
