@@ -63,7 +63,7 @@ class AttentionExplorer(w.VBox):
                 setattr(self, name, value)
         self._encode()
         self.stage = Stage(plot.bodies(self._joints(), store.skeleton, titles=self._names))
-        self.grid, self.gallery = Cells(), Cells(height=max(110, 92 * depth))
+        self.grid, self.gallery = Cells(), Cells(height=118 * depth)
         self.note = w.HTML()
         named = [f"register {r}" for r in range(self.looks[0].registers)]
         self._chooser = ClipChooser(store, self.index)
@@ -76,7 +76,9 @@ class AttentionExplorer(w.VBox):
             "query": w.Dropdown(options=[("CLS", "cls"), *((n, n) for n in named), ("a cell: click it", "cell")]),
             "ratio": w.FloatSlider(0.0, min=0.0, max=0.9, step=0.1, description="masked", continuous_update=False),
         }
-        self._controls["layer"].style.button_width = "34px"
+        self._controls["layer"].style = {"button_width": "34px", "description_width": "auto"}
+        self._controls["head"].layout.width = self._controls["query"].layout.width = "auto"
+        self.gallery.layout.width = f"{min(100, 25 * heads)}%"
         for name, control in self._controls.items():
             if name != "query":
                 control.value = getattr(self, name)

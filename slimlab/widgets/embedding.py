@@ -24,7 +24,7 @@ from slimlab.projection import Projection
 from slimlab.run import Run
 from slimlab.weights import load_encoder
 from slimlab.widgets.stage import Stage
-from slimlab.widgets.texts import clip_name
+from slimlab.widgets.texts import clip_names
 
 SYMBOLS = (0, 1, 2, 5, 6, 7, 8, 17)  # circle, square, diamond, triangles, star: plotly's numbers
 CHIPS = "●■◆▲▼◀▶★"
@@ -55,6 +55,7 @@ class EmbeddingExplorer(w.VBox):
         super().__init__()
         self.store, self.seed, self.k = store, seed, k
         self._given = _sources(features)
+        self._names, self._people = clip_names(store), store.column("people")
         self._x: dict[str, torch.Tensor] = {}
         self._planes: dict[tuple[str, str], Projection] = {}
         with self.hold_trait_notifications():
@@ -181,13 +182,12 @@ class EmbeddingExplorer(w.VBox):
             groups = np.array(sorted(groups, key=int))
             codes = np.searchsorted(groups.astype(int), values.astype(int))
         shown = [self.source, *([self.beside] if self.beside else [])]
-        labels = [clip_name(self.store, i) for i in range(len(self.store))] if len(self.store) <= 30_000 else None
         scale = [[(i + e) / len(PALETTE), c] for i, c in enumerate(PALETTE) for e in (0, 1)]
         for view, name in zip(self.views, shown, strict=False):
             plane = self._project(name)
             with view.batch_update():
                 trace = view.data[0]
-                trace.x, trace.y, trace.hovertext = plane.xy[:, 0], plane.xy[:, 1], labels
+                trace.x, trace.y, trace.hovertext = plane.xy[:, 0], plane.xy[:, 1], self._names
                 trace.marker = {
                     "color": (codes % len(PALETTE) + 0.5).astype(np.float32),
                     "colorscale": scale,
@@ -214,7 +214,7 @@ class EmbeddingExplorer(w.VBox):
         for view in self.views:
             with view.batch_update():
                 view.data[0].selectedpoints = self.selected or None
-        there = [i for i in self.selected if self.store.column("people")[i] > 0]
+        there = [i for i in self.selected if self._people[i] > 0]
         if not there:
             self.told.value = "Lasso points, or click one for its nearest neighbours: the clips play here."
             self._stage_box.children = []
@@ -224,9 +224,7 @@ class EmbeddingExplorer(w.VBox):
         self.told.value = f"{len(self.selected)} clips chosen" + (
             f", {len(played)} of them play" if len(played) < len(there) else ""
         )
-        made = plot.bodies(
-            [self.store[i] for i in played], self.store.skeleton, titles=[clip_name(self.store, i) for i in played]
-        )
+        made = plot.bodies([self.store[i] for i in played], self.store.skeleton, titles=[self._names[i] for i in played])
         if self.stage is None:
             self.stage = Stage(made, height=300, playing=True)
             self.stage.layout.width = "100%"

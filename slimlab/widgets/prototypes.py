@@ -15,7 +15,7 @@ from slimlab.inspection import Prototypes
 from slimlab.plot.style import LEFT, RIGHT
 from slimlab.run import Run
 from slimlab.widgets.stage import Stage
-from slimlab.widgets.texts import clip_name
+from slimlab.widgets.texts import clip_names
 
 BATCH = 32  # clips whose Sinkhorn assignment is shown
 SHOWN = 40  # most used prototypes in the picture of that
@@ -39,6 +39,7 @@ class PrototypeExplorer(w.VBox):
         super().__init__()
         self.run, self.store, self.k = run, store, k
         self._teacher = run.teacher
+        self._names = clip_names(store)
         self._made: dict[str, Prototypes] = {}
         metrics = run.metrics
         self.usage, self.assignment, self.training = go.FigureWidget(), go.FigureWidget(), go.FigureWidget()
@@ -146,7 +147,7 @@ class PrototypeExplorer(w.VBox):
         config = self._teacher.encoder.config
         for row in found.itertuples():
             index = int(row.clip)  # type: ignore[arg-type]
-            title = f"{row.logit:.2f} {clip_name(self.store, index)}"
+            title = f"{row.logit:.2f} {self._names[index]}"
             if self.kind == "clips":
                 clips.append(self.store[index])
             else:

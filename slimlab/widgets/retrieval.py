@@ -14,7 +14,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
 from slimlab.widgets.stage import Stage
-from slimlab.widgets.texts import clip_name
+from slimlab.widgets.texts import clip_names
 
 
 class RetrievalViewer(w.VBox):
@@ -50,6 +50,7 @@ class RetrievalViewer(w.VBox):
         self.gallery, self.queries, self.features = gallery, queries, features
         self.result = evaluate.knn(*features, k=1)
         self._nearest = evaluate.knn(*features, k=min(k, len(gallery))).neighbours
+        self._names = clip_names(gallery), clip_names(queries)
         self.listed = np.arange(len(queries))
         self.matrix = self._matrix()
         self.note = w.HTML()
@@ -137,10 +138,10 @@ class RetrievalViewer(w.VBox):
     def _bodies(self):
         similarity = F.cosine_similarity(self.features[1].x[self.index], self.features[0].x[self.neighbours.tolist()], dim=-1)
         label = self.queries.labels[self.index]
-        titles = [f"query: {clip_name(self.queries, self.index)}"]
+        titles = [f"query: {self._names[1][self.index]}"]
         for i, s in zip(self.neighbours, similarity.tolist(), strict=True):
             mark = "✓" if self.gallery.labels[i] == label else "✗"
-            titles.append(f"{mark} {s:.3f} {clip_name(self.gallery, int(i))}")
+            titles.append(f"{mark} {s:.3f} {self._names[0][int(i)]}")
         clips = [self.queries[self.index], *(self.gallery[int(i)] for i in self.neighbours)]
         return plot.bodies(clips, self.queries.skeleton, titles=titles)
 

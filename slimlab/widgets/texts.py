@@ -12,7 +12,8 @@ def percent_texts(values: np.ndarray) -> list[list[str]]:
     return [[f"{v:.2f} %" for v in row] for row in values]
 
 
-def clip_name(store: ClipStore, index: int) -> str:
-    """ "wave (S001C001P001R001A001)", or the name alone where the class is unknown."""
-    label, name = int(store.labels[index]), str(store.column("clip")[index])
-    return f"{store.label_names[label]} ({name})" if 0 <= label < len(store.label_names) else name
+def clip_names(store: ClipStore) -> list[str]:
+    """ "wave (S001C001P001R001A001)" for every clip, or the name alone where the class is unknown."""
+    known = range(len(store.label_names))
+    pairs = zip(store.labels.tolist(), store.column("clip").tolist(), strict=True)
+    return [f"{store.label_names[label]} ({name})" if label in known else str(name) for label, name in pairs]
