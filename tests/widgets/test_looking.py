@@ -208,6 +208,6 @@ class TestPrototypes:
 
 
 def test_the_shipped_encoder_and_real_recordings(utd):
-    encoder = slimlab.pretrained("tiny-v1")
+    encoder = slimlab.pretrained("tiny-v1", skeleton=utd.skeleton)  # the same joints in another order
     a = widgets.AttentionExplorer(utd[:20], encoder, index=3, query=(0, 5))
     assert a.values[0].shape[1] == 20 and 0 < a.values[0].sum() <= 100.01
