@@ -170,9 +170,8 @@ function render({ model, el }) {
 
   function solid(s) { // with a white rim, so that what is in front stands off
     if (s.p) {
-      circle(s.p, s.radius + 1, "white");
-      if (s.colour === "none") circle(s.p, s.radius, null, "black");
-      else circle(s.p, s.radius, s.colour);
+      if (s.colour === "none") circle(s.p, s.radius, null, "black"); // a ring lets its joint's colour through
+      else { circle(s.p, s.radius + 1, "white"); circle(s.p, s.radius, s.colour); }
       return;
     }
     line([s.a, s.b], "white", s.thick + 2.5);

@@ -1,0 +1,61 @@
+"""Grids of time steps and joints on a canvas: attention maps, token colours, galleries. A click names the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+
+from slimlab.skeleton import Skeleton
+
+Cell = tuple[int, int]  # time step, joint
+
+
+class Cells(anywidget.AnyWidget):
+    """P grids (T', V) side by side, joints grouped by body part.
+
+    ring     (step, joint) that is framed, or (); now: the step that is being played, -1 for none
+    panel    the grid that stands out; clicked: {panel, step, joint} of the last click, see `on_cell`
+    """
+
+    _esm = Path(__file__).parent / "cells.js"
+    colors = traitlets.Bytes().tag(sync=True)
+    scene = traitlets.Dict().tag(sync=True)
+    ring = traitlets.List().tag(sync=True)
+    now = traitlets.Int(-1).tag(sync=True)
+    panel = traitlets.Int(-1).tag(sync=True)
+    height = traitlets.Int(420).tag(sync=True)
+    clicked = traitlets.Dict().tag(sync=True)
+
+    def show(
+        self,
+        colors: np.ndarray,
+        skeleton: Skeleton,
+        titles: Sequence[str],
+        columns: int = 8,
+        labels: bool = True,
+        crossed: Sequence[Sequence[Cell]] = (),
+        texts: Sequence[Sequence[Sequence[str]]] = (),
+    ) -> None:
+        """colors (P, T', V, 3) uint8; crossed: masked cells of each grid; texts: what hovering says, (P, T', V) strings."""
+        order = [j for part in skeleton.parts.values() for j in part]
+        scene = {
+            "steps": colors.shape[1],
+            "order": order,
+            "edges": np.cumsum([len(p) for p in skeleton.parts.values()])[:-1].tolist(),
+            "names": list(skeleton.names),
+            "titles": list(titles),
+            "columns": columns,
+            "labels": labels,
+            "crossed": [[list(map(int, c)) for c in cells] for cells in crossed],
+            "texts": [[list(row) for row in grid] for grid in texts],
+        }
+        with self.hold_sync():
+            self.colors, self.scene = np.ascontiguousarray(colors, dtype=np.uint8).tobytes(), scene
+
+    def on_cell(self, act: Callable[[int, int, int], None]) -> None:
+        """Call act(panel, step, joint) at every click."""
+        self.observe(lambda change: act(*(change["new"][k] for k in ("panel", "step", "joint"))), "clicked")
