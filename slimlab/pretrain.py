@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ async def stream(
     device: torch.device | str | None = None,
     start: Encoder | None = None,
     kind: type[Run] = Run,
-) -> AsyncIterator[Step]:
+) -> AsyncGenerator[Step, None]:
     """`fit`, one step at a time: `async for step in stream(...)`. Leaving the loop or Stop writes a checkpoint."""
     config = config or kind.settings()
     loop = steps(store, config, _folder(store, config, folder, start), resume, device, start=start, kind=kind)

@@ -124,20 +124,18 @@ def grid_values(tubes: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def mask_grid(drawn: Masking, skeleton: Skeleton, height: int = 520) -> go.Figure:
-    """Time x joint grid of a mask, beside it how often each joint is masked, below it how long masked runs are.
-
-    Three traces, in this order: grid, frequency, runs. `mask_grid_values` has what changes from mask to mask.
-    """
+    """Time x joint grid of a mask, beside it how often each joint is masked, below it how long masked runs are: three traces."""
     order = rows(skeleton)
+    lengths = np.bincount(run_lengths(drawn.mask), minlength=len(drawn.mask) + 1)[1:]
+    frequency = np.where(np.array(order) < 0, 0.0, drawn.frequency[order])
     labels = [skeleton.names[j].replace("_", " ") if j >= 0 else "" for j in order]
     fig = make_subplots(
         rows=2, cols=2, column_widths=[0.76, 0.24], row_heights=[0.8, 0.2], horizontal_spacing=0.03, vertical_spacing=0.14
     )
-    grid, frequency, runs = mask_grid_values(drawn, skeleton)
     joint = np.array([[skeleton.names[j] if j >= 0 else "" for j in order]] * len(drawn.mask)).T
     fig.add_trace(
         go.Heatmap(
-            **grid,
+            z=grid_values(drawn.tubes, skeleton),
             zmin=-1.5,
             zmax=len(TUBES) + 0.5,
             colorscale=_steps(("white", VISIBLE, *TUBES)),
@@ -150,9 +148,11 @@ def mask_grid(drawn: Masking, skeleton: Skeleton, height: int = 520) -> go.Figur
         row=1,
         col=1,
     )
-    bars = {"orientation": "h", "marker": {"color": MASKED}, "hovertemplate": "%{x:.2f}<extra></extra>"}
-    fig.add_trace(go.Bar(**frequency, **bars), row=1, col=2)
-    fig.add_trace(go.Bar(**runs, marker={"color": MASKED}, hovertemplate="%{y} runs of %{x} steps<extra></extra>"), row=2, col=1)
+    bars = {"marker": {"color": MASKED}}
+    told = "%{x:.2f}<extra></extra>"
+    fig.add_trace(go.Bar(x=frequency, y=np.arange(len(order)), orientation="h", hovertemplate=told, **bars), row=1, col=2)
+    told = "%{y} runs of %{x} steps<extra></extra>"
+    fig.add_trace(go.Bar(x=np.arange(1, len(lengths) + 1), y=lengths, hovertemplate=told, **bars), row=2, col=1)
     ticks = {"tickvals": list(range(len(order))), "range": [-0.6, len(order) - 0.4], "showgrid": False, "zeroline": False}
     fig.update_yaxes(**ticks, ticktext=labels, tickfont={"size": 10}, row=1, col=1)
     fig.update_yaxes(**ticks, showticklabels=False, row=1, col=2)
@@ -165,18 +165,12 @@ def mask_grid(drawn: Masking, skeleton: Skeleton, height: int = 520) -> go.Figur
     return fig
 
 
-def mask_grid_values(drawn: Masking, skeleton: Skeleton) -> tuple[dict, dict, dict]:
-    """What the three traces of `mask_grid` show."""
-    order = np.array(rows(skeleton))
-    lengths = np.bincount(run_lengths(drawn.mask), minlength=len(drawn.mask) + 1)[1:]
-    frequency = np.where(order < 0, 0.0, drawn.frequency[order])
-    grid = {"z": grid_values(drawn.tubes, skeleton)}
-    return grid, {"x": frequency, "y": np.arange(len(order))}, {"x": np.arange(1, len(lengths) + 1), "y": lengths}
-
-
 def mask_gallery(draws: Mapping[str, Masking], skeleton: Skeleton, height: int = 330) -> go.Figure:
     """The grids of several strategies side by side, one trace each, with what each achieved."""
-    fig = make_subplots(rows=1, cols=len(draws), subplot_titles=gallery_titles(draws), horizontal_spacing=0.012)
+    runs = {name: run_lengths(d.mask) for name, d in draws.items()}
+    mean = {name: r.mean() if len(r) else 0.0 for name, r in runs.items()}
+    titles = [f"{n.replace('_', ' ')}<br>{d.mask.mean():.3f} masked, run {mean[n]:.1f}" for n, d in draws.items()]
+    fig = make_subplots(rows=1, cols=len(draws), subplot_titles=titles, horizontal_spacing=0.012)
     shared = {"zmin": -1.5, "zmax": len(TUBES) + 0.5, "colorscale": _steps(("white", VISIBLE, *TUBES)), "showscale": False}
     for column, drawn in enumerate(draws.values(), start=1):
         z = grid_values(drawn.tubes, skeleton)
@@ -184,20 +178,13 @@ def mask_gallery(draws: Mapping[str, Masking], skeleton: Skeleton, height: int =
     fig.update_xaxes(showticklabels=False, showgrid=False, zeroline=False, title="time", title_standoff=2)
     fig.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
     parts, at = [], 0
-    for name, chain in reversed(skeleton.parts.items()):
+    for name, chain in reversed(list(skeleton.parts.items())):
         parts.append((at + (len(chain) - 1) / 2, name))
         at += len(chain) + 1
     fig.update_yaxes(showticklabels=True, tickvals=[p[0] for p in parts], ticktext=[p[1] for p in parts], row=1, col=1)
     fig.update_annotations(font_size=11)
     fig.update_layout(height=height, margin={"l": 70, "r": 10, "t": 50, "b": 25}, plot_bgcolor="white", font={"size": 11})
     return fig
-
-
-def gallery_titles(draws: Mapping[str, Masking]) -> list[str]:
-    """Name, achieved ratio and mean run of each."""
-    runs = {name: run_lengths(d.mask) for name, d in draws.items()}
-    mean = {name: r.mean() if len(r) else 0.0 for name, r in runs.items()}
-    return [f"{n.replace('_', ' ')}<br>{d.mask.mean():.3f} masked, run {mean[n]:.1f}" for n, d in draws.items()]
 
 
 def _colour_index(tubes: np.ndarray) -> np.ndarray:

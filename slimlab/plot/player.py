@@ -7,6 +7,7 @@ still. Hovering is off: in three dimensions it stalls the browser.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -94,7 +95,8 @@ def traces(clips: Bodies, clip: int, frame: int, paint: bool = True, names: bool
     ends = x[:, order]  # (M, V-1, 2, 3)
     line = np.concatenate([ends, np.full_like(ends[:, :, :1], np.nan)], axis=2).reshape(-1, 3)  # a gap after each bone
     points = x.reshape(-1, 3)
-    bones, joints = ({"x": p[:, 0], "y": p[:, 1], "z": p[:, 2]} for p in (line, points))
+    bones: dict[str, Any] = {"x": line[:, 0], "y": line[:, 1], "z": line[:, 2]}
+    joints: dict[str, Any] = {"x": points[:, 0], "y": points[:, 1], "z": points[:, 2]}
     if paint:
         colours = clips.colors[clip, min(frame, clips.colors.shape[1] - 1)]  # (M, V, 3)
         text = np.array([f"rgb({r},{g},{b})" for r, g, b in colours.reshape(-1, 3)]).reshape(colours.shape[:2])

@@ -67,10 +67,10 @@ def training_values(metrics: pd.DataFrame) -> list[dict[str, np.ndarray]]:
         if name not in metrics:
             out.append({"x": np.zeros(0), "y": np.zeros(0)})
             continue
-        line = metrics[["step", name]].dropna()
-        y = line[name].astype(float)
+        line = pd.DataFrame(metrics[["step", name]]).dropna()
+        y = pd.Series(line[name], dtype=float)
         if name not in RARE:
             y = y.rolling(max(1, len(y) // 100), min_periods=1, center=True).median()
         chosen = np.unique(np.linspace(0, len(line) - 1, min(len(line), POINTS)).round().astype(int)) if len(line) else []
-        out.append({"x": line["step"].to_numpy()[chosen], "y": y.to_numpy()[chosen]})
+        out.append({"x": np.asarray(line["step"])[chosen], "y": y.to_numpy()[chosen]})
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as W
 import numpy as np
 import pandas as pd
@@ -131,10 +133,11 @@ class AugmentationExplorer(W.VBox):
     def _read(self) -> None:
         columns = []
         for name, lines in self.readings.groupby("of", sort=False):
+            checks: list[Any] = list(lines.itertuples())
             rows = "".join(
                 f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td><td>{line.check}</td>"
                 f"<td style='padding-left:10px'>{line.says}</td></tr>"
-                for line in lines.itertuples()
+                for line in checks
             )
             columns.append(f"<div style='margin-right:40px'><b>{name}</b><table>{rows}</table></div>")
         self.table.value = (

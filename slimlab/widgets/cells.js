@@ -1,7 +1,7 @@
 // Grids of time steps and joints on a canvas; a click names the cell. Traits: see cells.py.
 
 const bytes = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-const GAP = 18, TOP = 20, BOTTOM = 18;
+const GAP = 18, TOP = 20, BOTTOM = 18, BARS = 190;
 
 function render({ model, el }) {
   const canvas = document.createElement("canvas");
@@ -14,7 +14,8 @@ function render({ model, el }) {
   function layout() {
     const scene = model.get("scene"), wide = canvas.clientWidth;
     const columns = Math.min(scene.columns, scene.titles.length) || 1, rows = Math.ceil(scene.titles.length / columns);
-    const left = scene.labels ? 92 : 16, width = (wide - left - GAP * (columns - 1) - 4) / columns;
+    const left = scene.labels ? 92 : 16, room = scene.bars ? BARS : 0;
+    const width = (wide - left - room - GAP * (columns - 1) - 4) / columns;
     const height = model.get("height") / rows - TOP - BOTTOM;
     boxes = scene.titles.map((_, p) => ({
       x: left + (p % columns) * (width + GAP), y: TOP + Math.floor(p / columns) * (height + TOP + BOTTOM), width, height,
@@ -72,8 +73,23 @@ function render({ model, el }) {
         }
       }
     });
+    if (scene.bars) bars(scene, boxes[boxes.length - 1]);
     if (hovered) tip();
     Object.assign(canvas.dataset, { panels: boxes.length, ring: model.get("ring").join() });
+  }
+  function bars({ order, bars: { values, title } }, box) { // from 0 to 1, a row each
+    const x = box.x + box.width + GAP, full = BARS - GAP - 8, h = box.height / order.length;
+    context.textAlign = "left";
+    context.font = "12px sans-serif";
+    context.fillStyle = "#333";
+    context.fillText(title, x, box.y - 6, full);
+    context.fillStyle = "#F1F1EE";
+    context.fillRect(x, box.y, full, box.height);
+    context.fillStyle = "#999";
+    order.forEach((joint, row) => context.fillRect(x, box.y + row * h + 1, values[joint] * full, Math.max(h - 2, 1)));
+    context.font = "10px sans-serif";
+    context.textAlign = "center";
+    for (const value of [0, 0.5, 1]) context.fillText(String(value), x + value * full, box.y + box.height + 12);
   }
   function outline(x, y, w, h, colour, thick) {
     context.strokeStyle = colour;

@@ -39,8 +39,11 @@ class Cells(anywidget.AnyWidget):
         labels: bool = True,
         crossed: Sequence[Sequence[Cell]] = (),
         texts: Sequence[Sequence[Sequence[str]]] = (),
+        bars: np.ndarray | None = None,
+        bars_title: str = "",
     ) -> None:
-        """colors (P, T', V, 3) uint8; crossed: masked cells of each grid; texts: what hovering says, (P, T', V) strings."""
+        """colors (P, T', V, 3) uint8; crossed: masked cells of each grid; texts: what hovering says, (P, T', V) strings;
+        bars (V,) from 0 to 1, of each joint, beside the last grid."""
         order = [j for part in skeleton.parts.values() for j in part]
         scene = {
             "steps": colors.shape[1],
@@ -52,6 +55,7 @@ class Cells(anywidget.AnyWidget):
             "labels": labels,
             "crossed": [[list(map(int, c)) for c in cells] for cells in crossed],
             "texts": [[list(row) for row in grid] for grid in texts],
+            "bars": None if bars is None else {"values": [float(v) for v in bars], "title": bars_title},
         }
         with self.hold_sync():
             self.colors, self.scene = np.ascontiguousarray(colors, dtype=np.uint8).tobytes(), scene

@@ -18,7 +18,7 @@ def slider(name: str, value: float, low: float, high: float, step: float, **kwar
     return kind(value, min=low, max=high, step=step, description=name, continuous_update=False, style=WIDE, **kwargs)
 
 
-def choice(name: str, options: Iterable, value: Any) -> W.Dropdown:
+def choice(name: str, options: Iterable, value: Any) -> Any:
     """One of several options."""
     return W.Dropdown(options=list(options), value=value, description=name, style=WIDE, layout={"width": "auto"})
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as W
 import numpy as np
-import plotly.graph_objects as go
 
 from slimlab import masking, plot
 from slimlab.data import Clip, ClipStore, test_view
-from slimlab.plot.masks import Masking, gallery_titles, grid_values, mask_grid_values, rows
+from slimlab.plot.masks import DRAWS, Masking
 from slimlab.plot.style import MASKED
 from slimlab.run import replace_file
+from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser, button, choice, slider
 from slimlab.widgets.stage import Stage
 
@@ -27,7 +28,7 @@ class MaskExplorer(W.VBox):
 
     The clip is shown as the encoder gets it: the test view of `frames` frames, `patch_frames` to a time step. Controls: strategy,
     ratio, seed, frames, and what stands beside: what a masked student sees, or another strategy at the same ratio. A click on a
-    cell of the grid masks or frees it; the next draw forgets what was edited.
+    cell of the grid masks or frees it (a cross marks it); the next draw forgets what was edited.
     `.mask` (T', V) bool may be set; `.drawn` is the draw as it came; `.save(path)` writes mask and figure.
     """
 
@@ -55,14 +56,14 @@ class MaskExplorer(W.VBox):
         self.path = W.Text("out/mask", description="save as", continuous_update=False, layout={"width": "260px"})
         self.save_button = button("save", self._save_clicked, "mask as .npz and .csv, figure as .pdf", "download")
         self._load()
-        self.drawn = self._draw(self.strategy.value)
         self.stage = Stage(self._bodies, height=360)
-        self.grid = go.FigureWidget(plot.mask_grid(self.drawn, store.skeleton))
-        self.grid.add_vrect(x0=-0.5, x1=0.5, line_width=2, line_color="black", fillcolor="rgba(0,0,0,0)", row=1, col=1)
-        self.grid.data[0].on_click(self._clicked)
-        self.gallery: go.FigureWidget | None = None  # made when it is first opened
-        self.more = W.Accordion([W.VBox()], titles=["all strategies at this ratio and seed"])
-        self._show()
+        self.grid = Cells(height=430, now=0, layout={"flex": "1 1 0", "min_width": "0"})
+        self.runs = W.HTML(layout={"width": "230px"})
+        self.gallery = Cells(height=260, layout={"width": "100%"})
+        self.more = W.Accordion([self.gallery], titles=["all strategies at this ratio and seed; a click chooses one"])
+        self.redraw()
+        self.grid.on_cell(lambda _, step, joint: self.toggle(step, joint))
+        self.gallery.on_cell(lambda panel, *_: setattr(self.strategy, "value", list(masking.STRATEGIES)[panel]))
         for control, act in (
             (self.chooser.number, self._reload),
             (self.frames, self._reload),
@@ -76,7 +77,7 @@ class MaskExplorer(W.VBox):
         self.stage.observe(self._move_cursor, "frame")
         settings = W.HBox([self.strategy, self.ratio, self.seed, self.frames, self.beside], layout={"flex_flow": "row wrap"})
         export = W.HBox([self.path, self.save_button, self.saved])
-        super().__init__([self.chooser, settings, self.reading, self.stage, self.grid, self.more, export])
+        super().__init__([self.chooser, settings, self.reading, self.stage, W.HBox([self.grid, self.runs]), self.more, export])
 
     @property
     def steps(self) -> int:
@@ -105,6 +106,7 @@ class MaskExplorer(W.VBox):
     def redraw(self) -> None:
         """Draw the mask anew from strategy, ratio and seed; edited cells are forgotten."""
         self.drawn = self._draw(self.strategy.value)
+        self._mask = self.drawn.mask
         self._show()
 
     def save(self, path: str | Path) -> Path:
@@ -116,7 +118,7 @@ class MaskExplorer(W.VBox):
         clip = self.view()
         figure = plot.mask_on_body(clip, self._mask, body, title=f"{clip.name} under {d.strategy.replace('_', ' ')}")
         plot.save(figure, path.with_suffix(".pdf"), data=plot.mask_table(self._mask, body))
-        content = {"mask": self._mask, "joints": np.array(body.names), "about": np.array(json.dumps(about))}
+        content: dict[str, Any] = {"mask": self._mask, "joints": np.array(body.names), "about": np.array(json.dumps(about))}
         replace_file(path.with_suffix(".npz"), lambda f: np.savez(f, **content))
         return path.with_suffix(".npz")
 
@@ -138,23 +140,13 @@ class MaskExplorer(W.VBox):
 
     def _reload(self) -> None:
         self._load()
-        self.drawn = self._draw(self.strategy.value)
         self.stage.show(self._bodies)
-        self.grid.layout.xaxis3.range = [0.4, self.steps + 0.6]
-        self._show()
+        self.grid.now = self.stage.frame // self.patch_frames
+        self.redraw()
 
     def _draw(self, strategy: str) -> Masking:
         motion = self.motion if strategy == "motion_aware" else None
-        drawn = plot.draw_mask(strategy, self.store.skeleton, self.steps, self.ratio.value, self.seed.value, motion)
-        if strategy == self.strategy.value:
-            self._mask = drawn.mask
-        return drawn
-
-    def _all(self) -> dict[str, Masking]:
-        kept = self._mask
-        draws = {name: self._draw(name) for name in masking.STRATEGIES}
-        self._mask = kept
-        return draws
+        return plot.draw_mask(strategy, self.store.skeleton, self.steps, self.ratio.value, self.seed.value, motion)
 
     def _shown(self) -> Masking:
         """The draw, with what was edited by hand."""
@@ -175,23 +167,22 @@ class MaskExplorer(W.VBox):
             beside = np.broadcast_to(plot.by_side(body, people), colours.shape)
             left = np.where(self._mask[each], 0.0, 1.0)[:, None].repeat(people, axis=1)
         else:
-            beside, left = self._painted(self._draw_beside(), people), sizes
+            beside, left = self._painted(self._draw(self.beside.value), people), sizes
         name = self.strategy.value.replace("_", " ")
         with self.stage.hold_sync():
             self.stage.retitle([f"{self.chooser.title(self.chooser.index)} · {name}", self.beside.value.replace("_", " ")])
             self.stage.paint([colours, beside], [sizes, left], legend=LEGEND)
-        values = mask_grid_values(shown, body)
-        with self.grid.batch_update():
-            for trace, new in zip(self.grid.data, values, strict=True):
-                trace.update(new)
+        edited: list[Any] = np.argwhere(self._mask != self.drawn.mask).tolist()
+        self.grid.show(
+            plot.tube_colors(shown.tubes)[None],
+            body,
+            ["one cell: a joint at a time step; a click masks or frees it"],
+            crossed=[edited],
+            bars=shown.frequency,
+            bars_title=f"how often masked, {DRAWS} draws",
+        )
         self._read(shown)
         self._show_gallery()
-
-    def _draw_beside(self) -> Masking:
-        kept = self._mask
-        drawn = self._draw(self.beside.value)
-        self._mask = kept
-        return drawn
 
     def _painted(self, drawn: Masking, people: int) -> np.ndarray:
         """(T, M, V, 3): every frame in the colours of its step's tubes."""
@@ -202,16 +193,11 @@ class MaskExplorer(W.VBox):
     def _show_gallery(self) -> None:
         if self.more.selected_index is None:
             return
-        draws = self._all()
-        if self.gallery is None:
-            self.gallery = go.FigureWidget(plot.mask_gallery(draws, self.store.skeleton))
-            self.more.children[0].children = [self.gallery]
-            return
-        with self.gallery.batch_update():
-            for trace, drawn, note, title in zip(
-                self.gallery.data, draws.values(), self.gallery.layout.annotations, gallery_titles(draws), strict=True
-            ):
-                trace.z, note.text = grid_values(drawn.tubes, self.store.skeleton), title
+        draws = {name: self._draw(name) for name in masking.STRATEGIES}
+        colours = np.stack([plot.tube_colors(d.tubes) for d in draws.values()])  # (strategies, T', V, 3)
+        titles = [f"{name.replace('_', ' ')}, {d.mask.mean():.3f}" for name, d in draws.items()]
+        self.gallery.panel = list(draws).index(self.strategy.value)
+        self.gallery.show(colours, self.store.skeleton, titles, labels=False)
 
     def _read(self, shown: Masking) -> None:
         cells, masked = self._mask.size, int(self._mask.sum())
@@ -224,20 +210,25 @@ class MaskExplorer(W.VBox):
             f"masked runs of {runs.mean():.1f} steps on average" if len(runs) else "nothing masked",
         ]
         self.reading.value = " · ".join(numbers + ([f"<b>{edited} cells edited</b>"] if edited else []))
-
-    def _clicked(self, trace, points, state) -> None:
-        for row, step in zip(points.ys, points.xs, strict=True):
-            joint = rows(self.store.skeleton)[round(row)]
-            if joint >= 0:
-                self.toggle(int(step), joint)
+        self.runs.value = run_histogram(runs, self.steps)
 
     def _move_cursor(self, change) -> None:
-        step = change["new"] // self.patch_frames
-        if step != change["old"] // self.patch_frames:
-            self.grid.update_shapes({"x0": step - 0.5, "x1": step + 0.5})
+        self.grid.now = change["new"] // self.patch_frames
 
     def _save_clicked(self) -> None:
         try:
             self.saved.value = f"written: {self.save(self.path.value)}"
         except OSError as error:
             self.saved.value = f"{self.path.value}: cannot be written ({error.strerror}); choose another place"
+
+
+def run_histogram(lengths: np.ndarray, steps: int) -> str:
+    """Masked runs by their length in time steps, 1 to `steps`, as bars in HTML."""
+    counts = np.bincount(lengths, minlength=steps + 1)[1:]
+    bars = "".join(
+        f"<div style='flex:1;text-align:center;font-size:10px;line-height:14px'>{count or ''}"
+        f"<div style='height:{90 * count / max(counts.max(), 1):.0f}px;background:{MASKED};margin:0 1px'></div>{length}</div>"
+        for length, count in enumerate(counts.tolist(), start=1)
+    )
+    title = "<div style='font-size:12px;line-height:20px'>masked runs, by length in steps</div>"
+    return f"{title}<div class='slimlab-runs' style='display:flex;align-items:flex-end'>{bars}</div>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as W
 import pandas as pd
@@ -60,7 +61,7 @@ class TrainingMonitor(W.VBox):
         self._drawn = 0.0
         if self.folder is not None and (self.folder / "config.json").exists():
             self._metrics = Run(self.folder).metrics.to_dict("records")
-        self.figure = go.FigureWidget(plot.training(self._lines()))
+        self.figure: Any = go.FigureWidget(plot.training(self._lines()))
         self.line = W.HTML()
         self.progress = W.IntProgress(0, 0, self.config.steps, layout={"width": "260px"})
         self.start_button = button("start", self.start, "start, or go on from the last checkpoint", "play")

@@ -51,8 +51,8 @@ def test_the_clip_player_plays_scrubs_and_turns(page, kernel):
 
 def test_the_mask_explorer_follows_slider_and_click(page, kernel):
     kernel.show(page, "masks", STORE + "explorer = widgets.MaskExplorer(store, 1)\nexplorer")
-    grid = page.locator(".js-plotly-plot .nsewdrag").first
-    grid.wait_for(timeout=60_000)
+    grid = page.locator(".slimlab-cells").first
+    wait_for(lambda: grid.get_attribute("data-panels") == "1", 60, "a grid")
     drag(page, slider(page, "ratio"), 30)
     wait_for(lambda: kernel.value("explorer.ratio.value") > 0.7, 30, "a higher ratio")
     ratio, achieved = kernel.value("[explorer.ratio.value, float(explorer.mask.mean())]")
@@ -61,14 +61,17 @@ def test_the_mask_explorer_follows_slider_and_click(page, kernel):
 
     before = kernel.value("explorer.mask.tolist()")
     box = grid.bounding_box()
-    grid.click(position={"x": box["width"] * 2.5 / 8, "y": 6})  # step 2 of the topmost row
+    cells = box["width"] - 92 - 190 - 4  # between the joints' names and the frequencies
+    grid.click(position={"x": 92 + cells * 2.5 / 8, "y": 20 + 6})  # step 2 of the topmost row
     wait_for(lambda: kernel.value("explorer.mask.tolist()") != before, 30, "an edited cell")
     after = kernel.value("explorer.mask.tolist()")
     changed = [(t, j) for t, j in itertools.product(range(8), range(25)) if before[t][j] != after[t][j]]
     assert changed == [(2, kernel.value("list(store.skeleton.parts.values())[0][0]"))]
     wait_for(lambda: "1 cells edited" in page.inner_text("body"), 30, "the edit in the reading")
-    shown = page.evaluate("() => document.querySelector('.js-plotly-plot').data[0].z.length")
-    assert shown == 29  # 25 joints and four gaps between five parts
+    pixel = "(c, [x, y]) => [...c.getContext('2d').getImageData(x * devicePixelRatio, y * devicePixelRatio, 1, 1).data]"
+    edited = kernel.value("list(explorer.grid.colors)[2 * 25 * 3:][joint * 3:][:3]".replace("joint", str(changed[0][1])))
+    at = [92 + cells * 2.1 / 8, 20 + 3]
+    wait_for(lambda: grid.evaluate(pixel, at)[:3] == edited, 30, "the edited cell in its new colour")
 
 
 def test_augmentation_readings_turn_red(page, kernel):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -39,10 +40,9 @@ def test_motion_reaches_the_strategy_that_asks_for_it():
 
 
 def test_grid_and_body_show_the_mask(explorer):
-    order = np.array(rows(KINECT_V2))
-    shown = np.asarray(explorer.grid.data[0].z)
-    np.testing.assert_array_equal(shown[order >= 0] > 0, explorer.mask.T[order[order >= 0]])
-    assert (shown[order < 0] == -1).all()
+    shown = np.frombuffer(explorer.grid.colors, np.uint8).reshape(4, 25, 3)
+    np.testing.assert_array_equal((shown != plot.tube_colors(np.array(0))).any(axis=-1), explorer.mask)
+    np.testing.assert_array_equal(explorer.grid.scene["bars"]["values"], explorer.drawn.frequency)
     colours = np.frombuffer(explorer.stage.colors, np.uint8).reshape(2, 32, 1, 25, 3)
     sizes = np.frombuffer(explorer.stage.sizes, np.float32).reshape(2, 32, 1, 25)
     for frame in (0, 7, 8, 31):
@@ -62,8 +62,10 @@ def test_cells_are_edited_by_hand_and_forgotten_by_the_next_draw(explorer):
     explorer.toggle(2, 7)
     assert (explorer.mask != before).sum() == 1 and explorer.mask[2, 7] != before[2, 7]
     assert "1 cells edited" in explorer.reading.value
-    row = rows(KINECT_V2).index(7)
-    assert (explorer.grid.data[0].z[row][2] > 0) == explorer.mask[2, 7]
+    assert explorer.grid.scene["crossed"] == [[[2, 7]]]
+    explorer.grid.clicked = {"panel": 0, "step": 2, "joint": 7}
+    np.testing.assert_array_equal(explorer.mask, before)
+    explorer.toggle(2, 7)
     explorer.redraw()
     np.testing.assert_array_equal(explorer.mask, before)
     explorer.mask = np.ones((4, 25), bool)
@@ -74,7 +76,7 @@ def test_cells_are_edited_by_hand_and_forgotten_by_the_next_draw(explorer):
 
 def test_another_view_length_and_another_clip(explorer):
     explorer.frames.value = 16
-    assert explorer.mask.shape == (2, 25) and explorer.stage.shape[1] == 16 and len(explorer.grid.data[0].z[0]) == 2
+    assert explorer.mask.shape == (2, 25) and explorer.stage.shape[1] == 16 and explorer.grid.scene["steps"] == 2
     explorer.chooser.index = 2
     assert "clip2" in explorer.stage.scene["titles"][0]
     with pytest.raises(ValueError, match="multiple of patch_frames"):
@@ -98,12 +100,21 @@ def test_other_bodies_and_two_people(skeleton):
     assert explorer.mask.shape == (4, len(skeleton)) and explorer.stage.shape[2] == 2
     explorer.beside.value = "time_blocks"
     explorer.more.selected_index = 0
-    assert explorer.gallery is not None and len(explorer.gallery.data) == len(masking.STRATEGIES)
+    assert explorer.gallery.scene["titles"][1].startswith("random cells, 0.7")
+    explorer.gallery.clicked = {"panel": 1, "step": 0, "joint": 0}
+    assert explorer.strategy.value == "random_cells" and explorer.gallery.panel == 1
+
+
+def test_runs_are_counted_by_length():
+    explorer = widgets.MaskExplorer(some_store(KINECT_V2), frames=32)
+    explorer.mask = np.array([[1] * 25, [0] * 25, [1] * 25, [1] * 25], bool)
+    assert plot.run_lengths(explorer.mask).tolist() == [1, 2] * 25
+    assert [int(n) for n in re.findall(r"14px'>(\d*)<", explorer.runs.value) if n] == [25, 25]
 
 
 def test_the_cursor_goes_with_the_frame(explorer):
     explorer.stage.frame = 17
-    assert (explorer.grid.layout.shapes[0].x0, explorer.grid.layout.shapes[0].x1) == (1.5, 2.5)
+    assert explorer.grid.now == 2
 
 
 def test_frequencies_and_runs_against_a_plain_count():
@@ -139,6 +150,12 @@ def test_connected_runs():
     assert connected(np.ones((2, 25), bool), KINECT_V2).min() == 1
 
 
-def test_the_grid_groups_joints_by_part():
+def test_the_grid_of_the_figure_groups_joints_by_part():
+    drawn = plot.draw_mask("joint_tubes", KINECT_V2, 8, 0.5)
+    figure = plot.mask_grid(drawn, KINECT_V2)
+    order = np.array(rows(KINECT_V2))
+    np.testing.assert_array_equal(np.asarray(figure.data[0].z)[order >= 0] > 0, drawn.mask.T[order[order >= 0]])
+    np.testing.assert_array_equal(np.asarray(figure.data[1].x)[order >= 0], drawn.frequency[order[order >= 0]])
+    assert np.asarray(figure.data[2].y).tolist() == [0] * 7 + [12]
     values = grid_values(np.ones((3, 25), int), KINECT_V2)
     assert (values == -1).all(axis=1).sum() == len(KINECT_V2.parts) - 1 and (values[values != -1] == 1).all()
