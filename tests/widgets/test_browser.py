@@ -1,10 +1,19 @@
 """Explorers in JupyterLab, operated in a real browser: what is clicked is what the kernel then holds, and the page shows it."""
 
 import itertools
+import os
+from pathlib import Path
 
 from tests.lab import wait_for
 
+SHOTS = os.environ.get("SLIMLAB_SHOTS")  # a folder for screenshots to look at
+
 STORE = "from slimlab import data, pretrain, widgets\nstore = data.synthetic(clips=66)\n"
+
+
+def shot(page, name):
+    if SHOTS:
+        page.locator(".jp-OutputArea-output").last.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
 
 
 def drag(page, slider, by):
@@ -47,6 +56,7 @@ def test_the_clip_player_plays_scrubs_and_turns(page, kernel):
     drag(page, slider(page, "clip"), 60)
     wait_for(lambda: stage.get_attribute("data-clips") == "2", 30, "two clips")
     assert kernel.value("player.others") == [1] and kernel.value("player.index") > 1
+    shot(page, "clip_player")
 
 
 def test_the_mask_explorer_follows_slider_and_click(page, kernel):
@@ -58,6 +68,8 @@ def test_the_mask_explorer_follows_slider_and_click(page, kernel):
     ratio, achieved = kernel.value("[explorer.ratio.value, float(explorer.mask.mean())]")
     assert abs(ratio - achieved) < 0.003
     wait_for(lambda: f"asked {ratio:.2f}, achieved {achieved:.3f}" in page.inner_text("body"), 30, "the new reading")
+    kernel.client.execute("explorer.stage.frame = 20; explorer.stage.camera = 'oblique'")
+    shot(page, "mask_explorer")
 
     before = kernel.value("explorer.mask.tolist()")
     box = grid.bounding_box()
@@ -72,6 +84,10 @@ def test_the_mask_explorer_follows_slider_and_click(page, kernel):
     edited = kernel.value("list(explorer.grid.colors)[2 * 25 * 3:][joint * 3:][:3]".replace("joint", str(changed[0][1])))
     at = [92 + cells * 2.1 / 8, 20 + 3]
     wait_for(lambda: grid.evaluate(pixel, at)[:3] == edited, 30, "the edited cell in its new colour")
+    if SHOTS:
+        page.get_by_text("all strategies at this ratio").click()
+        page.wait_for_timeout(1500)
+        shot(page, "mask_explorer_edited")
 
 
 def test_augmentation_readings_turn_red(page, kernel):
@@ -81,6 +97,7 @@ def test_augmentation_readings_turn_red(page, kernel):
     page.locator("select", has=page.locator("option", has_text="shear")).select_option("flip without changing sides")
     wait_for(lambda: "left is right in 100% of the frames" in page.inner_text(".slimlab-readings"), 30, "the flip's reading")
     assert kernel.value("explorer.against.value") == "flip without changing sides"
+    shot(page, "augmentation_explorer")
 
 
 def test_a_training_loop_is_paused_stopped_and_goes_on(page, kernel):
@@ -93,6 +110,7 @@ def test_a_training_loop_is_paused_stopped_and_goes_on(page, kernel):
     wait_for(lambda: "step " in page.inner_text(".slimlab-status"), 60, "a first step")
     drawn = "() => document.querySelector('.js-plotly-plot').data[0].x?.length ?? 0"
     wait_for(lambda: page.evaluate(drawn) > 2, 60, "a curve on the page")
+    shot(page, "training_monitor")
     button("pause").click()
     wait_for(lambda: kernel.value("monitor.status") == "paused", 30, "a pause")
     button("stop").click()

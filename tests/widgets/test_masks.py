@@ -156,6 +156,6 @@ def test_the_grid_of_the_figure_groups_joints_by_part():
     order = np.array(rows(KINECT_V2))
     np.testing.assert_array_equal(np.asarray(figure.data[0].z)[order >= 0] > 0, drawn.mask.T[order[order >= 0]])
     np.testing.assert_array_equal(np.asarray(figure.data[1].x)[order >= 0], drawn.frequency[order[order >= 0]])
-    assert np.asarray(figure.data[2].y).tolist() == [0] * 7 + [12]
+    assert np.asarray(figure.data[2].y).tolist() == [0, 0, 0, 1, 0, 0, 0, 12]  # 100 cells: 12 whole joints and 4 steps of one
     values = grid_values(np.ones((3, 25), int), KINECT_V2)
     assert (values == -1).all(axis=1).sum() == len(KINECT_V2.parts) - 1 and (values[values != -1] == 1).all()
