@@ -23,9 +23,13 @@ TOKEN = "test"
 @contextmanager
 def serve(folder: Path, **environment: str) -> Iterator[str]:
     """A JupyterLab server on `folder`; gives its address."""
-    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))  # all cells in the page
+    for name, settings in {
+        "notebook-extension/tracker": {"windowingMode": "none"},  # all cells in the page
+        "apputils-extension/notification": {"fetchNews": "false"},  # no question that covers a part of it
+    }.items():
+        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(settings))
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]

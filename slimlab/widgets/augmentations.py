@@ -120,7 +120,7 @@ class AugmentationExplorer(W.VBox):
     @property
     def readings(self) -> pd.DataFrame:
         """A line a check: of, check, value, limit, holds, says."""
-        tables = [laws(self.x, self.store.skeleton, self.rotation).assign(of="augment"), *self._measured()]
+        tables = [*self._measured(), laws(self.x, self.store.skeleton, self.rotation).assign(of="augment")]
         return pd.concat(tables, ignore_index=True)
 
     def _measured(self) -> list[pd.DataFrame]:
@@ -139,7 +139,5 @@ class AugmentationExplorer(W.VBox):
                 f"<td style='padding-left:10px'>{line.says}</td></tr>"
                 for line in checks
             )
-            columns.append(f"<div style='margin-right:40px'><b>{name}</b><table>{rows}</table></div>")
-        self.table.value = (
-            f"<div class='slimlab-readings' style='display:flex;line-height:1.4;white-space:nowrap'>{''.join(columns)}</div>"
-        )
+            columns.append(f"<div><b>{name}</b><table>{rows}</table></div>")
+        self.table.value = f"<div class='slimlab-readings' style='display:flex;flex-wrap:wrap;gap:8px 32px;line-height:1.4;white-space:nowrap'>{''.join(columns)}</div>"

@@ -22,8 +22,9 @@ function render({ model, el }) {
     }));
   }
   function draw() {
-    const scene = model.get("scene"), { steps, order, names } = scene, joints = order.length;
-    const ratio = window.devicePixelRatio || 1, tall = model.get("height");
+    const scene = model.get("scene"), { steps, order, names } = scene;
+    if (!order) return; // nothing shown yet
+    const joints = order.length, ratio = window.devicePixelRatio || 1, tall = model.get("height");
     canvas.style.height = `${tall}px`;
     if (!canvas.clientWidth) return;
     canvas.width = Math.round(canvas.clientWidth * ratio);
@@ -48,13 +49,15 @@ function render({ model, el }) {
       }
       context.fillStyle = "white";
       for (const edge of scene.edges) context.fillRect(box.x, box.y + edge * h - 0.75, box.width, 1.5);
-      context.strokeStyle = "#CC79A7";
-      context.lineWidth = 1;
       for (const [t, joint] of scene.crossed[p] || []) {
         const x = box.x + (t + 0.5) * w, y = box.y + (order.indexOf(joint) + 0.5) * h, r = Math.min(w, h, 8) / 3;
         context.beginPath();
         context.moveTo(x - r, y - r); context.lineTo(x + r, y + r); context.moveTo(x - r, y + r); context.lineTo(x + r, y - r);
-        context.stroke();
+        for (const [colour, thick] of [["white", 3], ["#222", 1]]) { // to be seen on any cell
+          context.strokeStyle = colour;
+          context.lineWidth = thick;
+          context.stroke();
+        }
       }
       const ring = model.get("ring");
       if (ring.length) outline(box.x + ring[0] * w, box.y + order.indexOf(ring[1]) * h, w, h, "#CC79A7", 2.5);

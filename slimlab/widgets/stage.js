@@ -82,7 +82,7 @@ function render({ model, el }) {
       right = Math.max(right, Math.abs(p[0]));
       up = Math.max(up, Math.abs(p[1]));
     }
-    scale = Math.min((0.45 * width) / shape[0] / right, (0.45 * (height - 22)) / up);
+    scale = Math.min((0.45 * width) / shape[0] / right, (0.45 * (height - 44)) / up);
   }
   function project(p) { // metres -> pixels from the middle of the panel, and the distance from the viewer
     const x = p[0] - middle[0], y = p[1] - middle[1], z = p[2] - middle[2];
@@ -128,7 +128,7 @@ function render({ model, el }) {
     context.beginPath();
     context.rect(left, 0, wide, height);
     context.clip();
-    context.translate(left + wide / 2, height / 2 + 11);
+    context.translate(left + wide / 2, height / 2 + 2);
     floor();
     for (const joint of model.get("trails")) trail(clip, f, joint);
     const shapes = [];
@@ -153,7 +153,7 @@ function render({ model, el }) {
         if (!p) return;
         const size = sizes[painted(sizes, clip, f, person, joint, 1)];
         shapes.push({ depth: p[2] - 0.03, p, radius: 0.028 * p[3] * size, colour: colour(joint) });
-        spots.push({ x: p[0] + left + wide / 2, y: p[1] + height / 2 + 11, clip, person, joint });
+        spots.push({ x: p[0] + left + wide / 2, y: p[1] + height / 2 + 2, clip, person, joint });
         if (model.get("rings").some(([m, v]) => m === person && v === joint)) {
           shapes.push({ depth: p[2] - 0.1, p, radius: 0.028 * p[3] * size + 4, colour: "none" });
         }
@@ -224,7 +224,7 @@ function render({ model, el }) {
     context.textAlign = "left";
     context.fillStyle = "#333";
     for (const s of spots.filter((s) => s.clip === clip && s.person === 0).sort((a, b) => a.y - b.y)) {
-      const x = s.x - clip * wide - wide / 2, y = s.y - height / 2 - 11, right = x >= 0;
+      const x = s.x - clip * wide - wide / 2, y = s.y - height / 2 - 2, right = x >= 0;
       const text = scene.names[s.joint].replaceAll("_", " "), long = context.measureText(text).width;
       const tx = right ? x + 16 : x - 16 - long;
       let ty = y + 3;

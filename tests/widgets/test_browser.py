@@ -13,6 +13,7 @@ STORE = "from slimlab import data, pretrain, widgets\nstore = data.synthetic(cli
 
 def shot(page, name):
     if SHOTS:
+        page.wait_for_timeout(1000)  # what is still drawn
         page.locator(".jp-OutputArea-output").last.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
 
 
@@ -68,7 +69,8 @@ def test_the_mask_explorer_follows_slider_and_click(page, kernel):
     ratio, achieved = kernel.value("[explorer.ratio.value, float(explorer.mask.mean())]")
     assert abs(ratio - achieved) < 0.003
     wait_for(lambda: f"asked {ratio:.2f}, achieved {achieved:.3f}" in page.inner_text("body"), 30, "the new reading")
-    kernel.client.execute("explorer.stage.frame = 20; explorer.stage.camera = 'oblique'")
+    kernel.client.execute("explorer.stage.frame = 20")
+    wait_for(lambda: page.locator(".slimlab-stage").get_attribute("data-frame") == "20", 30, "the kernel's frame")
     shot(page, "mask_explorer")
 
     before = kernel.value("explorer.mask.tolist()")
@@ -102,7 +104,8 @@ def test_augmentation_readings_turn_red(page, kernel):
 
 def test_a_training_loop_is_paused_stopped_and_goes_on(page, kernel):
     config = "pretrain.Config(steps=3000, batch_size=8, width=32, depth=1, prototypes=16, evaluations=2)"
-    code = f"monitor = widgets.TrainingMonitor(store, config={config}, folder='run')\nmonitor"
+    folder = str(kernel.folder / "run")
+    code = f"monitor = widgets.TrainingMonitor(store, config={config}, folder={folder!r})\nmonitor"
     kernel.show(page, "training", STORE + code)
     page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
     button = lambda name: page.locator(".jupyter-button", has_text=name)  # noqa: E731
@@ -115,7 +118,7 @@ def test_a_training_loop_is_paused_stopped_and_goes_on(page, kernel):
     wait_for(lambda: kernel.value("monitor.status") == "paused", 30, "a pause")
     button("stop").click()
     wait_for(lambda: kernel.value("monitor.status") == "stopped", 30, "a stop")
-    at, about = kernel.value("[len(monitor.metrics), pretrain.Run('run').about['status']]")
+    at, about = kernel.value("[len(monitor.metrics), pretrain.Run(monitor.folder).about['status']]")
     assert 2 < at < 3000 and about == "interrupted"
     button("go on").click()
     wait_for(lambda: kernel.value("len(monitor.metrics)") > at, 60, "steps after the checkpoint")
