@@ -140,4 +140,5 @@ class AugmentationExplorer(W.VBox):
                 for line in checks
             )
             columns.append(f"<div><b>{name}</b><table>{rows}</table></div>")
-        self.table.value = f"<div class='slimlab-readings' style='display:flex;flex-wrap:wrap;gap:8px 32px;line-height:1.4;white-space:nowrap'>{''.join(columns)}</div>"
+        style = "display:flex;flex-wrap:wrap;gap:8px 32px;line-height:1.4;white-space:nowrap"
+        self.table.value = f"<div class='slimlab-readings' style='{style}'>{''.join(columns)}</div>"

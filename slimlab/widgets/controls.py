@@ -25,7 +25,7 @@ def choice(name: str, options: Iterable, value: Any) -> Any:
 
 def button(name: str, act: Callable[[], Any], tooltip: str = "", icon: str = "") -> W.Button:
     """A button that calls `act`."""
-    made = W.Button(description=name, tooltip=tooltip, icon=icon, layout={"width": "auto"})
+    made = W.Button(description=name, tooltip=tooltip, icon=icon, layout={"width": "auto", "flex": "0 0 auto"})
     made.on_click(lambda _: act())
     return made
 

@@ -70,7 +70,7 @@ class TrainingMonitor(W.VBox):
         self.refresh_button = button("refresh", self.refresh, "read the folders again", "refresh")
         buttons = [self.start_button, self.pause_button, self.stop_button, self.progress] if self.store is not None else []
         self._tell("ready")
-        super().__init__([W.HBox([*buttons, self.refresh_button, self.line]), self.figure])
+        super().__init__([W.HBox([*buttons, self.refresh_button]), self.line, self.figure])
 
     @property
     def metrics(self) -> pd.DataFrame:
