@@ -68,7 +68,10 @@ function render({ model, el }) {
         for (let t = 0; t < steps; t += every) context.fillText(String(t), box.x + (t + 0.5) * w, box.y + box.height + 12);
         if (box.x < 100) {
           context.textAlign = "right";
-          order.forEach((joint, row) => context.fillText(names[joint].replaceAll("_", " "), box.x - 5, box.y + (row + 0.5) * h + 3, 84));
+          const skip = Math.ceil(10 / h);
+          order.forEach((joint, row) => {
+            if (row % skip === 0) context.fillText(names[joint].replaceAll("_", " "), box.x - 5, box.y + (row + 0.5) * h + 3, 84);
+          });
         }
       }
     });
@@ -82,7 +85,7 @@ function render({ model, el }) {
   }
   function tip() {
     const { panel, step, joint, x, y } = hovered, scene = model.get("scene");
-    const text = `${scene.names[joint].replaceAll("_", " ")}, step ${step}${scene.texts[panel] ? `: ${scene.texts[panel][step][joint]}` : ""}`;
+    const text = scene.whole ? scene.texts[panel][step][joint] : `${scene.names[joint].replaceAll("_", " ")}, step ${step}${scene.texts[panel] ? `: ${scene.texts[panel][step][joint]}` : ""}`;
     context.font = "12px sans-serif";
     context.textAlign = "left";
     const long = context.measureText(text).width, at = Math.max(0, Math.min(x + 10, canvas.clientWidth - long - 10));
