@@ -59,6 +59,7 @@ function render({ model, el }) {
       if (ring.length) outline(box.x + ring[0] * w, box.y + order.indexOf(ring[1]) * h, w, h, "#CC79A7", 2.5);
       const now = model.get("now");
       if (now >= 0 && now < steps) outline(box.x + now * w, box.y, w, box.height, "rgba(0,0,0,0.55)", 1);
+      if (scene.whole) outline(box.x, box.y, box.width, box.height, "#ccc", 1);
       if (chosen) outline(box.x - 2, box.y - 2, box.width + 4, box.height + 4, "#222", 1.5);
       context.fillStyle = "#666";
       context.font = "10px sans-serif";
