@@ -101,7 +101,8 @@ class EmbeddingExplorer(w.VBox):
         x = self._features(self.source)
         features = Features(x, torch.from_numpy(self.store.labels), self.store.table)
         by = self._values() if self.by == "correct" else self.by
-        return plot.embedding(self.plane, features, **{"by": by} | given)
+        settings: dict[str, Any] = {"by": by} | given
+        return plot.embedding(self.plane, features, **settings)
 
     @traitlets.validate("source", "beside")
     def _there(self, proposal) -> str:
