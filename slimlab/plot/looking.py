@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -85,13 +87,13 @@ def attention_distance(table: pd.DataFrame, skeleton: Skeleton, steps: int, titl
     names = (("hops", "bones between"), ("steps", "time steps between"))
     for i, (ax, (column, text), control) in enumerate(zip(axes, names, even, strict=True)):
         ax.scatter(table["layer"] + 1, table[column], s=16, color=colour(i), alpha=0.7, linewidths=0)
-        mean = table.groupby("layer")[column].mean()
+        mean: Any = table.groupby("layer")[column].mean()
         ax.plot(mean.index + 1, mean, color=colour(i), linewidth=1)
         ax.axhline(control, color="0.6", linestyle=":", linewidth=1)
         where = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom", "fontsize": 7}
         ax.annotate("attention spread evenly", (1, control), **where)
         ax.set(xlabel="layer", ylabel=text, ylim=(0, 1.2 * max(control, table[column].max())))
-        ax.set_xticks(sorted(table["layer"].unique() + 1))
+        ax.set_xticks(mean.index + 1)
     fig.suptitle(title or "mean attention distance of each head", fontsize=9)
     fig.data = table.assign(layer=table["layer"] + 1, head=table["head"] + 1)  # type: ignore[attr-defined]
     return fig
@@ -184,7 +186,8 @@ def _on_body(
     joints = inside.joints.numpy()  # (T, P, V, 3)
     frames = np.linspace(0, len(joints) - 1, min(moments, len(joints))).round().astype(int)
     fig, axes = figure(1.15 * len(frames) + 3.6, 3.4, 1, len(frames) + 1, width_ratios=[1] * len(frames) + [2.4])
-    stage(axes[:-1], joints[frames], joints[frames].any(axis=(2, 3)))
+    there: np.ndarray = np.any(joints[frames], axis=(2, 3))  # (moments, P)
+    stage(axes[:-1], joints[frames], there)
     for ax, frame in zip(axes[:-1], frames, strict=True):
         step = frame // inside.patch_frames
         for other in range(joints.shape[1]):

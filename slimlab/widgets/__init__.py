@@ -9,6 +9,7 @@ from slimlab.widgets.features import FeatureExplorer
 from slimlab.widgets.masks import MaskExplorer
 from slimlab.widgets.prototypes import PrototypeExplorer
 from slimlab.widgets.retrieval import RetrievalViewer
+from slimlab.widgets.scatter import Scatter
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.training import TrainingMonitor
 
@@ -22,6 +23,7 @@ __all__ = [
     "MaskExplorer",
     "PrototypeExplorer",
     "RetrievalViewer",
+    "Scatter",
     "Stage",
     "TrainingMonitor",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as w
 import numpy as np
 import pandas as pd
@@ -129,8 +131,8 @@ class AttentionExplorer(w.VBox):
 
     @traitlets.validate("query")
     def _a_token(self, proposal) -> str | tuple[int, int]:
-        query = proposal["value"]
-        query = tuple(int(v) for v in query) if isinstance(query, (tuple, list)) else query
+        given = proposal["value"]
+        query: Any = tuple(int(v) for v in given) if isinstance(given, (tuple, list)) else given
         for look in self.looks[:1]:  # none while it is being made
             inspection.token_index(query, look.registers, look.steps, len(look.skeleton))
         return query
@@ -217,7 +219,7 @@ class AttentionExplorer(w.VBox):
     def _words(self) -> None:
         far = self.distances()
         now = far[(far["layer"] == self.layer + 1) & ((far["head"] == self.head + 1) | (self.head < 0))]
-        means = now.groupby("picture", sort=False)[["hops", "steps", "even_hops", "even_steps"]].mean()
+        means: Any = now.groupby("picture", sort=False)[["hops", "steps", "even_hops", "even_steps"]].mean()
         query = looking.query_name(self.looks[0], self.query)
         text = [
             f"<b>{name}, from {query}</b>: cells look {r.hops:.2f} bones and {r.steps:.2f} time steps away "

@@ -63,6 +63,7 @@ function render({ model, el }) {
       if (ring.length) outline(box.x + ring[0] * w, box.y + order.indexOf(ring[1]) * h, w, h, "#CC79A7", 2.5);
       const now = model.get("now");
       if (now >= 0 && now < steps) outline(box.x + now * w, box.y, w, box.height, "rgba(0,0,0,0.55)", 1);
+      if (scene.whole) outline(box.x, box.y, box.width, box.height, "#ccc", 1);
       if (chosen) outline(box.x - 2, box.y - 2, box.width + 4, box.height + 4, "#222", 1.5);
       context.fillStyle = "#666";
       context.font = "10px sans-serif";
@@ -72,7 +73,10 @@ function render({ model, el }) {
         for (let t = 0; t < steps; t += every) context.fillText(String(t), box.x + (t + 0.5) * w, box.y + box.height + 12);
         if (box.x < 100) {
           context.textAlign = "right";
-          order.forEach((joint, row) => context.fillText(names[joint].replaceAll("_", " "), box.x - 5, box.y + (row + 0.5) * h + 3, 84));
+          const skip = Math.ceil(10 / h);
+          order.forEach((joint, row) => {
+            if (row % skip === 0) context.fillText(names[joint].replaceAll("_", " "), box.x - 5, box.y + (row + 0.5) * h + 3, 84);
+          });
         }
       }
     });
@@ -101,7 +105,7 @@ function render({ model, el }) {
   }
   function tip() {
     const { panel, step, joint, x, y } = hovered, scene = model.get("scene");
-    const text = `${scene.names[joint].replaceAll("_", " ")}, step ${step}${scene.texts[panel] ? `: ${scene.texts[panel][step][joint]}` : ""}`;
+    const text = scene.whole ? scene.texts[panel][step][joint] : `${scene.names[joint].replaceAll("_", " ")}, step ${step}${scene.texts[panel] ? `: ${scene.texts[panel][step][joint]}` : ""}`;
     context.font = "12px sans-serif";
     context.textAlign = "left";
     const long = context.measureText(text).width, at = Math.max(0, Math.min(x + 10, canvas.clientWidth - long - 10));

@@ -1,4 +1,4 @@
-"""Grids of time steps and joints on a canvas: attention maps, token colours, galleries. A click names the cell."""
+"""Grids of time steps and joints on a canvas: attention maps, token colours, galleries; tables. A click names the cell."""
 
 from __future__ import annotations
 
@@ -59,6 +59,25 @@ class Cells(anywidget.AnyWidget):
         }
         with self.hold_sync():
             self.colors, self.scene = np.ascontiguousarray(colors, dtype=np.uint8).tobytes(), scene
+
+    def table(self, colors: np.ndarray, names: Sequence[str], title: str, texts: Sequence[Sequence[str]]) -> None:
+        """A square table of classes in place of the grids: colors (C, C, 3) uint8 and texts [row][column]. Its rows take the
+        joints' place and its columns the steps': `clicked` and `ring` say (column, row)."""
+        across = np.swapaxes(colors, 0, 1)
+        scene = {
+            "steps": len(names),
+            "order": list(range(len(names))),
+            "edges": [],
+            "names": [f"{i} {name}" for i, name in enumerate(names)],
+            "titles": [title],
+            "columns": 1,
+            "labels": True,
+            "crossed": [],
+            "texts": [[list(column) for column in zip(*texts, strict=True)]],
+            "whole": True,  # the text says it all, without joint and step
+        }
+        with self.hold_sync():
+            self.colors, self.scene = np.ascontiguousarray(across, dtype=np.uint8).tobytes(), scene
 
     def on_cell(self, act: Callable[[int, int, int], None]) -> None:
         """Call act(panel, step, joint) at every click."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import ipywidgets as w
 import numpy as np
-import plotly.graph_objects as go
 import torch
 import torch.nn.functional as F
 import traitlets
@@ -23,17 +22,17 @@ from slimlab.plot.style import PALETTE
 from slimlab.projection import Projection
 from slimlab.run import Run
 from slimlab.weights import load_encoder
+from slimlab.widgets.scatter import Scatter
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.texts import clip_names
 
-SYMBOLS = (0, 1, 2, 5, 6, 7, 8, 17)  # circle, square, diamond, triangles, star: plotly's numbers
-CHIPS = "●■◆▲▼◀▶★"
+CHIPS = "●■◆▲▼◀▶★"  # the markers of scatter.js
 PLAYED = 6  # clips on the stage at once
 COLUMNS = ("label_name", "subject", "camera", "setup", "split")
 
 
 class EmbeddingExplorer(w.VBox):
-    """A plane of features. Lasso or box: those clips play. Click: that clip and its nearest among the features.
+    """A plane of features. Drag a line around points: those clips play. Click: that clip and its nearest.
 
     store     the clips
     features  an encoder, `evaluate.Features`, an array (N, F), a run (its snapshots, on a slider), or a dict name -> any of
@@ -102,7 +101,8 @@ class EmbeddingExplorer(w.VBox):
         x = self._features(self.source)
         features = Features(x, torch.from_numpy(self.store.labels), self.store.table)
         by = self._values() if self.by == "correct" else self.by
-        return plot.embedding(self.plane, features, **{"by": by} | given)
+        settings: dict[str, Any] = {"by": by} | given
+        return plot.embedding(self.plane, features, **settings)
 
     @traitlets.validate("source", "beside")
     def _there(self, proposal) -> str:
@@ -162,17 +162,11 @@ class EmbeddingExplorer(w.VBox):
         out[known.numpy()] = np.where((x.labels[other] == x.labels).numpy(), "right", "wrong")
         return out.astype(str)
 
-    def _view(self) -> go.FigureWidget:
-        view = go.FigureWidget(go.Scattergl(mode="markers", hoverinfo="text", unselected={"marker": {"opacity": 0.12}}))
-        hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "showline": True, "linecolor": "#ccc"}
-        view.update_layout(
-            {"height": 430, "margin": {"l": 8, "r": 8, "t": 30, "b": 8}, "dragmode": "lasso", "template": "none"},
-            xaxis=hidden,
-            yaxis=hidden | {"scaleanchor": "x"},
-            uirevision="kept",
-        )
-        view.data[0].on_selection(lambda trace, points, selector: self._lassoed(points.point_inds))
-        view.data[0].on_click(lambda trace, points, state: self._clicked(points.point_inds))
+    def _view(self) -> Scatter:
+        view = Scatter()
+        view.layout.width = "100%"
+        view.observe(lambda change: self._lassoed(change["new"]), "selected")
+        view.on_point(self._clicked)
         return view
 
     def _refresh(self) -> None:
@@ -182,41 +176,25 @@ class EmbeddingExplorer(w.VBox):
             groups = np.array(sorted(groups, key=int))
             codes = np.searchsorted(groups.astype(int), values.astype(int))
         shown = [self.source, *([self.beside] if self.beside else [])]
-        scale = [[(i + e) / len(PALETTE), c] for i, c in enumerate(PALETTE) for e in (0, 1)]
         for view, name in zip(self.views, shown, strict=False):
-            plane = self._project(name)
-            with view.batch_update():
-                trace = view.data[0]
-                trace.x, trace.y, trace.hovertext = plane.xy[:, 0], plane.xy[:, 1], self._names
-                trace.marker = {
-                    "color": (codes % len(PALETTE) + 0.5).astype(np.float32),
-                    "colorscale": scale,
-                    "cmin": 0,
-                    "cmax": len(PALETTE),
-                    "symbol": np.array(SYMBOLS)[codes // len(PALETTE) % len(SYMBOLS)],
-                    "size": 8 if len(values) < 2000 else 5 if len(values) < 8000 else 3,
-                }
-                trace.selectedpoints = self.selected or None
-                view.layout.title = {"text": name, "font": {"size": 13}, "x": 0.02}
+            view.show(self._project(name).xy, codes, self._names, name)
         self._planes_box.children = [w.Box([v], layout=w.Layout(width=f"{98 // len(shown)}%")) for v in self.views[: len(shown)]]
         self.note.value = "<br>".join(f"{name}: {quality_line(self._project(name).quality)}" for name in shown)
         self.legend.value = _chips(groups)
 
     def _lassoed(self, indices: Sequence[int]) -> None:
-        if len(indices):
+        if set(indices) != set(self.selected):  # else it is the answer to what was set here
             self.selected = sorted(int(i) for i in indices)
 
-    def _clicked(self, indices: Sequence[int]) -> None:
-        if len(indices):
-            self.selected = self.nearest(int(indices[0]))
+    def _clicked(self, index: int) -> None:
+        self.selected = self.nearest(index)
 
     def _play(self) -> None:
         for view in self.views:
-            with view.batch_update():
-                view.data[0].selectedpoints = self.selected or None
+            view.selected = self.selected
         there = [i for i in self.selected if self._people[i] > 0]
         if not there:
-            self.told.value = "Lasso points, or click one for its nearest neighbours: the clips play here."
+            self.told.value = "Drag a line around points, or click one for its nearest neighbours: the clips play here."
             self._stage_box.children = []
             return
         places = np.linspace(0, len(there) - 1, min(PLAYED, len(there))).round().astype(int)

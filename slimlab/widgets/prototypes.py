@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as w
 import numpy as np
 import pandas as pd
@@ -42,7 +44,9 @@ class PrototypeExplorer(w.VBox):
         self._names = clip_names(store)
         self._made: dict[str, Prototypes] = {}
         metrics = run.metrics
-        self.usage, self.assignment, self.training = go.FigureWidget(), go.FigureWidget(), go.FigureWidget()
+        self.usage: Any = go.FigureWidget()  # plotly makes its attributes as it runs; no checker knows them
+        self.assignment: Any = go.FigureWidget()
+        self.training: Any = go.FigureWidget()
         self._draw_training(metrics)
         self.usage.add_bar(
             marker={"color": LEFT, "line": {"width": 0}}, hovertemplate="prototype %{customdata}: %{y:.2f} %<extra></extra>"
@@ -130,7 +134,7 @@ class PrototypeExplorer(w.VBox):
         )
         self.training.update_layout(title={"text": "over training, per batch (running median)", "font": {"size": 12}})
 
-    def _sample(self, row: pd.Series) -> str:
+    def _sample(self, row: Any) -> str:
         label = int(self.store.labels[int(row["clip"])])
         names = self.store.label_names
         name = names[label] if 0 <= label < len(names) else str(self.store.column("clip")[int(row["clip"])])
@@ -145,8 +149,9 @@ class PrototypeExplorer(w.VBox):
         found = self.nearest
         clips, titles, colors, sizes = [], [], [], []
         config = self._teacher.encoder.config
+        row: Any
         for row in found.itertuples():
-            index = int(row.clip)  # type: ignore[arg-type]
+            index = int(row.clip)
             title = f"{row.logit:.2f} {self._names[index]}"
             if self.kind == "clips":
                 clips.append(self.store[index])
@@ -154,13 +159,13 @@ class PrototypeExplorer(w.VBox):
                 look = inspection.inside(self._teacher.encoder, self.store, index)
                 clips.append(look.joints.numpy())
                 marked = np.zeros((look.steps, *look.joints.shape[1:3]))
-                person = min(int(row.person), look.joints.shape[1] - 1)  # type: ignore[arg-type]
-                marked[int(row.step), person, int(row.joint)] = 1  # type: ignore[arg-type]
+                person = min(int(row.person), look.joints.shape[1] - 1)
+                marked[int(row.step), person, int(row.joint)] = 1
                 marked = marked.repeat(config.patch_frames, axis=0)  # (F, P, V)
                 colors.append(np.where(marked[..., None] > 0, MARK, REST).astype(np.uint8))
                 sizes.append(1 + 1.5 * marked)
                 title = (
-                    f"{row.logit:.2f} {self.store.skeleton.names[int(row.joint)]} at step {row.step}: {title.split(' ', 1)[1]}"  # type: ignore[arg-type]
+                    f"{row.logit:.2f} {self.store.skeleton.names[int(row.joint)]} at step {row.step}: {title.split(' ', 1)[1]}"
                 )
             titles.append(title)
         self.stage.show(plot.bodies(clips, self.store.skeleton, colors or None, sizes or None, titles=titles))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipywidgets as w
 import numpy as np
-import plotly.graph_objects as go
 import torch.nn.functional as F
 import traitlets
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from slimlab import evaluate, plot
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
+from slimlab.plot.style import LEFT
+from slimlab.widgets.cells import Cells
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.texts import clip_names
 
@@ -100,30 +102,26 @@ class RetrievalViewer(w.VBox):
             raise ValueError(f"cell {cell} should be (true, predicted), each 0..{classes - 1}, or ()")
         return cell
 
-    def _matrix(self) -> go.FigureWidget:
-        counts = self.result.confusion
+    def _matrix(self) -> Cells:
+        """The confusion matrix: rows are true classes, columns predicted ones."""
+        counts = np.asarray(self.result.confusion)  # (C, C)
         names = [self.queries.label_names[i] if i < len(self.queries.label_names) else str(i) for i in range(len(counts))]
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        text = np.where(counts > 0, counts.astype(str), "")
-        heat = go.Heatmap(z=share, x=names, y=names, text=text, texttemplate="%{text}", colorscale="Blues", showscale=False)
-        heat.hovertemplate = "true %{y}<br>predicted %{x}<br>%{text} clips<extra></extra>"
-        figure = go.FigureWidget(heat)
-        size = {"tickfont": {"size": 9}, "fixedrange": True}
-        figure.update_layout(height=470, margin={"l": 85, "r": 5, "t": 30, "b": 85}, template="none")
-        figure.update_layout(title={"text": f"kNN (k = 1): {self.result.accuracy:.3f}", "font": {"size": 13}})
-        figure.update_layout(
-            xaxis=size | {"title": "predicted", "tickangle": -90}, yaxis=size | {"title": "true", "autorange": "reversed"}
-        )
-        figure.data[0].on_click(lambda trace, points, state: self._clicked(points.point_inds))
-        return figure
+        paint = 255 - share[..., None] * (255 - 255 * np.array(to_rgb(LEFT)))  # white to blue, (C, C, 3)
+        said = [
+            [f"true {t}, predicted {p}: {n} clips" for p, n in zip(names, row, strict=True)]
+            for t, row in zip(names, counts, strict=True)
+        ]
+        matrix = Cells(height=500)
+        matrix.table(paint, names, f"true row, predicted column; kNN: {self.result.accuracy:.3f}", said)
+        matrix.layout.width = "100%"
+        matrix.on_cell(lambda _, predicted, true: setattr(self, "cell", (true, predicted)))
+        self.observe(lambda change: setattr(matrix, "ring", list(change["new"][::-1])), "cell")
+        return matrix
 
     def _picked(self, change) -> None:
         if len(self.listed):
             self.index = int(self.listed[change["new"]])
-
-    def _clicked(self, places) -> None:
-        if len(places):
-            self.cell = tuple(int(v) for v in places[0])
 
     def _list(self) -> None:
         right = (self.result.predictions == self.result.labels).numpy()

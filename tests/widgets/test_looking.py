@@ -119,24 +119,23 @@ class TestEmbedding:
     def test_choosing_plays_and_colours_follow(self, synthetic):
         f = evaluate.raw_features(synthetic, frames=8)
         e = widgets.EmbeddingExplorer(synthetic, f)
-        e._lassoed([5, 3, 9, 11, 20, 21, 22, 23])
+        e.views[0].selected = [5, 3, 9, 11, 20, 21, 22, 23]
         assert e.selected == [3, 5, 9, 11, 20, 21, 22, 23] and e.stage.shape[0] == 6
-        assert list(e.views[0].data[0].selectedpoints) == e.selected and "8 clips chosen, 6 of them play" in e.told.value
-        e._clicked([7])
+        assert e.views[0].selected == e.selected and "8 clips chosen, 6 of them play" in e.told.value
+        e.views[0].clicked = {"index": 7, "count": 1}
         similar = torch.cosine_similarity(f.x, f.x[7:8], dim=1)
         similar[7] = 2
         assert e.selected == similar.argsort(descending=True)[:6].tolist()
         e.by = "correct"
         knn = evaluate.knn(Features(f.x[1:], f.labels[1:], None), Features(f.x[:1], f.labels[:1], None), k=1)
         assert e._values()[0] == ("right" if knn.predictions[0] == f.labels[0] else "wrong")
-        assert len(np.unique(np.asarray(e.views[0].data[0].marker.color))) == 2
+        assert len(np.unique(np.frombuffer(e.views[0].groups, np.uint16))) == 2
         e.by = "label_name"
-        trace = e.views[0].data[0]
-        looks = {(c, s) for c, s in zip(np.asarray(trace.marker.color), np.asarray(trace.marker.symbol), strict=True)}
-        assert len(looks) == 22
+        codes = np.frombuffer(e.views[0].groups, np.uint16)
+        np.testing.assert_array_equal(codes, np.unique(synthetic.column("label_name").astype(str), return_inverse=True)[1])
         assert len(e.figure().data) == len(synthetic) and "shuffled" in e.note.value
         e.selected = []
-        assert e.views[0].data[0].selectedpoints is None
+        assert e.views[0].selected == []
 
     def test_linked_planes_are_turned_onto_each_other(self, synthetic):
         f = evaluate.raw_features(synthetic, frames=8)
@@ -146,12 +145,17 @@ class TestEmbedding:
         plain = e.plane.xy
         e.source, e.beside = "turned", "plain"
         np.testing.assert_allclose(e.plane.xy, plain, atol=1e-2 * plain.std())
-        np.testing.assert_array_equal(e.views[1].data[0].x, plain[:, 0])
+        np.testing.assert_array_equal(np.frombuffer(e.views[1].xy, np.float32).reshape(-1, 2), plain)
         for name, value in (("source", "absent"), ("by", "height"), ("method", "lda"), ("selected", [132])):
             with pytest.raises((ValueError, Exception), match=r"not there|cannot colour|lda|not among"):
                 setattr(e, name, value)
         with pytest.raises(ValueError, match="same clips"):
             widgets.EmbeddingExplorer(synthetic, f.x[:5])
+
+
+def test_a_scatter_needs_one_text_and_one_group_for_each_point():
+    with pytest.raises(ValueError, match="3 points, 2 groups and 3 texts"):
+        widgets.Scatter().show(np.zeros((3, 2)), np.zeros(2), ["a", "b", "c"])
 
 
 class TestRetrieval:
@@ -164,7 +168,8 @@ class TestRetrieval:
         np.testing.assert_array_equal(r.listed, np.flatnonzero(truth != called))
         assert r.index == r.listed[0] and not r.hits[0]
         true, predicted = int(truth[r.listed[2]]), int(called[r.listed[2]])
-        r._clicked([(true, predicted)])
+        r.matrix.clicked = {"panel": 0, "step": predicted, "joint": true, "count": 1}
+        assert r.cell == (true, predicted) and r.matrix.ring == [predicted, true]
         np.testing.assert_array_equal(r.listed, np.flatnonzero((truth == true) & (called == predicted)))
         np.testing.assert_array_equal(r.neighbours, evaluate.knn(*sides, k=3).neighbours[r.index])
         titles = r.stage.scene["titles"]

@@ -72,11 +72,11 @@ def test_a_click_on_a_cell_a_joint_and_a_head(page, kernel):
 
 def test_lasso_and_click_in_the_embedding(page, kernel):
     kernel.show(page, "embedding", "e = widgets.EmbeddingExplorer(store, encoder)\ne")
-    plot = page.locator(".js-plotly-plot .nsewdrag").first
+    plot = page.locator(".slimlab-scatter")
     plot.wait_for(timeout=90_000)
+    wait_for(lambda: plot.get_attribute("data-points") == "132", 20, "drawn points")
     box = plot.bounding_box()
     corners = [(0.05, 0.05), (0.95, 0.05), (0.95, 0.6), (0.05, 0.6), (0.05, 0.05)]
-    page.wait_for_timeout(1000)
     for i, (x, y) in enumerate(corners):
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
         if i == 0:
@@ -99,10 +99,11 @@ def test_lasso_and_click_in_the_embedding(page, kernel):
 def test_a_cell_of_the_confusion_matrix_gives_its_clips(page, kernel):
     cell = "train, test = data.split(store)\nr = widgets.RetrievalViewer(train, test, encoder)\nr"
     kernel.show(page, "retrieval", cell)
-    plot = page.locator(".js-plotly-plot .nsewdrag").first
-    plot.wait_for(timeout=90_000)
-    page.wait_for_timeout(1000)
-    at(plot, 0.5 / 22, 0.5 / 22)
+    matrix = page.locator(".slimlab-cells")
+    matrix.wait_for(timeout=90_000)
+    wait_for(lambda: matrix.get_attribute("data-panels") == "1", 20, "the matrix")
+    box = matrix.bounding_box()
+    matrix.click(position={"x": 92 + (box["width"] - 96) / 44, "y": 20 + (box["height"] - 38) / 44})
     wait_for(lambda: kernel.value("list(r.cell)") == [0, 0], 20, "the cell of the first class")
     listed = kernel.value("r.listed.tolist()")
     truth = kernel.value("(r.result.labels == 0).tolist()")
