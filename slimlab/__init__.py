@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _SUBMODULES = (
-    "augment baseline cost data encoder evaluate inspection masking objectives plot pretrain projection quirks run skeleton "
-    "streams weights"
+    "augment baseline cost data encoder evaluate inspection masking naive objectives plot pretrain projection quirks run "
+    "skeleton streams weights widgets"
 ).split()
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         evaluate,
         inspection,
         masking,
+        naive,
         objectives,
         plot,
         pretrain,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         skeleton,
         streams,
         weights,
+        widgets,
     )
     from slimlab.weights import load_encoder, pretrained, pretrained_record, save_encoder  # noqa: F401
 

@@ -107,6 +107,14 @@ def embed(a: argparse.Namespace) -> None:
     print(f"{len(x)} clips, {x.shape[1]} features each: {out}")
 
 
+def figures(a: argparse.Namespace) -> None:
+    from slimlab import data, plot
+
+    store = None if a.data is None else data.synthetic() if a.data == "synthetic" else data.open(a.data)
+    written = plot.gallery(a.run, store, a.out, method=a.method)
+    print(f"{len(written)} files in {written[0].parent}: {', '.join(sorted({f.stem for f in written}))}")
+
+
 def cost(a: argparse.Namespace) -> None:
     import pandas as pd
 
@@ -119,7 +127,7 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {f.__name__: f for f in (lab, convert, report, pretrain, evaluate, embed, cost)}
+COMMANDS = {f.__name__: f for f in (lab, convert, report, pretrain, evaluate, embed, figures, cost)}
 
 
 def _weights(name: str, skeleton):
@@ -185,6 +193,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")
     p.add_argument("file")
     p.add_argument("--out")
+    p = command("figures", "Every figure of a run, as PDF, PNG and CSV.")
+    p.add_argument("run")
+    p.add_argument("data", nargs="?", help="trained and held-out clips together (default: where the run's data came from)")
+    p.add_argument("--out", help="another folder than RUN/figures")
+    p.add_argument("--method", default="pca", choices=["pca", "tsne", "umap"], help="of the embedding")
     p = command("cost", "FLOPs and speed of SLiM and of MAMP's encoder, the paper's figures beside ours.")
     p.add_argument("--people", type=float, default=1.2, help="people in a clip, on average")
     p.add_argument("--seconds", type=float, default=5.0, help="for each line against the clock; 0: FLOPs alone")

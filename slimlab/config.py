@@ -38,6 +38,7 @@ class Config:
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often held-out kNN and feature rank are measured on the training side
     released_quirks  make the authors' known mistakes (slimlab/quirks.py), to compare with their runs
+    snapshots      how many encoders are kept along the way (`Run.snapshots`), the last step's among them
 
     Raises ValueError for an unknown preset or an impossible value.
     """
@@ -93,6 +94,7 @@ class Config:
     frozen_prototypes: float = PRESET
     # bookkeeping
     evaluations: int = PRESET
+    snapshots: int = PRESET
     checkpoint_seconds: float = PRESET
 
     def __post_init__(self) -> None:
@@ -216,6 +218,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "momentum": (0.994, 1.0),
         "frozen_prototypes": 1 / 150,
         "evaluations": 150,
+        "snapshots": 10,
         "checkpoint_seconds": 600.0,
     }
 }

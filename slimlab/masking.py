@@ -36,12 +36,13 @@ def semantic_tubes(
     ratio: float | Tensor,
     generator: torch.Generator | None = None,
     device: torch.device | str | None = None,
+    tubes: Tensor | None = None,
 ) -> Tensor:
     """(n, steps, V) bool: semantic tubes. ratio a number or (n,). All n masks grow side by side, one tube a round.
 
     A proposal: a part, uniformly; a contiguous run of its joints; an area, uniform between one full-length joint and what is
     missing (at most half of a 64-frame grid); the duration that gives this area; a uniform start. It is taken if it adds
-    a new cell and no more than is missing.
+    a new cell and no more than is missing. tubes, an integer tensor like the result, is filled with each cell's tube, from 1.
     """
     goal, rng, device = prepare(n, steps, len(skeleton), ratio, generator, device)
     runs = Runs(skeleton, rng)
@@ -57,7 +58,10 @@ def semantic_tubes(
         trims = (added > missing) & (missing > 0) & (failures >= PATIENCE)
         if bool(trims.any()):
             new[trims] = _first_cells(new[trims], missing[trims])
-        mask |= new & (fits | trims)[:, None, None]
+        new &= (fits | trims)[:, None, None]
+        mask |= new
+        if tubes is not None:
+            tubes.masked_fill_(new, turn + 1)
         failures = torch.where(fits | trims, 0, failures + 1)
     return _complete(mask, goal, generator).to(device)
 

@@ -35,8 +35,16 @@ class PrototypeHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, width) -> logits (…, K): cosines with the prototypes, times their norms."""
-        x = F.normalize(self.mlp(x), dim=-1, eps=1e-6)
-        return F.linear(x, F.normalize(self.prototypes, dim=-1) * self.norms)
+        return F.linear(self.embed(x), self.directions)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(…, width) -> (…, bottleneck) of unit length, what is compared with the prototypes."""
+        return F.normalize(self.mlp(x), dim=-1, eps=1e-6)
+
+    @property
+    def directions(self) -> Tensor:
+        """(K, bottleneck): unit prototypes times their norms."""
+        return F.normalize(self.prototypes, dim=-1) * self.norms
 
 
 @torch.no_grad()

@@ -10,8 +10,9 @@ import asyncio
 import dataclasses
 import hashlib
 import json
+import shutil
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ async def stream(
     device: torch.device | str | None = None,
     start: Encoder | None = None,
     kind: type[Run] = Run,
-) -> AsyncIterator[Step]:
+) -> AsyncGenerator[Step, None]:
     """`fit`, one step at a time: `async for step in stream(...)`. Leaving the loop or Stop writes a checkpoint."""
     config = config or kind.settings()
     loop = steps(store, config, _folder(store, config, folder, start), resume, device, start=start, kind=kind)
@@ -139,6 +140,7 @@ def steps(
     opened, trainer, done = _open(store, config, folder, resume, device, announce, start, kind)
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
+    kept_after = {round(config.steps * (i + 1) / config.snapshots) for i in range(config.snapshots)}
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
     started = saved - opened.about.get("seconds", 0.0)  # wall time of all parts of the run
 
@@ -162,6 +164,8 @@ def steps(
                     low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
                 log.write(json.dumps(metrics) + "\n")
                 done += 1
+                if done in kept_after:
+                    run.save_snapshot(opened, trainer.encoder, done)
                 if low_ranks >= 2:
                     raise RunError(
                         f"{folder}: collapsed at step {done - 1}: feature rank {metrics['rank']:.2f} twice in a row. The last "
@@ -249,6 +253,7 @@ def _open(
         return opened, trainer, run.load_checkpoint(opened, trainer)
     if (folder / "config.json").exists():
         (folder / "checkpoint.pt").unlink(missing_ok=True)
+        shutil.rmtree(folder / "snapshots", ignore_errors=True)
     if config.minutes is not None or announce:
         guess = estimate(store, config, device, kind)
         if config.minutes is not None:

@@ -6,6 +6,7 @@
     metrics.jsonl      one line a step
     checkpoint.pt      student, teacher, centres, optimiser, step: tensors and plain containers, read with weights_only=True
     encoder/           the teacher's encoder (see weights.py)
+    snapshots/         the same along the way, one folder a step count
     figures/           what is drawn from it
 
 Files are written beside and renamed, so each is either the old one or the new one, never half of it.
@@ -19,7 +20,8 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,7 +33,8 @@ import slimlab
 from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
-from slimlab.trainer import Trainer
+from slimlab.skeleton import Skeleton
+from slimlab.trainer import Networks, Trainer
 from slimlab.weights import load_encoder, save_encoder
 
 
@@ -73,6 +76,22 @@ class Run:
     def save_encoder(encoder: Encoder, folder: Path) -> None:
         """Write `.encoder` into its folder."""
         save_encoder(encoder, folder)
+
+    @property
+    def snapshots(self) -> dict[int, Path]:
+        """Steps done -> folder of the encoder as it was then (for `load_encoder`), in order."""
+        return {int(f.name): f for f in sorted(self.folder.glob("snapshots/[0-9]*"))}
+
+    @property
+    def teacher(self) -> Networks:
+        """Encoder and prototype heads of the last checkpoint's teacher, in eval mode on the CPU. RunError without one."""
+        networks = Networks(self.config, Skeleton(**self.about["skeleton"]))
+        file = self.folder / "checkpoint.pt"
+        if not file.exists():
+            raise RunError(f"{file}: no such file; the prototype heads are in the checkpoint alone. Go on with the run")
+        with _checkpoint(file, "cpu") as state:
+            networks.load_state_dict(state["teacher"])
+        return networks.requires_grad_(False).eval()
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -153,6 +172,14 @@ def save_checkpoint(run: Run, trainer: Any, step: int, status: str) -> None:
         ) from error
 
 
+def save_snapshot(run: Run, encoder: Encoder, step: int) -> None:
+    """Keep the encoder as it is after `step` steps. Raises RunError where the folder cannot be written."""
+    try:
+        run.save_encoder(encoder, run.folder / "snapshots" / f"{step:07d}")
+    except OSError as error:
+        raise RunError(f"{run.folder}: snapshot of step {step} failed ({error}). Make room and resume") from error
+
+
 def load_checkpoint(run: Run, trainer: Any) -> int:
     """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done."""
     file = run.folder / "checkpoint.pt"
@@ -160,18 +187,24 @@ def load_checkpoint(run: Run, trainer: Any) -> int:
     for torn in run.folder.glob(".*"):  # what a kill left beside
         shutil.rmtree(torn) if torn.is_dir() else torn.unlink()
     if file.exists():
-        try:
-            state = torch.load(file, map_location=trainer.device, weights_only=True)
+        with _checkpoint(file, trainer.device) as state:
             for name, network in trainer.networks.items():
                 network.load_state_dict(state.get(name, {}))
             trainer.optimizer.load_state_dict(state["optimizer"])
             step = int(state["step"])
-        except Exception as error:  # damaged bytes make torch raise anything
-            raise RunError(f"{file}: damaged ({error}); delete it to start this run again from its first step") from error
     lines = [line for line in _whole_lines(run.folder / "metrics.jsonl") if line["step"] < step]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     replace_file(run.folder / "metrics.jsonl", lambda f: f.write(text.encode()))
     return step
+
+
+@contextmanager
+def _checkpoint(file: Path, device: torch.device | str) -> Iterator[dict[str, Any]]:
+    """The checkpoint's contents; what fails while they are used is put down to the file."""
+    try:
+        yield torch.load(file, map_location=device, weights_only=True)
+    except Exception as error:  # damaged bytes make torch raise anything
+        raise RunError(f"{file}: damaged ({error}); delete it to start this run again from its first step") from error
 
 
 def write_json(file: Path, value: Any) -> None:

@@ -10,6 +10,7 @@ import torch
 from slimlab import data
 from slimlab.config import Config
 from slimlab.data.building import Block, Source, build
+from slimlab.doctor import chromium
 from slimlab.skeleton import KINECT_V2, Skeleton
 
 torch.set_num_threads(2)
@@ -32,6 +33,21 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def utd(real_data):
     return data.open(real_data / "utd_mhad.npz")
+
+
+@pytest.fixture(scope="module")  # not longer: Playwright keeps an event loop running, in which async tests cannot run
+def browser():
+    """Chromium, driven by Playwright."""
+    if not chromium():
+        if os.environ.get("SLIMLAB_REQUIRE_BROWSER"):
+            pytest.fail("SLIMLAB_REQUIRE_BROWSER is set, but there is no Chromium")
+        pytest.skip("needs Chromium: apt-get install chromium, or set SLIMLAB_CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -1,77 +1,24 @@
 """The quickstart in JupyterLab, operated in a real browser: pictures appear, Stop stops, running again goes on."""
 
-import json
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from slimlab.doctor import chromium
 from slimlab.run import Run
+from tests.lab import TOKEN, idle, run_all, serve, wait_for
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "00_quickstart.ipynb"
-TOKEN = "test"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not chromium():
-        if os.environ.get("SLIMLAB_REQUIRE_BROWSER"):
-            pytest.fail("SLIMLAB_REQUIRE_BROWSER is set, but there is no Chromium")
-        pytest.skip("needs Chromium: apt-get install chromium, or set SLIMLAB_CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
 def lab(tmp_path):
     """JupyterLab on a folder with the notebook; yields (address, folder)."""
     shutil.copy(NOTEBOOK, tmp_path)
-    settings = tmp_path / "settings" / "@jupyterlab" / "notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))  # all cells in the page
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    own = {
-        "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
-        "SLIMLAB_OUT": str(tmp_path / "out"),
-        "SLIMLAB_MINUTES": "10",
-    }
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
-    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={tmp_path}", "--ServerApp.port_retries=0"]
-    with open(tmp_path / "lab.log", "w") as log:
-        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2)
-            break
-        except OSError:
-            assert server.poll() is None, (tmp_path / "lab.log").read_text()[-2000:]
-            time.sleep(0.5)
-    yield address, tmp_path
-    server.terminate()
-    server.wait(timeout=20)
-
-
-def wait_for(condition, seconds, what):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.3)
+    with serve(tmp_path, SLIMLAB_OUT=str(tmp_path / "out"), SLIMLAB_MINUTES="10") as address:
+        yield address, tmp_path
 
 
 def test_train_stop_and_go_on(browser, lab):
@@ -80,10 +27,7 @@ def test_train_stop_and_go_on(browser, lab):
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{address}/lab/tree/00_quickstart.ipynb?token={TOKEN}", timeout=90_000)
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=90_000)
-    wait_for(lambda: "Python 3" in page.locator(".jp-NotebookPanel-toolbar").inner_text() and idle(page), 90, "a kernel")
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run_all(page)
 
     training = page.locator(".jp-CodeCell", has_text="async for step in pretrain.stream")
     wait_for(lambda: done_steps(training) >= 11, 240, "training steps on the screen")
@@ -108,10 +52,6 @@ def test_train_stop_and_go_on(browser, lab):
     wait_for(lambda: idle(page), 30, "an idle kernel at the end")
     page.screenshot(path=str(folder / "lab.png"))
     assert complaints == []
-
-
-def idle(page) -> bool:
-    return page.locator('.jp-NotebookPanel-toolbar [data-status="idle"]').count() > 0
 
 
 def done_steps(cell) -> int:

@@ -71,6 +71,15 @@ def test_embed_writes_csv_and_npz(files, tmp_path):
     assert cli.main(["embed", str(files / "run"), str(tmp_path / "one.npz"), "--out", str(tmp_path / "f.xlsx")]) == 1
 
 
+def test_figures_come_as_pdf_png_and_csv(files, capsys):
+    assert cli.main(["figures", str(files / "run"), str(files / "clips.npz")]) == 0
+    drawn = {f.stem for f in (files / "run" / "figures").iterdir()}
+    assert {"losses", "mask", "attention_cls", "token_pca", "embedding_class", "confusion", "neighbours"} <= drawn
+    for name in drawn:
+        assert all((files / "run" / "figures" / f"{name}{suffix}").stat().st_size > 50 for suffix in (".pdf", ".png", ".csv"))
+    assert "confusion" in capsys.readouterr().out
+
+
 def test_convert(files, tmp_path, capsys):
     assert cli.main(["convert", str(files / "clips.npz"), str(tmp_path / "store")]) == 0
     assert data.open(tmp_path / "store").fingerprint == data.open(files / "clips.npz").fingerprint
@@ -105,7 +114,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
 def test_it_is_a_module():
     done = subprocess.run([sys.executable, "-m", "slimlab", "--help"], capture_output=True, text=True)
     assert done.returncode == 0
-    for command in ("doctor", "lab", "convert", "pretrain", "evaluate", "embed"):
+    for command in ("doctor", "lab", "convert", "pretrain", "evaluate", "embed", "figures"):
         assert command in done.stdout
 
 

@@ -140,6 +140,18 @@ def test_tubes_hang_together_where_random_cells_do_not():
     assert boundaries(tubes) < 0.5 * boundaries(cells)
 
 
+def test_tubes_are_numbered_without_changing_the_draw():
+    numbers = torch.zeros(16, 8, 25, dtype=torch.long)
+    rng = [torch.Generator().manual_seed(5) for _ in range(2)]
+    mask = masking.semantic_tubes(16, 8, KINECT_V2, 0.8, generator=rng[0], tubes=numbers)
+    assert torch.equal(mask, masking.semantic_tubes(16, 8, KINECT_V2, 0.8, generator=rng[1]))
+    assert torch.equal(mask, numbers > 0)  # every masked cell has its tube
+    for sample in numbers:
+        for tube in sample.unique()[1:]:
+            joints = (sample == tube).any(dim=0).nonzero()[:, 0]
+            assert len(np.unique(KINECT_V2.part_of[joints])) == 1  # and a tube stays within one body part
+
+
 PARTS = list(KINECT_V2.parts.values())
 
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from slimlab import data, pretrain
 from slimlab.run import Run, RunError, replace_file
+from slimlab.weights import load_encoder
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,21 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(OSError):
         replace_file(file, fails)
     assert file.read_bytes() == b"old" and list(tmp_path.iterdir()) == [file]
+
+
+def test_the_teacher_has_its_heads_and_snapshots_their_step(made):
+    run, *_ = made
+    teacher = run.teacher
+    for (name, a), (other, b) in zip(teacher.encoder.state_dict().items(), run.encoder.state_dict().items(), strict=True):
+        assert name == other and a.equal(b)
+    assert teacher.cls_head(torch.zeros(1, 32)).shape == (1, 16) and not teacher.training
+    assert list(run.snapshots) == [1, 2]
+    last = load_encoder(run.snapshots[2])
+    assert all(a.equal(b) for a, b in zip(last.parameters(), run.encoder.parameters(), strict=True))
+    with pytest.raises(RunError, match="heads are in the checkpoint"):
+        file = run.folder / "checkpoint.pt"
+        try:
+            file.rename(file.with_suffix(".away"))
+            run.teacher  # noqa: B018
+        finally:
+            file.with_suffix(".away").rename(file)

@@ -63,6 +63,7 @@ class Config:
     gradient_clip: float = PRESET
     # bookkeeping
     evaluations: int = PRESET
+    snapshots: int = PRESET
     checkpoint_seconds: float = PRESET
 
     def __post_init__(self) -> None:
@@ -116,6 +117,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "betas": (0.9, 0.95),
         "gradient_clip": 3.0,
         "evaluations": 100,
+        "snapshots": 10,
         "checkpoint_seconds": 600.0,
     }
 }

@@ -1,7 +1,7 @@
 """What features know: kNN, retrieval, linear probes, fine-tuning, by named protocols, and the controls every number needs."""
 
 from slimlab.evaluate.controls import compare, random_encoder, raw_features
-from slimlab.evaluate.features import Features, features, prepare, to_input
+from slimlab.evaluate.features import Features, check_body, features, prepare, to_input
 from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.fusion import fuse
 from slimlab.evaluate.knn import knn, knn_grid
@@ -22,6 +22,7 @@ __all__ = [
     "Protocol",
     "Result",
     "Retrieval",
+    "check_body",
     "compare",
     "features",
     "few_labels",

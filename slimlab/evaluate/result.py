@@ -28,6 +28,10 @@ class Result:
     def __repr__(self) -> str:
         return f"Result(accuracy {self.accuracy:.3f}, {len(self.labels)} clips, {len(self.per_class)} classes)"
 
+    def clips(self, true: int, predicted: int) -> np.ndarray:
+        """Rows of the test features in one cell of the confusion matrix."""
+        return np.flatnonzero((self.labels == true).numpy() & (self.predictions == predicted).numpy())
+
 
 def score(
     predictions: Tensor, labels: Tensor, classes: int, neighbours: Tensor | None = None, scores: Tensor | None = None

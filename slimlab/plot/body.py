@@ -8,22 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from slimlab.data import Clip
-from slimlab.plot.style import LEFT, MASKED, MIDDLE, RIGHT, figure, styled
+from slimlab.plot.scene import SIDES
+from slimlab.plot.style import LEFT, MASKED, RIGHT, figure, styled
 from slimlab.skeleton import Skeleton
-
-SIDES = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
 
 
 @styled
 def frames_strip(clip: Clip, skeleton: Skeleton, frames: int = 8, title: str | None = None) -> Figure:
     """`frames` moments of a clip, evenly spaced, seen from the camera: left limbs blue, right ones orange, metres, floor."""
-    chosen = _moments(clip, frames)
+    chosen = spread_frames(clip, frames)
     fig, axes = figure(1.05 * len(chosen) + 0.4, 2.3, 1, len(chosen), squeeze=False)
     joints = clip.joints[chosen]  # (F, M, V, 3)
-    _limits(axes[0], joints, clip.valid[chosen])
+    stage(axes[0], joints, clip.valid[chosen])
     for ax, frame in zip(axes[0], chosen, strict=True):
         for person in np.flatnonzero(clip.valid[frame]):
-            _body(ax, clip.joints[frame, person], skeleton, faint=bool(person > 0))
+            draw_body(ax, clip.joints[frame, person], skeleton, faint=bool(person > 0))
         ax.set_xlabel(f"frame {frame}")
     _label_sides(axes[0][0], skeleton)
     fig.suptitle(title or clip.name, fontsize=9)
@@ -40,21 +39,16 @@ def mask_on_body(clip: Clip, mask: np.ndarray, skeleton: Skeleton, moments: int 
     steps = len(mask)
     moments = min(moments, steps)
     at_step = np.linspace(0, steps - 1, moments).round().astype(int)
-    frames = _moments(clip, steps)[np.minimum(at_step, len(_moments(clip, steps)) - 1)]
+    frames = spread_frames(clip, steps)[np.minimum(at_step, len(spread_frames(clip, steps)) - 1)]
     fig, axes = figure(1.15 * moments + 3.4, 3.4, 1, moments + 1, width_ratios=[1] * moments + [2.4])
-    _limits(axes[:-1], clip.joints[frames], clip.valid[frames])
+    stage(axes[:-1], clip.joints[frames], clip.valid[frames])
     for ax, step, frame in zip(axes[:-1], at_step, frames, strict=True):
         for person in np.flatnonzero(clip.valid[frame]):
-            _body(ax, clip.joints[frame, person], skeleton, masked=mask[step], faint=bool(person > 0))
+            colours = [MASKED if mask[step, j] else SIDES[skeleton.side(j)] for j in range(len(skeleton))]
+            draw_body(ax, clip.joints[frame, person], skeleton, np.array(colours), 14, faint=bool(person > 0))
         ax.set_xlabel(f"step {step}")
     grid = axes[-1]
-    order = [j for part in skeleton.parts.values() for j in part]
-    grid.imshow(mask[:, order].T, cmap=_two_colours(), aspect="auto", vmin=0, vmax=1, interpolation="nearest")
-    grid.set_yticks(range(len(order)), [skeleton.names[j] for j in order], fontsize=5.5)
-    grid.set_xticks(range(steps))
-    grid.set_xlabel("time step")
-    for edge in np.cumsum([len(p) for p in skeleton.parts.values()])[:-1]:
-        grid.axhline(edge - 0.5, color="white", linewidth=2)
+    time_joint_grid(grid, mask, skeleton, cmap=_two_colours(), vmin=0, vmax=1)
     grid.set_title(f"{int(mask.sum())} of {mask.size} cells masked ({mask.mean():.0%})")
     fig.suptitle(title or clip.name, fontsize=9)
     fig.data = pd.DataFrame(  # type: ignore[attr-defined]  # the data behind the picture; `plot.save` writes it
@@ -63,7 +57,22 @@ def mask_on_body(clip: Clip, mask: np.ndarray, skeleton: Skeleton, moments: int 
     return fig
 
 
-def _moments(clip: Clip, count: int) -> np.ndarray:
+def time_joint_grid(ax: Axes, values: np.ndarray, skeleton: Skeleton, names: bool = True, **image):
+    """Draw values (T', V), or colours (T', V, 3), with time to the right and joints grouped by part; the image comes back."""
+    order = [j for part in skeleton.parts.values() for j in part]
+    steps = len(values)
+    shown = ax.imshow(np.asarray(values)[:, order].swapaxes(0, 1), aspect="auto", interpolation="nearest", **image)
+    for edge in np.cumsum([len(p) for p in skeleton.parts.values()])[:-1]:
+        ax.axhline(edge - 0.5, color="white", linewidth=2 if names else 0.8)
+    ax.set_xticks([] if not names else range(steps) if steps <= 10 else range(0, steps, 5))
+    ax.set_yticks([])
+    if names:
+        ax.set_yticks(range(len(order)), [skeleton.names[j] for j in order], fontsize=5.5)
+        ax.set_xlabel("time step")
+    return shown
+
+
+def spread_frames(clip: Clip, count: int) -> np.ndarray:
     """`count` frame numbers (fewer in a short clip), evenly spaced over those with anyone in them."""
     valid = np.flatnonzero(clip.valid.any(axis=1))
     if not len(valid):
@@ -71,22 +80,31 @@ def _moments(clip: Clip, count: int) -> np.ndarray:
     return valid[np.linspace(0, len(valid) - 1, min(count, len(valid))).round().astype(int)]
 
 
-def _body(ax: Axes, joints: np.ndarray, skeleton: Skeleton, masked: np.ndarray | None = None, faint: bool = False) -> None:
-    """One body (V, 3), seen from the camera. Kinect's x grows to the camera's left, so it is drawn to the left."""
+def draw_body(
+    ax: Axes,
+    joints: np.ndarray,
+    skeleton: Skeleton,
+    colours: np.ndarray | None = None,
+    sizes: np.ndarray | float = 9,
+    faint: bool = False,
+) -> None:
+    """One body (V, 3) seen from the camera, joints in colours (V, …) (None: by side), bones in that of the joint at their end.
+
+    Kinect's x grows to the camera's left, so it is drawn to the left.
+    """
     x, y = -joints[:, 0], joints[:, 1]
     alpha = 0.45 if faint else 1.0
     there = np.asarray(joints.any(axis=1))  # (V,)
+    own = [SIDES[skeleton.side(j)] for j in range(len(skeleton))] if colours is None else list(colours)
     for parent, joint in skeleton.bones:
-        if not (there[parent] and there[joint]):
-            continue
-        hidden = masked is not None and masked[joint]
-        colour = MASKED if hidden else SIDES[skeleton.side(joint)]
-        ax.plot(x[[parent, joint]], y[[parent, joint]], color=colour, linewidth=1.6, alpha=alpha, solid_capstyle="round")
-    colours = [MASKED if masked is not None and masked[j] else SIDES[skeleton.side(j)] for j in range(len(skeleton)) if there[j]]
-    ax.scatter(x[there], y[there], s=9 if masked is None else 14, c=colours, alpha=alpha, zorder=3, linewidths=0)
+        if there[parent] and there[joint]:
+            ends = [parent, joint]
+            ax.plot(x[ends], y[ends], color=own[joint], linewidth=1.6, alpha=alpha, solid_capstyle="round")
+    sizes = np.broadcast_to(sizes, len(skeleton))[there]
+    ax.scatter(x[there], y[there], s=sizes, c=[own[j] for j in np.flatnonzero(there)], alpha=alpha, zorder=3, linewidths=0)
 
 
-def _limits(axes, joints: np.ndarray, valid: np.ndarray) -> None:
+def stage(axes, joints: np.ndarray, valid: np.ndarray) -> None:
     """The same metres in every panel, equal aspect, the floor as a line."""
     people = joints[valid]  # (bodies, V, 3)
     people = people[people.any(axis=2)]  # (points, 3)

@@ -62,25 +62,47 @@ def losses(metrics: pd.DataFrame, smooth: int = 25) -> Figure:
 
 
 @styled
-def embedding(projection: Projection, features: Features, by: str = "label_name", title: str | None = None) -> Figure:
-    """The plane of a projection, coloured by a column of the features' table ("label_name", "subject", "camera")."""
-    values = features.table[by].to_numpy()
+def embedding(
+    projection: Projection,
+    features: Features,
+    by: str | Sequence | np.ndarray = "label_name",
+    title: str | None = None,
+) -> Figure:
+    """The plane of a projection; its quality stands above it.
+
+    by  a column of the features' table ("label_name", "subject", "camera"), or a value a clip, such as hit or miss
+    """
+    column = by if isinstance(by, str) else "group"
+    values = features.table[by].to_numpy() if isinstance(by, str) else np.asarray(by)
     groups = list(pd.unique(np.sort(values)))
     wide = len(groups) > 12
     fig, ax = figure(6.8 if wide else 5.4, 4.2)
+    small = 12 if len(values) < 3000 else 3
     for i, group in enumerate(groups):
         x, y = projection.xy[values == group].T
-        ax.scatter(
-            x, y, s=12, color=colour(i), marker=MARKERS[(i // 8) % len(MARKERS)], label=str(group), linewidths=0, alpha=0.8
-        )
-    ax.legend(frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5), ncols=2 if wide else 1)
-    share = projection.quality.get("explained")
-    trust = projection.quality.get("trustworthiness")
-    note = [f"{share:.0%} of the variance" if share is not None else "", f"trustworthiness {trust:.2f}" if trust else ""]
-    ax.set_title(f"{title or projection.method.upper()}: {', '.join(n for n in note if n)}", loc="left")
-    ax.set(xticks=[], yticks=[], aspect="equal", xlabel="component 1", ylabel="component 2")
-    fig.data = pd.DataFrame({"clip": features.table["clip"], by: values, "x": projection.xy[:, 0], "y": projection.xy[:, 1]})  # type: ignore[attr-defined]
+        look = {"s": small, "color": colour(i), "marker": MARKERS[(i // 8) % len(MARKERS)], "rasterized": len(values) > 5000}
+        ax.scatter(x, y, label=str(group), linewidths=0, alpha=0.8, **look)
+    ax.legend(
+        frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5), ncols=2 if wide else 1, markerscale=12 / small
+    )
+    ax.set_title(f"{title or projection.method.upper()}\n{quality_line(projection.quality)}", loc="left", fontsize=7)
+    axis = "component" if projection.method == "pca" else "axis"
+    ax.set(xticks=[], yticks=[], aspect="equal", xlabel=f"{axis} 1", ylabel=f"{axis} 2")
+    fig.data = pd.DataFrame({"clip": features.table["clip"], column: values, "x": projection.xy[:, 0], "y": projection.xy[:, 1]})  # type: ignore[attr-defined]
     return fig
+
+
+def quality_line(quality: dict[str, float]) -> str:
+    """A projection's quality in words; label agreement beside that of the features and of shuffled labels."""
+    words = []
+    if "explained" in quality:
+        words.append(f"{quality['explained']:.0%} of the variance")
+    if "trustworthiness" in quality:
+        words.append(f"trustworthiness {quality['trustworthiness']:.2f}, {quality['neighbours_kept']:.0%} of neighbours kept")
+    if "label_agreement" in quality:
+        plane, features, chance = (quality[k] for k in ("label_agreement", "of_features", "of_chance"))
+        words.append(f"same label among neighbours {plane:.2f} (features {features:.2f}, shuffled {chance:.2f})")
+    return ", ".join(words)
 
 
 @styled

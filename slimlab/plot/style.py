@@ -14,6 +14,7 @@ from slimlab.run import replace_file
 
 # Okabe and Ito 2008, https://jfly.uni-koeln.de/color/
 LEFT, RIGHT, MIDDLE, MASKED = "#0072B2", "#D55E00", "#444444", "#CC79A7"
+HIT, MISS = "#009E73", "#D55E00"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^v<>Pp*hX"
 STYLE: dict[Any, Any] = {

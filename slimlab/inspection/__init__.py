@@ -1,0 +1,35 @@
+"""Looking inside: attention, token features, prototypes, feature rank. Tensors in, tensors out."""
+
+from slimlab.inspection.attention import (
+    attention_distance,
+    attention_distances,
+    attention_map,
+    hops,
+    rollout,
+    token_index,
+    uniform_distance,
+)
+from slimlab.inspection.inside import Inside, inside
+from slimlab.inspection.prototypes import Prototypes, prototypes
+from slimlab.inspection.rank import effective_prototypes, rankme, used_prototypes
+from slimlab.inspection.tokens import TokenPCA, token_pca, token_similarity
+
+__all__ = [
+    "Inside",
+    "Prototypes",
+    "TokenPCA",
+    "attention_distance",
+    "attention_distances",
+    "attention_map",
+    "effective_prototypes",
+    "hops",
+    "inside",
+    "prototypes",
+    "rankme",
+    "rollout",
+    "token_index",
+    "token_pca",
+    "token_similarity",
+    "uniform_distance",
+    "used_prototypes",
+]

@@ -1,0 +1,29 @@
+"""Explorers for JupyterLab and Notebook. What each shows is a plain function of `slimlab.plot` first."""
+
+from slimlab.widgets.attention import AttentionExplorer
+from slimlab.widgets.augmentations import AugmentationExplorer
+from slimlab.widgets.cells import Cells
+from slimlab.widgets.clips import ClipPlayer
+from slimlab.widgets.embedding import EmbeddingExplorer
+from slimlab.widgets.features import FeatureExplorer
+from slimlab.widgets.masks import MaskExplorer
+from slimlab.widgets.prototypes import PrototypeExplorer
+from slimlab.widgets.retrieval import RetrievalViewer
+from slimlab.widgets.scatter import Scatter
+from slimlab.widgets.stage import Stage
+from slimlab.widgets.training import TrainingMonitor
+
+__all__ = [
+    "AttentionExplorer",
+    "AugmentationExplorer",
+    "Cells",
+    "ClipPlayer",
+    "EmbeddingExplorer",
+    "FeatureExplorer",
+    "MaskExplorer",
+    "PrototypeExplorer",
+    "RetrievalViewer",
+    "Scatter",
+    "Stage",
+    "TrainingMonitor",
+]

@@ -1,0 +1,147 @@
+// Grids of time steps and joints on a canvas; a click names the cell. Traits: see cells.py.
+
+const bytes = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+const GAP = 18, TOP = 20, BOTTOM = 18, BARS = 190;
+
+function render({ model, el }) {
+  const canvas = document.createElement("canvas");
+  canvas.className = "slimlab-cells";
+  canvas.style.cssText = "display:block;width:100%;cursor:pointer";
+  el.append(canvas);
+  const context = canvas.getContext("2d");
+  let boxes = [], hovered = null;
+
+  function layout() {
+    const scene = model.get("scene"), wide = canvas.clientWidth;
+    const columns = Math.min(scene.columns, scene.titles.length) || 1, rows = Math.ceil(scene.titles.length / columns);
+    const left = scene.labels ? 92 : 16, room = scene.bars ? BARS : 0;
+    const width = (wide - left - room - GAP * (columns - 1) - 4) / columns;
+    const height = model.get("height") / rows - TOP - BOTTOM;
+    boxes = scene.titles.map((_, p) => ({
+      x: left + (p % columns) * (width + GAP), y: TOP + Math.floor(p / columns) * (height + TOP + BOTTOM), width, height,
+    }));
+  }
+  function draw() {
+    const scene = model.get("scene"), { steps, order, names } = scene;
+    if (!order) return; // nothing shown yet
+    const joints = order.length, ratio = window.devicePixelRatio || 1, tall = model.get("height");
+    canvas.style.height = `${tall}px`;
+    if (!canvas.clientWidth) return;
+    canvas.width = Math.round(canvas.clientWidth * ratio);
+    canvas.height = Math.round(tall * ratio);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.fillStyle = "white";
+    context.fillRect(0, 0, canvas.clientWidth, tall);
+    layout();
+    const colours = new Uint8Array(bytes(model.get("colors")));
+    boxes.forEach((box, p) => {
+      const w = box.width / steps, h = box.height / joints, chosen = p === model.get("panel") && boxes.length > 1;
+      context.font = `${chosen ? "bold " : ""}12px sans-serif`;
+      context.fillStyle = "#333";
+      context.textAlign = "left";
+      context.fillText(scene.titles[p], box.x, box.y - 6, box.width);
+      for (let t = 0; t < steps; t++) {
+        order.forEach((joint, row) => {
+          const i = ((p * steps + t) * joints + joint) * 3;
+          context.fillStyle = `rgb(${colours[i]},${colours[i + 1]},${colours[i + 2]})`;
+          context.fillRect(box.x + t * w, box.y + row * h, w + 0.5, h + 0.5);
+        });
+      }
+      context.fillStyle = "white";
+      for (const edge of scene.edges) context.fillRect(box.x, box.y + edge * h - 0.75, box.width, 1.5);
+      for (const [t, joint] of scene.crossed[p] || []) {
+        const x = box.x + (t + 0.5) * w, y = box.y + (order.indexOf(joint) + 0.5) * h, r = Math.min(w, h, 8) / 3;
+        context.beginPath();
+        context.moveTo(x - r, y - r); context.lineTo(x + r, y + r); context.moveTo(x - r, y + r); context.lineTo(x + r, y - r);
+        for (const [colour, thick] of [["white", 3], ["#222", 1]]) { // to be seen on any cell
+          context.strokeStyle = colour;
+          context.lineWidth = thick;
+          context.stroke();
+        }
+      }
+      const ring = model.get("ring");
+      if (ring.length) outline(box.x + ring[0] * w, box.y + order.indexOf(ring[1]) * h, w, h, "#CC79A7", 2.5);
+      const now = model.get("now");
+      if (now >= 0 && now < steps) outline(box.x + now * w, box.y, w, box.height, "rgba(0,0,0,0.55)", 1);
+      if (scene.whole) outline(box.x, box.y, box.width, box.height, "#ccc", 1);
+      if (chosen) outline(box.x - 2, box.y - 2, box.width + 4, box.height + 4, "#222", 1.5);
+      context.fillStyle = "#666";
+      context.font = "10px sans-serif";
+      context.textAlign = "center";
+      if (scene.labels) {
+        const every = Math.ceil(18 / w);
+        for (let t = 0; t < steps; t += every) context.fillText(String(t), box.x + (t + 0.5) * w, box.y + box.height + 12);
+        if (box.x < 100) {
+          context.textAlign = "right";
+          const skip = Math.ceil(10 / h);
+          order.forEach((joint, row) => {
+            if (row % skip === 0) context.fillText(names[joint].replaceAll("_", " "), box.x - 5, box.y + (row + 0.5) * h + 3, 84);
+          });
+        }
+      }
+    });
+    if (scene.bars) bars(scene, boxes[boxes.length - 1]);
+    if (hovered) tip();
+    Object.assign(canvas.dataset, { panels: boxes.length, ring: model.get("ring").join() });
+  }
+  function bars({ order, bars: { values, title } }, box) { // from 0 to 1, a row each
+    const x = box.x + box.width + GAP, full = BARS - GAP - 8, h = box.height / order.length;
+    context.textAlign = "left";
+    context.font = "12px sans-serif";
+    context.fillStyle = "#333";
+    context.fillText(title, x, box.y - 6, full);
+    context.fillStyle = "#F1F1EE";
+    context.fillRect(x, box.y, full, box.height);
+    context.fillStyle = "#999";
+    order.forEach((joint, row) => context.fillRect(x, box.y + row * h + 1, values[joint] * full, Math.max(h - 2, 1)));
+    context.font = "10px sans-serif";
+    context.textAlign = "center";
+    for (const value of [0, 0.5, 1]) context.fillText(String(value), x + value * full, box.y + box.height + 12);
+  }
+  function outline(x, y, w, h, colour, thick) {
+    context.strokeStyle = colour;
+    context.lineWidth = thick;
+    context.strokeRect(x, y, w, h);
+  }
+  function tip() {
+    const { panel, step, joint, x, y } = hovered, scene = model.get("scene");
+    const text = scene.whole ? scene.texts[panel][step][joint] : `${scene.names[joint].replaceAll("_", " ")}, step ${step}${scene.texts[panel] ? `: ${scene.texts[panel][step][joint]}` : ""}`;
+    context.font = "12px sans-serif";
+    context.textAlign = "left";
+    const long = context.measureText(text).width, at = Math.max(0, Math.min(x + 10, canvas.clientWidth - long - 10));
+    context.fillStyle = "rgba(255,255,255,0.93)";
+    context.fillRect(at - 4, y - 26, long + 8, 18);
+    context.fillStyle = "black";
+    context.fillText(text, at, y - 13);
+  }
+  function cell(event) {
+    const { steps, order } = model.get("scene"), frame = canvas.getBoundingClientRect();
+    const x = event.clientX - frame.left, y = event.clientY - frame.top;
+    const panel = boxes.findIndex((b) => x >= b.x && x < b.x + b.width && y >= b.y && y < b.y + b.height);
+    if (panel < 0) return null;
+    const box = boxes[panel];
+    const step = Math.floor(((x - box.x) / box.width) * steps), row = Math.floor(((y - box.y) / box.height) * order.length);
+    return { panel, step, joint: order[row], x, y };
+  }
+  let due = false;
+  const ask = () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => { due = false; draw(); });
+  };
+  canvas.onclick = (event) => {
+    const at = cell(event);
+    if (!at) return;
+    model.set("clicked", { panel: at.panel, step: at.step, joint: at.joint, count: (model.get("clicked").count || 0) + 1 });
+    model.save_changes();
+  };
+  canvas.onpointermove = (event) => { hovered = cell(event); ask(); };
+  canvas.onpointerleave = () => { hovered = null; ask(); };
+  model.on("change", ask);
+  const watch = new ResizeObserver(ask);
+  watch.observe(el);
+  ask();
+  return () => { watch.disconnect(); model.off("change", ask); };
+}
+
+export default { render };

@@ -1,0 +1,218 @@
+"""The explorers of what is inside, driven from Python: state, numbers on screen, complaints."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+import slimlab
+from slimlab import data, evaluate, inspection, pretrain, skeleton, widgets
+from slimlab.encoder import EncoderConfig
+from slimlab.evaluate import Features, random_encoder
+from tests.conftest import make_store
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return random_encoder(EncoderConfig(width=32, depth=2, heads=2, patch_frames=8, frames=32, init_std=None))
+
+
+@pytest.fixture(scope="module")
+def two(synthetic):
+    return int(np.flatnonzero(synthetic.column("people") == 2)[0])
+
+
+def painted(stage, panel=0):
+    """Colours (F, M, V, 3) and sizes (F, M, V) that the browser was sent."""
+    clips, _, people, joints = stage.shape
+    colors = np.frombuffer(stage.colors, np.uint8).reshape(clips, -1, people, joints, 3)[panel]
+    sizes = np.frombuffer(stage.sizes, np.float32).reshape(clips, -1, people, joints)[panel]
+    return colors, sizes
+
+
+class TestAttention:
+    def test_what_is_on_screen_is_the_querys_attention(self, synthetic, encoder):
+        a = widgets.AttentionExplorer(synthetic, encoder, index=3)
+        a.layer, a.head, a.query = 0, 1, (2, 7)
+        look = inspection.inside(encoder, synthetic, 3)
+        row = look.attention[0, 0, 1, 1 + 4 + 2 * 25 + 7]
+        expected = 100 * row[5:].reshape(4, 25)
+        np.testing.assert_allclose(a.values[0], expected, rtol=1e-5)
+        _, sizes = painted(a.stage)
+        for frame in (0, 9, 31):
+            np.testing.assert_allclose(
+                np.argsort(sizes[frame, 0]), np.argsort(expected[frame // 8].numpy(), kind="stable"), atol=0
+            )
+        assert a.stage.rings == [[0, 7]] and a.grid.ring == [2, 7] and a.gallery.panel == 1
+        a.rolled = True
+        rolled = inspection.rollout(look.attention[:, 0])[0][1 + 4 + 57, 5:].reshape(4, 25)
+        np.testing.assert_allclose(a.values[0], 100 * rolled, rtol=1e-4)
+        assert a.gallery.panel == -1
+
+    def test_clicks_choose_query_person_and_head(self, synthetic, encoder, two):
+        a = widgets.AttentionExplorer(synthetic, encoder, index=two)
+        a.grid.clicked = {"panel": 0, "step": 3, "joint": 4, "count": 1}
+        assert a.query == (3, 4)
+        a.gallery.clicked = {"panel": 2, "step": 0, "joint": 0, "count": 1}
+        assert (a.layer, a.head) == (1, 0)
+        a.stage.clicked = {"clip": 0, "person": 1, "joint": 9, "frame": 17, "count": 1}
+        assert (a.person, a.query) == (1, (2, 9)) and a.stage.rings == [[1, 9]]
+        colors, _ = painted(a.stage)
+        assert len(np.unique(colors[0, 0], axis=0)) == 1 < len(np.unique(colors[0, 1], axis=0))  # the other person is grey
+        a.stage.frame = 25
+        assert a.grid.now == 3
+        a.index = 0  # one person: the second one's place is taken by the first
+        assert a.stage.shape[2] == 1 and len(a.distances()) == 4 and a.figure() is not None
+
+    def test_masked_beside_unmasked_and_two_encoders(self, synthetic, encoder):
+        other = random_encoder(EncoderConfig(width=16, depth=3, heads=2, patch_frames=16, frames=64, init_std=None), seed=1)
+        a = widgets.AttentionExplorer(synthetic, encoder, other=other, titles=("eights", "sixteens"), ratio=0.5)
+        assert a.stage.shape[0] == 4 and a.grid.scene["titles"][2] == "sixteens"
+        assert sum(len(c) for c in a.grid.scene["crossed"]) == 50 + 25  # half of 4 x 25 and of 2 x 25 cells
+        a.query = (3, 7)
+        np.testing.assert_allclose(
+            a.values[2].sum(), 100 * float(a.looks[2].attention[1, 0, :, 5 + 25 + 7, 5:].sum(-1).mean()), rtol=1e-4
+        )
+        a.ratio = 0.0
+        assert a.stage.shape[0] == 2 and len(a.distances()) == 2 * 2 + 3 * 2
+
+    def test_what_is_not_there_is_named(self, synthetic, encoder):
+        a = widgets.AttentionExplorer(synthetic, encoder)
+        for name, value in (("layer", 2), ("head", 2), ("index", 132), ("query", (4, 0)), ("query", "cell")):
+            before = getattr(a, name)
+            with pytest.raises(ValueError):
+                setattr(a, name, value)
+            assert getattr(a, name) == before
+        with pytest.raises(ValueError, match="no setting 'colour'"):
+            widgets.AttentionExplorer(synthetic, encoder, colour="red")
+
+    def test_another_body_and_a_figure(self, synthetic):
+        clip = np.random.default_rng(0).normal(size=(40, 1, 17, 3)).astype(np.float32)
+        store = make_store([clip, clip[:20]], skeleton.COCO)
+        small = random_encoder(EncoderConfig(skeleton=skeleton.COCO, width=16, depth=1, heads=2, patch_frames=8, frames=16))
+        a = widgets.AttentionExplorer(store, small)
+        a.index = 1
+        figure = a.figure()
+        assert len(figure.data) == 2 * 17 and plt.get_fignums() == []
+
+
+class TestFeatures:
+    def test_components_and_likeness(self, synthetic, encoder):
+        f = widgets.FeatureExplorer(synthetic, encoder, index=5)
+        look = inspection.inside(encoder, synthetic, 5)
+        expected = inspection.token_pca(look.tokens[1]).colours(look.tokens[1, 0])
+        np.testing.assert_allclose(f.values[1], expected, atol=1e-5)
+        colors, _ = painted(f.stage, panel=1)
+        np.testing.assert_allclose(colors[20, 0] / 255, expected[20 // 8], atol=0.003)
+        f.over = "clips"
+        assert not np.allclose(f.values[1], expected, atol=0.05)
+        f.grid.clicked = {"panel": 0, "step": 1, "joint": 7, "count": 1}
+        assert f.mode == "similarity" and f.values[0][1, 7] == pytest.approx(1, abs=1e-5)
+        f.stage.clicked = {"clip": 0, "person": 0, "joint": 3, "frame": 30, "count": 1}
+        assert f.cell == (3, 3) and "head at step 3" in f.note.value
+        assert "cosine" in f.figure().data.columns
+        with pytest.raises(ValueError, match="should be"):
+            f.cell = (4, 0)
+
+
+class TestEmbedding:
+    def test_choosing_plays_and_colours_follow(self, synthetic):
+        f = evaluate.raw_features(synthetic, frames=8)
+        e = widgets.EmbeddingExplorer(synthetic, f)
+        e.views[0].selected = [5, 3, 9, 11, 20, 21, 22, 23]
+        assert e.selected == [3, 5, 9, 11, 20, 21, 22, 23] and e.stage.shape[0] == 6
+        assert e.views[0].selected == e.selected and "8 clips chosen, 6 of them play" in e.told.value
+        e.views[0].clicked = {"index": 7, "count": 1}
+        similar = torch.cosine_similarity(f.x, f.x[7:8], dim=1)
+        similar[7] = 2
+        assert e.selected == similar.argsort(descending=True)[:6].tolist()
+        e.by = "correct"
+        knn = evaluate.knn(Features(f.x[1:], f.labels[1:], None), Features(f.x[:1], f.labels[:1], None), k=1)
+        assert e._values()[0] == ("right" if knn.predictions[0] == f.labels[0] else "wrong")
+        assert len(np.unique(np.frombuffer(e.views[0].groups, np.uint16))) == 2
+        e.by = "label_name"
+        codes = np.frombuffer(e.views[0].groups, np.uint16)
+        np.testing.assert_array_equal(codes, np.unique(synthetic.column("label_name").astype(str), return_inverse=True)[1])
+        assert len(e.figure().data) == len(synthetic) and "shuffled" in e.note.value
+        e.selected = []
+        assert e.views[0].selected == []
+
+    def test_linked_planes_are_turned_onto_each_other(self, synthetic):
+        f = evaluate.raw_features(synthetic, frames=8)
+        turn = torch.linalg.qr(torch.randn(f.x.shape[1], f.x.shape[1], generator=torch.Generator().manual_seed(0)))[0]
+        e = widgets.EmbeddingExplorer(synthetic, {"turned": f.x @ turn, "plain": f})
+        assert e.source == "plain"
+        plain = e.plane.xy
+        e.source, e.beside = "turned", "plain"
+        np.testing.assert_allclose(e.plane.xy, plain, atol=1e-2 * plain.std())
+        np.testing.assert_array_equal(np.frombuffer(e.views[1].xy, np.float32).reshape(-1, 2), plain)
+        for name, value in (("source", "absent"), ("by", "height"), ("method", "lda"), ("selected", [132])):
+            with pytest.raises((ValueError, Exception), match=r"not there|cannot colour|lda|not among"):
+                setattr(e, name, value)
+        with pytest.raises(ValueError, match="same clips"):
+            widgets.EmbeddingExplorer(synthetic, f.x[:5])
+
+
+def test_a_scatter_needs_one_text_and_one_group_for_each_point():
+    with pytest.raises(ValueError, match="3 points, 2 groups and 3 texts"):
+        widgets.Scatter().show(np.zeros((3, 2)), np.zeros(2), ["a", "b", "c"])
+
+
+class TestRetrieval:
+    def test_cells_hits_and_misses(self, synthetic):
+        train, test = data.split(synthetic)
+        sides = evaluate.raw_features(train, 8), evaluate.raw_features(test, 8)
+        r = widgets.RetrievalViewer(train, test, features=sides, k=3)
+        truth, called = r.result.labels.numpy(), r.result.predictions.numpy()
+        r.show = "misses"
+        np.testing.assert_array_equal(r.listed, np.flatnonzero(truth != called))
+        assert r.index == r.listed[0] and not r.hits[0]
+        true, predicted = int(truth[r.listed[2]]), int(called[r.listed[2]])
+        r.matrix.clicked = {"panel": 0, "step": predicted, "joint": true, "count": 1}
+        assert r.cell == (true, predicted) and r.matrix.ring == [predicted, true]
+        np.testing.assert_array_equal(r.listed, np.flatnonzero((truth == true) & (called == predicted)))
+        np.testing.assert_array_equal(r.neighbours, evaluate.knn(*sides, k=3).neighbours[r.index])
+        titles = r.stage.scene["titles"]
+        assert len(titles) == 4 and [t[0] for t in titles[1:]] == ["✓" if h else "✗" for h in r.hits]
+        if len(r.listed) > 1:
+            r.index = int(r.listed[-1])
+        r.show = "hits"
+        assert len(r.listed) == 0 and "no query" in r.note.value
+        r.cell = ()
+        assert len(r.figure().data) == 4
+        for name, value in (("cell", (0, 22)), ("index", 66)):
+            with pytest.raises(ValueError):
+                setattr(r, name, value)
+        with pytest.raises(ValueError, match="same clips"):
+            widgets.RetrievalViewer(train, test[:5], features=sides)
+        with pytest.raises(ValueError, match="give an encoder"):
+            widgets.RetrievalViewer(train, test)
+
+
+class TestPrototypes:
+    def test_of_a_run(self, synthetic, quick, tmp_path):
+        train, test = data.split(synthetic)
+        run = pretrain.fit(train, quick, tmp_path / "run", progress=False)
+        p = widgets.PrototypeExplorer(run, test, k=3)
+        usage = p.prototypes.usage()
+        assert usage[p.prototype] == usage.max() and p.stage.shape[0] == 3
+        np.testing.assert_allclose(np.sort(p.usage.data[0].y)[::-1] / 100, usage.sort(descending=True).values, atol=1e-6)
+        np.testing.assert_allclose(p.assigned.sum(dim=1), 1, atol=1e-5)
+        p._chosen([1])
+        assert p.prototype == int(usage.argsort(descending=True, stable=True)[1]) or usage[p.prototype] == usage.sort().values[-2]
+        p.kind = "cells"
+        _, sizes = painted(p.stage)
+        first = p.nearest.iloc[0]
+        marked = np.argwhere(sizes > 1)
+        assert set(marked[:, 2]) == {first["joint"]} and set(marked[:, 0] // 16) == {first["step"]}
+        with pytest.raises(ValueError, match="none of the 16"):
+            p.prototype = 16
+        e = widgets.EmbeddingExplorer(test, run)
+        assert list(e._given)[-1] == "step 12" and e.source == "step 12"
+        np.testing.assert_allclose(e._features("step 12"), evaluate.features(run.encoder, test).x, atol=1e-5)
+
+
+def test_the_shipped_encoder_and_real_recordings(utd):
+    encoder = slimlab.pretrained("tiny-v1", skeleton=utd.skeleton)  # the same joints in another order
+    a = widgets.AttentionExplorer(utd[:20], encoder, index=3, query=(0, 5))
+    assert a.values[0].shape[1] == 20 and 0 < a.values[0].sum() <= 100.01

@@ -1,0 +1,128 @@
+"""The explorers of what is inside, in JupyterLab: hands on the page, then what page and kernel hold."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Kernel, serve, wait_for
+
+SETUP = """
+import slimlab
+from slimlab import data, widgets
+store = data.synthetic(clips=132)
+encoder = slimlab.pretrained("tiny")
+"""
+SHOTS = os.environ.get("SLIMLAB_SHOTS")  # a folder for screenshots to look at
+
+
+@pytest.fixture(scope="module")
+def kernel(browser, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    with serve(folder) as address:
+        kernel = Kernel.start(address, folder)
+        assert kernel.client.execute(SETUP, reply=True, timeout=120)["content"]["status"] == "ok"
+        yield kernel
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1400, "height": 1250})
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    assert page.complaints == []
+    page.close()
+
+
+def shot(page, name):
+    if SHOTS:
+        page.wait_for_timeout(1500)
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+
+
+def at(locator, x, y):
+    """Click at a part (0..1) of an element."""
+    box = locator.bounding_box()
+    locator.click(position={"x": box["width"] * x, "y": box["height"] * y})
+
+
+def test_a_click_on_a_cell_a_joint_and_a_head(page, kernel):
+    kernel.show(page, "attention", "a = widgets.AttentionExplorer(store, encoder, index=6)\na")
+    stage, grid, gallery = page.locator(".slimlab-stage"), *(page.locator(".slimlab-cells").nth(i) for i in (0, 1))
+    stage.wait_for(timeout=90_000)
+    gallery.wait_for(timeout=30_000)
+    before = kernel.value("[v.tolist() for v in a.values]")
+    assert kernel.value("a.query") == "cls"
+    at(grid, 0.75, 0.42)
+    wait_for(lambda: kernel.value("a.query") != "cls", 20, "the clicked cell as query")
+    step, joint = kernel.value("a.query")
+    assert step == 1 and kernel.value("[v.tolist() for v in a.values]") != before
+    wait_for(lambda: grid.get_attribute("data-ring") == f"{step},{joint}", 20, "the ring around it")
+    shot(page, "attention")
+    at(gallery, 0.75, 0.5)  # two heads, three layers
+    wait_for(lambda: kernel.value("[a.layer, a.head]") == [1, 1], 20, "the clicked head")
+    kernel.client.execute("a.ratio = 0.5", reply=True, timeout=60)
+    wait_for(lambda: stage.get_attribute("data-clips") == "2", 20, "masked beside unmasked")
+    assert grid.get_attribute("data-panels") == "2"
+    stage.locator(".slimlab-play").click()
+    wait_for(lambda: kernel.value("a.stage.frame") > 3, 20, "frames")
+    shot(page, "attention_masked")
+
+
+def test_lasso_and_click_in_the_embedding(page, kernel):
+    kernel.show(page, "embedding", "e = widgets.EmbeddingExplorer(store, encoder)\ne")
+    plot = page.locator(".slimlab-scatter")
+    plot.wait_for(timeout=90_000)
+    wait_for(lambda: plot.get_attribute("data-points") == "132", 20, "drawn points")
+    box = plot.bounding_box()
+    corners = [(0.05, 0.05), (0.95, 0.05), (0.95, 0.6), (0.05, 0.6), (0.05, 0.05)]
+    for i, (x, y) in enumerate(corners):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
+        if i == 0:
+            page.mouse.down()
+    page.mouse.up()
+    wait_for(lambda: kernel.value("len(e.selected)") > 0, 30, "lassoed clips in the kernel")
+    chosen = set(kernel.value("e.selected"))
+    y = kernel.value("e.plane.xy[:, 1].tolist()")
+    assert 10 < len(chosen) < 132
+    inside = sum(y[i] for i in chosen) / len(chosen)
+    assert inside > sum(y) / len(y)  # the upper part was circled
+    stage = page.locator(".slimlab-stage")
+    stage.wait_for(timeout=30_000)
+    assert stage.get_attribute("data-clips") == "6"
+    assert f"{len(chosen)} clips chosen" in page.locator(".jp-OutputArea-output").inner_text()
+    wait_for(lambda: int(stage.get_attribute("data-frame")) > 2, 20, "playing")
+    shot(page, "embedding")
+
+
+def test_a_cell_of_the_confusion_matrix_gives_its_clips(page, kernel):
+    cell = "train, test = data.split(store)\nr = widgets.RetrievalViewer(train, test, encoder)\nr"
+    kernel.show(page, "retrieval", cell)
+    matrix = page.locator(".slimlab-cells")
+    matrix.wait_for(timeout=90_000)
+    wait_for(lambda: matrix.get_attribute("data-panels") == "1", 20, "the matrix")
+    box = matrix.bounding_box()
+    matrix.click(position={"x": 92 + (box["width"] - 96) / 44, "y": 20 + (box["height"] - 38) / 44})
+    wait_for(lambda: kernel.value("list(r.cell)") == [0, 0], 20, "the cell of the first class")
+    listed = kernel.value("r.listed.tolist()")
+    truth = kernel.value("(r.result.labels == 0).tolist()")
+    assert all(truth[i] for i in listed)
+    assert page.locator(".slimlab-stage").get_attribute("data-clips") == "5"
+    page.get_by_role("button", name="all cells").click()
+    wait_for(lambda: kernel.value("len(r.listed)") == 66, 20, "all queries again")
+    shot(page, "retrieval")
+
+
+def test_layers_side_by_side_and_likeness_to_a_clicked_cell(page, kernel):
+    kernel.show(page, "features", "f = widgets.FeatureExplorer(store, encoder, index=6)\nf")
+    grid, stage = page.locator(".slimlab-cells"), page.locator(".slimlab-stage")
+    grid.wait_for(timeout=90_000)
+    wait_for(lambda: grid.get_attribute("data-panels") == "3", 20, "three layers")
+    shot(page, "features")
+    at(grid, 0.5, 0.3)
+    wait_for(lambda: kernel.value("f.mode") == "similarity", 20, "likeness")
+    assert stage.get_attribute("data-clips") == "3"
+    values = kernel.value("[float(v[f.cell]) for v in f.values]")
+    assert values == pytest.approx([1, 1, 1], abs=1e-4)
+    shot(page, "similarity")
