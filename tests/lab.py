@@ -44,13 +44,15 @@ def serve(folder: Path, **environment: str) -> Iterator[str]:
         server = subprocess.Popen(command, env=os.environ | own | environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(120):
+        for _ in range(240):  # two minutes: the first start of a new machine reads every extension
             try:
                 urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2)
                 break
             except OSError:
                 assert server.poll() is None, (folder / "lab.log").read_text()[-2000:]
                 time.sleep(0.5)
+        else:
+            raise AssertionError(f"JupyterLab is not up after two minutes: {(folder / 'lab.log').read_text()[-2000:]}")
         yield address
     finally:
         server.terminate()

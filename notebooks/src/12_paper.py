@@ -3,7 +3,7 @@
 #
 # **After this notebook** you can take a file of NTU RGB+D and released weights to the paper's table, line by line, know which
 # choice of protocol moves which number, and say what the printed costs count. **Needs** two CPU cores and about three minutes
-# as it stands; with the real file and weights an hour or more, and a GPU helps.
+# as it stands; with the real file and weights it takes longer, and a GPU helps.
 #
 # SLiM ("Less is More", [arXiv 2603.10648](https://arxiv.org/abs/2603.10648)) reports two things: how well frozen features
 # classify (its table of linear evaluation) and how little that costs (its table of GFLOPs). Both are computed here by the
@@ -21,6 +21,8 @@ import slimlab
 from slimlab import cost, data, evaluate, plot
 
 begin = time.monotonic()
+
+# %%
 out = Path(os.environ.get("SLIMLAB_OUT", "../out/paper"))
 ntu = os.environ.get("SLIMLAB_NTU", "")  # NTU60_XSub.npz, NTU60_XView.npz, NTU120_CS.npz, …
 weights = os.environ.get("SLIMLAB_WEIGHTS", "")  # a folder with config.json and model.safetensors, or a .pth file
