@@ -226,6 +226,8 @@ def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> Tensor:
     """(*shape, V, 3) float32: rows `low` and `high` (*shape) mixed by `weight`; -1 is nobody, all zeros."""
     joints = store.arrays.joints
+    if not len(joints):  # nobody in any clip
+        return torch.zeros(*low.shape, *joints.shape[1:])
     flat_low, flat_high, flat_weight = low.ravel(), high.ravel(), weight.ravel()
     x = np.asarray(joints[np.maximum(flat_low, 0)], dtype=np.float32)
     mixed = np.flatnonzero((flat_weight > 0) & (flat_low != flat_high))

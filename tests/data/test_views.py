@@ -219,3 +219,9 @@ def test_random_views_cover_the_asked_part_and_keep_all_people():
     assert people.all() and (x[..., 1] - x[..., 0] == 1000).all()
     covered = np.ptp(numbers(x), axis=1)
     assert 0.4 * 400 < covered.min() < 0.6 * 400 and covered.max() > 0.9 * 400 and np.ptp(numbers(x)[:, 0]) > 100
+
+
+def test_a_set_of_empty_clips_gives_empty_views():
+    store = make_store([np.zeros((5, 1, 25, 3), np.float32)] * 2)
+    x, people = data.test_view(store, [0, 1], frames=8)
+    assert x.shape[:4] == (2, 3, 8, 25) and not x.any() and not people.any()
