@@ -40,7 +40,7 @@ def whole(train, quick, tmp_path):
 
 def test_a_run_is_a_folder_with_everything(whole, train, quick):
     assert {p.name for p in whole.folder.iterdir()} == {
-        *("config.json", "run.json", "train_clips.csv", "metrics.jsonl", "checkpoint.pt", "encoder", "figures"),
+        *("config.json", "run.json", "train_clips.csv", "metrics.jsonl", "checkpoint.pt", "encoder", "figures", "snapshots"),
     }
     assert whole.about["status"] == "finished" and whole.step == quick.steps == len(whole.metrics)
     assert whole.config == quick and whole.about["fingerprint"] == train.fingerprint

@@ -64,7 +64,7 @@ class FeatureExplorer(w.VBox):
         self.children = [self._chooser, choices, self.note, self.stage, self.grid]
         self.stage.observe(self._clicked_joint, "clicked")
         self.stage.observe(lambda change: setattr(self.grid, "now", change["new"] // self.look.patch_frames), "frame")
-        self.grid.on_cell(lambda panel, step, joint: self._compare(step, joint))
+        self.grid.on_cell(lambda panel, step, joint: self._choose_cell(step, joint))
         self.observe(lambda _: self._refresh(encode=True), "index")
         self.observe(lambda _: self._refresh(), ["person", "mode", "over", "cell"])
         self._refresh()
@@ -148,11 +148,11 @@ class FeatureExplorer(w.VBox):
                 else "colour means the same within a layer of this clip"
             )
 
-    def _compare(self, step: int, joint: int) -> None:
+    def _choose_cell(self, step: int, joint: int) -> None:
         with self.hold_trait_notifications():
             self.mode, self.cell = "similarity", (step, joint)
 
     def _clicked_joint(self, change) -> None:
         at = change["new"]
         self.person = at["person"]
-        self._compare(at["frame"] // self.look.patch_frames, at["joint"])
+        self._choose_cell(at["frame"] // self.look.patch_frames, at["joint"])

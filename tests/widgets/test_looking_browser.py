@@ -109,7 +109,7 @@ def test_a_cell_of_the_confusion_matrix_gives_its_clips(page, kernel):
     truth = kernel.value("(r.result.labels == 0).tolist()")
     assert all(truth[i] for i in listed)
     assert page.locator(".slimlab-stage").get_attribute("data-clips") == "5"
-    page.get_by_role("button", name="all cells").click()
+    page.get_by_role("button", name="all cells", exact=True).click()
     wait_for(lambda: kernel.value("len(r.listed)") == 66, 20, "all queries again")
     shot(page, "retrieval")
 
