@@ -10,8 +10,8 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-CORE = "torch numpy pandas pyarrow scikit-learn safetensors tqdm matplotlib".split()
-NOTEBOOK = "jupyterlab ipywidgets ipykernel nbclient jupytext".split()
+CORE = "torch numpy pandas pyarrow scikit-learn umap-learn safetensors tqdm matplotlib plotly".split()
+NOTEBOOK = "jupyterlab ipywidgets anywidget ipykernel nbclient jupytext".split()
 BROWSER = "playwright".split()
 
 
