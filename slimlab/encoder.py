@@ -246,13 +246,7 @@ class Encoder(nn.Module):
         if pool == "tokens":
             parts.append(out.tokens.flatten(2))
         features = torch.cat(parts, dim=-1)  # (B, M, F)
-        if combine == "concat":
-            return features.flatten(1)  # (B, M*F)
-        total = features.sum(dim=1)  # (B, F)
-        if combine == "mean":
-            count = features.shape[1] if people is None else people.sum(dim=1, keepdim=True).clamp(min=1)
-            total = total / count
-        return total
+        return combined(features, people, combine)
 
     def _check(self, x: Tensor) -> tuple[int, int, int, int]:
         joints, span = len(self.config.skeleton), self.config.patch_frames
@@ -283,6 +277,16 @@ class Encoder(nn.Module):
             sin[:, :half] *= -1  # the sign of the half-split rotation, folded in
             self._rotary[key] = (angle.cos().to(like), sin.to(like))
         return self._rotary[key]
+
+
+def combined(features: Tensor, people: Tensor | None, how: str) -> Tensor:
+    """One vector a clip from one a person (B, M, F): "concat" (B, M*F), or "sum" or "mean" over those who are there (B, F)."""
+    if how == "concat":
+        return features.flatten(1)  # (B, M*F)
+    total = features.sum(dim=1)  # (B, F)
+    if how == "mean":
+        total = total / (features.shape[1] if people is None else people.sum(dim=1, keepdim=True).clamp(min=1))
+    return total
 
 
 def _rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slimlab.encoder import Attention
+from slimlab.encoder import Attention, combined
 from slimlab.run import replace_file, write_json
 from slimlab.skeleton import KINECT_V2, Skeleton
 
@@ -131,13 +131,7 @@ class Encoder(nn.Module):
                 "features of a MAE, which has no CLS token: pool is mean (or cls+mean, the same), combine concat, sum or mean, "
                 f"blocks 1; not {pool!r}, {combine!r}, {blocks}"
             )
-        pooled = self(x, people).mean(dim=(2, 3))  # (B, M, D)
-        if combine == "concat":
-            return pooled.flatten(1)  # (B, M*D)
-        total = pooled.sum(dim=1)  # (B, D)
-        if combine == "mean":
-            total = total / (pooled.shape[1] if people is None else people.sum(dim=1, keepdim=True).clamp(min=1))
-        return total
+        return combined(self(x, people).mean(dim=(2, 3)), people, combine)
 
 
 class MAE(nn.Module):
