@@ -193,6 +193,11 @@ STRATEGIES: dict[str, Callable[..., Tensor]] = {
 }
 
 
+def known_of(strategy: str, x: Tensor, patch_frames: int) -> dict[str, Tensor]:
+    """What this strategy wants to know of the views x (B, 3, T, V, 1) that it masks: further arguments of it."""
+    return {"motion": motion_magnitude(x, patch_frames)} if strategy == "motion_aware" else {}
+
+
 def stratified_ratios(n: int, bounds: tuple[float, float], generator: torch.Generator, shuffle: bool = True) -> Tensor:
     """(n,) ratios in random order, one from each of n equal bins of the range, so that every batch spans it."""
     bins = (torch.arange(n) + torch.rand(n, generator=generator)) / max(1, n)

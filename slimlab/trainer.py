@@ -194,7 +194,7 @@ class Trainer:
     def _draw(self, x: Tensor, ratios: Tensor, rng: torch.Generator) -> Tensor:
         """Masks (n, T', V) for n views x (n, 3, T, V, 1); the views' own motion where the strategy looks at it."""
         c = self.config
-        known: dict[str, Any] = {"motion": masking.motion_magnitude(x, c.patch_frames)} if c.masking == "motion_aware" else {}
+        known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
         faulty = c.released_quirks and c.masking == "semantic_tubes"
         draw = quirks.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
         return draw(len(x), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)

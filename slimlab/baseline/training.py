@@ -198,7 +198,7 @@ class Trainer:
     def masks(self, x: Tensor, step: int) -> Tensor:
         """(2B, T', V) bool for views x."""
         c, config = self.config, self.encoder.config
-        known = {"motion": masking.motion_magnitude(x, c.patch_frames)} if c.masking == "motion_aware" else {}
+        known = masking.known_of(c.masking, x, c.patch_frames)
         draw, rng = masking.STRATEGIES[c.masking], generator(c.seed, 2, step)
         return draw(len(x), config.steps, config.skeleton, c.mask_ratio, generator=rng, device=self.device, **known)
 
