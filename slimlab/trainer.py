@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slimlab import augment, inspection, masking, quirks
+from slimlab import augment, inspection, masking, parallel, quirks
 from slimlab.config import Config
 from slimlab.data import ClipStore, Views, sample_views
 from slimlab.encoder import Encoder
@@ -44,6 +44,11 @@ def clips_of_step(clips: int, batch: int, seed: int, step: int) -> np.ndarray:
     places = np.arange(step * batch, (step + 1) * batch)
     orders = {e: torch.randperm(clips, generator=generator(seed, 0, e)).numpy() for e in np.unique(places // clips).tolist()}
     return np.array([orders[p // clips][p % clips] for p in places.tolist()])
+
+
+def rows_of(own: slice, views: int, batch: int) -> Tensor:
+    """Of views*batch rows, view after view, those of the clips `own`."""
+    return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
 
 
 class Networks(nn.Module):
@@ -138,66 +143,79 @@ class Trainer:
         return self.centres[which](logits, temperature) if which in self.centres else sinkhorn_knopp(logits, temperature)
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
-        """Augmented views, globals first: each (views*B, 3, T, V, 1), view after view."""
+        """Augmented views of this process's clips, globals first: each (views*B, 3, T, V, 1), view after view."""
         c = self.config
         rng = generator(c.seed, 1, step)
+        own = parallel.share(len(clips))
         if c.released_quirks:
             store, clips = quirks.with_absent_frames(store, clips), np.arange(len(clips))
-        views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views)
+        views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views, own)
         config = self.student.encoder.config
         out = []
         for number, group in enumerate([views.globals, *views.locals]):
-            count, batch = group.shape[:2]
+            count = len(group)
+            rows = (count * len(clips), rows_of(own, count, len(clips)))
             x = group.to(self.device).flatten(0, 1)  # (views*B, 3, T, V, 1)
             origin = views.origin.repeat(count, 1)
             faulty = c.released_quirks and config.centring == "first_frame"
             x = quirks.center(x, origin) if faulty else augment.center(x, self.skeleton, config.centring, origin)
-            x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
-            x = self._noise(x, batch, number == 0, rng)
+            x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows)
+            x = self._noise(x, len(clips), number == 0, rng, rows)
             out.append(to_input(x, config))
         return out
 
-    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator) -> Tensor:
+    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows) -> Tensor:
         """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""
         if not self.config.noise:
             return x
-        chance = torch.rand(len(x), generator=rng)
+        count, which = rows
+        chance = torch.rand(count, generator=rng)
         if not is_global:
-            return augment.jitter(x, self.config.noise * 0.01 * (chance < 0.5).float(), rng)
+            return augment.jitter(x, self.config.noise * 0.01 * (chance[which] < 0.5).float(), rng, rows)
         std = torch.cat([torch.full((batch,), 0.01), 0.05 * (chance[batch:] < 0.1).float()])
-        axis = torch.randint(3, (len(x),), generator=rng)
-        first = torch.arange(len(x)) < batch
-        axis = torch.where(first | (torch.rand(len(x), generator=rng) >= 0.2), -1, axis)
-        return augment.drop_axis(augment.jitter(x, self.config.noise * std, rng), axis)
+        axis = torch.randint(3, (count,), generator=rng)
+        first = torch.arange(count) < batch
+        axis = torch.where(first | (torch.rand(count, generator=rng) >= 0.2), -1, axis)
+        return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows), axis[which])
 
     def _masks(self, views: list[Tensor], step: int) -> list[Tensor | None]:
-        """A bool mask (views*B, T', V) for each group of views, None where nothing is masked."""
-        c, joints = self.config, len(self.skeleton)
-        rng = generator(c.seed, 2, step)
-        steps = [x.shape[2] // c.patch_frames for x in views]
-        masked = round(c.mask_globals * len(views[0]))
-        which = torch.randperm(len(views[0]), generator=rng)[:masked]
-        mask = torch.zeros(len(views[0]), steps[0], joints, dtype=torch.bool)
-        ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
-        mask[which] = self._draw(views[0][which.to(self.device)], ratios, rng)
-        masks: list[Tensor | None] = [mask if masked else None]
-        counts = [len(x) for x in views[1:]]
-        if not c.mask_locals:
-            return [None if m is None else m.to(self.device) for m in masks] + [None] * len(counts)
-        if c.released_quirks:
-            ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts]
-        else:
-            ratios = masking.stratified_ratios(sum(counts), c.mask_bounds, rng).split(counts)
-        masks += [self._draw(x, r, rng) for x, r in zip(views[1:], ratios, strict=True)]
-        return [None if m is None else m.to(self.device) for m in masks]
+        """A bool mask (views*B, T', V) for each group of this process's views, None where nothing is masked.
 
-    def _draw(self, x: Tensor, ratios: Tensor, rng: torch.Generator) -> Tensor:
-        """Masks (n, T', V) for n views x (n, 3, T, V, 1); the views' own motion where the strategy looks at it."""
+        They are drawn for the whole batch, so that ratios are stratified over it whatever the number of processes.
+        """
+        c = self.config
+        rng = generator(c.seed, 2, step)
+        counts = [len(x) * parallel.world() for x in views]  # in the whole batch
+        batch = counts[0] // 2
+        masked = round(c.mask_globals * counts[0])
+        which = torch.randperm(counts[0], generator=rng)[:masked]
+        mask = torch.zeros(counts[0], views[0].shape[2] // c.patch_frames, len(self.skeleton), dtype=torch.bool)
+        ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
+        mask[which] = self._draw(views[0], 2, ratios, rng, which)
+        masks: list[Tensor | None] = [mask if masked else None]
+        if not c.mask_locals:
+            masks += [None] * len(counts[1:])
+        else:
+            if c.released_quirks:
+                ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts[1:]]
+            else:
+                ratios = masking.stratified_ratios(sum(counts[1:]), c.mask_bounds, rng).split(counts[1:])
+            masks += [self._draw(x, n // batch, r, rng) for x, n, r in zip(views[1:], counts[1:], ratios, strict=True)]
+        own = [rows_of(parallel.share(batch), n // batch, batch) for n in counts]
+        return [None if m is None else m[rows].to(self.device) for m, rows in zip(masks, own, strict=True)]
+
+    def _draw(
+        self, x: Tensor, views: int, ratios: Tensor, rng: torch.Generator, which: Tensor | slice = slice(None)
+    ) -> Tensor:
+        """Masks (n, T', V) for the rows `which` of a whole group, of which x (views*B, 3, T, V, 1) are this process's; the
+        views' own motion where the strategy looks at it."""
         c = self.config
         known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
+        known = {name: parallel.gathered(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
+        known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
         faulty = c.released_quirks and c.masking == "semantic_tubes"
         draw = quirks.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
-        return draw(len(x), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
+        return draw(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
         """Total loss and what to log, from views (globals first) and their masks."""
