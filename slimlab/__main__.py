@@ -17,11 +17,12 @@ def main(argv: list[str] | None = None) -> int:
 
         return doctor.report()
     from slimlab.data import DataError
+    from slimlab.parallel import Parted
     from slimlab.run import RunError
 
     try:
         return COMMANDS[arguments.command](arguments) or 0
-    except (DataError, RunError, FloatingPointError, ValueError, OSError) as error:
+    except (DataError, RunError, Parted, FloatingPointError, ValueError, OSError) as error:
         print(f"slimlab {arguments.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -38,7 +38,10 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
 
 
 def jitter(x: Tensor, std: float | Tensor, generator: torch.Generator | None = None, rows: Rows | None = None) -> Tensor:
-    """Add Gaussian noise of `std` metres, a number or one per clip (B,). Absent people stay absent. rows: see `skeleton_aware`."""
+    """Add Gaussian noise of `std` metres, a number or one per clip (B,). Absent people stay absent.
+
+    rows  see `skeleton_aware`
+    """
     std = torch.as_tensor(std, dtype=x.dtype, device=x.device).view(-1, 1, 1, 1, 1)
     there = (x != 0).any(dim=(1, 3), keepdim=True)  # (B, 1, T, 1, M)
     return x + _normal(x, generator, rows) * std * there

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slimlab import parallel
+
 
 class PrototypeHead(nn.Module):
     """Features -> prototype logits: a three-layer MLP, L2 normalisation, a weight-normalised linear layer without bias."""
@@ -51,22 +53,25 @@ class PrototypeHead(nn.Module):
 def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
     """Soft assignments (N, K) of N samples to K prototypes, used equally often; rows sum to one.
 
+    Of several processes the samples of all count, and each gets the rows of its own.
     Alternates: columns to 1/K, rows to 1/N. The scalings are kept as two vectors and each row is shifted by its maximum,
     so that nothing overflows and the matrix is read, not rewritten, in each iteration.
     """
     scaled = logits.detach() / temperature
     if scaled.dtype in (torch.float16, torch.bfloat16):
         scaled = scaled.float()
-    samples, prototypes = scaled.shape
+    prototypes = scaled.shape[1]
+    samples = int(parallel.total(torch.tensor(len(scaled), device=scaled.device)))
     if samples == 0:
         return scaled
     top = scaled.amax(dim=1, keepdim=True)  # (N, 1)
     q = (scaled - top).exp()  # (N, K)
-    rows = (top - top.amax()).exp().squeeze(1)  # (N,) undoes the shift
-    columns = torch.ones_like(q[0])
+    highest = parallel.largest(top.amax() if len(top) else top.new_tensor(-torch.inf))
+    rows = (top - highest).exp().squeeze(1)  # (N,) undoes the shift
+    columns = q.new_ones(prototypes)
     tiny = torch.finfo(q.dtype).tiny
     for _ in range(iterations):
-        columns = 1 / (prototypes * (rows @ q)).clamp(min=tiny)  # (K,)
+        columns = 1 / (prototypes * parallel.total(rows @ q)).clamp(min=tiny)  # (K,)
         rows = 1 / (samples * (q @ columns)).clamp(min=tiny)  # (N,)
     q = q * columns
     return q / q.sum(dim=1, keepdim=True)
@@ -88,7 +93,8 @@ class RunningCentre(nn.Module):
     @torch.no_grad()
     def forward(self, logits: Tensor, temperature: float) -> Tensor:
         """(N, K) -> (N, K), rows sum to one."""
-        self.batch = logits.float().mean(dim=0) if len(logits) else None
+        samples = parallel.total(torch.tensor(float(len(logits)), device=logits.device))
+        self.batch = parallel.total(logits.float().sum(dim=0)) / samples if samples else None
         return ((logits.float() - self.mean) / temperature).softmax(dim=-1)
 
     @torch.no_grad()
@@ -138,8 +144,10 @@ def masked_feature_loss(student_logits: Tensor, teacher_targets: Tensor, mask: T
 def koleo_loss(features: Tensor) -> Tensor:
     """KoLeo: -mean log(distance to the nearest neighbour + 1e-6) of L2-normalised features (B, D), B >= 2.
 
-    Spreads the features of one global view over the sphere. A single feature has no neighbour: the loss is zero.
+    Spreads the features of one global view over the sphere. A single feature has no neighbour: the loss is zero. Of several
+    processes each computes the loss of everybody's features (`parallel.gathered`).
     """
+    features = parallel.gathered(features)
     if len(features) < 2:
         return features.sum() * 0.0
     features = F.normalize(features.float(), dim=-1, eps=1e-8)

@@ -1,7 +1,8 @@
 """Several processes as one: what they have to tell each other, and nothing where there is one.
 
-Every process runs the same program on its share of a batch. Inside `processes()` sums, nearest neighbours and Sinkhorn's columns go
-over the whole batch; outside, each function here is the identity. Started by torchrun: https://pytorch.org/docs/stable/elastic/run.html
+Every process runs the same program on its share of a batch. Inside `processes()` sums, nearest neighbours and Sinkhorn's
+columns go over the whole batch; outside, each function here is the identity. torchrun starts them:
+https://pytorch.org/docs/stable/elastic/run.html
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+
+class Parted(RuntimeError):
+    """Another process of the job is gone."""
+
 
 PATIENCE = timedelta(minutes=30)  # that one process may keep the others waiting
 
@@ -77,6 +83,26 @@ def _reduced(x: Tensor, how: str) -> Tensor:
     out = x.detach().clone()
     dist.all_reduce(out, dist.ReduceOp.SUM if how == "sum" else dist.ReduceOp.MAX)
     return out
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Raises Parted where, in the body, another process turns out to be gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        if world() > 1 and (isinstance(error, dist.DistError) or "gloo" in str(error).lower()):
+            raise Parted(
+                f"another process of this job has ended ({str(error).splitlines()[0]}); its own words say why. The run's last "
+                "step is in its checkpoint, the same command goes on from it"
+            ) from error
+        raise
+
+
+def meet() -> None:
+    """Wait until every process is here."""
+    if world() > 1:
+        dist.barrier()
 
 
 def gathered(x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -21,10 +22,11 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from slimlab import evaluate, inspection, run
+from slimlab import evaluate, inspection, parallel, run
 from slimlab.config import PRESETS, Config
 from slimlab.data import ClipStore, DataError
 from slimlab.encoder import Encoder
+from slimlab.interrupt import held
 from slimlab.run import Run, RunError
 from slimlab.trainer import clips_of_step
 
@@ -84,15 +86,26 @@ def fit(
             What these weights have seen is not known to `Run.check_unseen`
     kind    what is trained: SLiM, or the method of another subclass of Run (`slimlab.baseline.fit`); config is of its settings
 
-    Interrupting (Ctrl-C, Stop) writes a checkpoint first. Raises RunError where the folder holds another run or cannot be
-    written, FloatingPointError on NaN, naming loss and step, RunError on collapse; the last good checkpoint is kept.
+    Started by torchrun, every process calls this alike, each works on its share of every batch, and the first one writes; the
+    numbers are those of one process. Interrupting (Ctrl-C, Stop, SIGTERM) lets the step end and writes a checkpoint.
+
+    Raises RunError where the folder holds another run or cannot be written, FloatingPointError on NaN, naming loss and step,
+    RunError on collapse, `parallel.Parted` where another process has ended; the last good checkpoint is kept. ValueError where
+    the processes cannot share a batch evenly.
     """
     config = config or kind.settings()
+    with parallel.processes(device) as own:
+        folder = _folder(store, config, folder, start)
+        _fit(steps(store, config, folder, resume, own, progress, start, kind), progress and parallel.rank() == 0)
+    return kind(folder)
+
+
+def _fit(loop: Generator[Step, None, None], progress: bool) -> None:
+    """Run the loop to its end, with a bar."""
     bar, latest = None, {}
     shown = {"loss": "loss", "glcl": "GLCL", "mfm": "MFM", "knn": "kNN", "clips_per_second": "clips/s"}
-    folder = _folder(store, config, folder, start)
     try:
-        for step in steps(store, config, folder, resume, device, progress, start, kind):
+        for step in loop:
             if bar is None:
                 bar = tqdm(total=step.steps, initial=step.step, desc="pre-training", disable=not progress)
             latest |= step.metrics  # kNN stays on the bar between its measurements
@@ -101,7 +114,6 @@ def fit(
     finally:
         if bar is not None:
             bar.close()
-    return kind(folder)
 
 
 async def stream(
@@ -137,6 +149,7 @@ def steps(
     """The loop itself. See `fit`."""
     store = _usable(store)
     device = _device(device)
+    _check_shares(config)
     opened, trainer, done = _open(store, config, folder, resume, device, announce, start, kind)
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
@@ -144,7 +157,11 @@ def steps(
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
     started = saved - opened.about.get("seconds", 0.0)  # wall time of all parts of the run
 
+    first = parallel.rank() == 0  # the process that writes
+
     def save(status: str) -> None:
+        if not first:
+            return
         opened.about["seconds"] = round(time.monotonic() - started, 1)
         run.save_checkpoint(opened, trainer, done, status)
 
@@ -152,19 +169,21 @@ def steps(
         if opened.about["status"] != "finished":  # killed between the last checkpoint and the word that it is the last
             save("finished")
         return
-    with open(folder / "metrics.jsonl", "a", buffering=1) as log:
+    with open(folder / "metrics.jsonl" if first else os.devnull, "a", buffering=1) as log:
         try:
             while done < config.steps:
                 begin = time.monotonic()
-                clips = clips_of_step(len(store), config.batch_size, config.seed, done)
-                metrics = {"step": done} | trainer.step(store, clips, done)
-                metrics["clips_per_second"] = config.batch_size / (time.monotonic() - begin)
-                if done in measured_at:
-                    metrics |= monitor(trainer, store)
-                    low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
-                log.write(json.dumps(metrics) + "\n")
-                done += 1
-                if done in kept_after:
+                with held() as signals, parallel.together():  # a step is made whole or not at all
+                    clips = clips_of_step(len(store), config.batch_size, config.seed, done)
+                    metrics = {"step": done} | trainer.step(store, clips, done)
+                    metrics["clips_per_second"] = config.batch_size / (time.monotonic() - begin)
+                    if done in measured_at:
+                        metrics |= monitor(trainer, store)
+                        low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
+                    log.write(json.dumps(metrics) + "\n")
+                    done += 1
+                    signals[:] = _agreed(signals, device)
+                if done in kept_after and first:
                     run.save_snapshot(opened, trainer.encoder, done)
                 if low_ranks >= 2:
                     raise RunError(
@@ -179,11 +198,14 @@ def steps(
         except (FloatingPointError, RunError) as error:
             status = "failed"
             opened.about |= {"status": status, "error": str(error)}
-            run.write_json(folder / "run.json", opened.about)
+            if first:
+                run.write_json(folder / "run.json", opened.about)
             raise
         finally:
             if status != "failed":
-                save(status)
+                with held():
+                    save(status)
+    parallel.meet()  # the run is there for all of them
 
 
 def monitor(trainer: Any, store: ClipStore) -> dict[str, float]:
@@ -224,10 +246,12 @@ def estimate(
         trainer.step(store, clips, 0)
     most = 40 if config.minutes is not None else min(40, max(2, config.steps // 20))
     begin, count = time.monotonic(), 0
-    while count < most and time.monotonic() - begin < 3:
+    while count < most:
         count += 1
         trainer.step(store, clips_of_step(len(store), config.batch_size, config.seed, count), min(count, config.steps - 1))
-    each = (time.monotonic() - begin) / count
+        if parallel.largest(torch.tensor(time.monotonic() - begin)) >= 3:  # all processes leave together
+            break
+    each = float(parallel.largest(torch.tensor((time.monotonic() - begin) / count)))
     parameters = [p for network in trainer.networks.values() for p in network.parameters()]
     learned = sum(p.nbytes for p in parameters if p.requires_grad)
     # the weights, teacher's included; a gradient and two moments for those that learn, which the graph keeps as well
@@ -245,25 +269,48 @@ def _open(
     start: Encoder | None,
     kind: type[Run],
 ) -> tuple[Run, Any, int]:
-    """The run (new, or the one in the folder where it is the same), its trainer, the steps that are done."""
-    if resume and (folder / "config.json").exists():
-        opened = kind(folder)
-        _check_same(opened, config, store, start)
-        trainer = kind.trainer(opened.config, store.skeleton, device)
-        return opened, trainer, run.load_checkpoint(opened, trainer)
-    if (folder / "config.json").exists():
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
-        shutil.rmtree(folder / "snapshots", ignore_errors=True)
-    if config.minutes is not None or announce:
+    """The run (new, or the one in the folder where it is the same), its trainer, the steps that are done.
+
+    Of several processes the first lays the folder out, and the others then read it.
+    """
+    there, first = (folder / "config.json").exists(), parallel.rank() == 0
+    parallel.meet()  # all have looked, before one writes
+    if not (there and resume) and (config.minutes is not None or announce):
         guess = estimate(store, config, device, kind)
         if config.minutes is not None:
             evaluations = 1.03  # monitor and checkpoints on top of the steps
             config = dataclasses.replace(config, steps=max(1, round(60 * config.minutes / guess.seconds_per_step / evaluations)))
             guess = dataclasses.replace(guess, seconds=guess.seconds_per_step * config.steps)
-        if announce:
+        if announce and first:
             print(f"{config.steps} steps of {config.batch_size} clips: {guess}; run folder {folder}")
+    if there and resume:
+        opened = kind(folder)
+        _check_same(opened, config, store, start)
+        trainer = kind.trainer(opened.config, store.skeleton, device)
+        done = run.load_checkpoint(opened, trainer, cut=first)
+        parallel.meet()
+        return opened, trainer, done
     trainer = kind.trainer(config, store.skeleton, device, start)  # first: it may refuse `start`
-    return run.start(folder, config, store, device, _digest(start), kind), trainer, 0
+    if first:
+        if there:
+            (folder / "checkpoint.pt").unlink(missing_ok=True)
+            shutil.rmtree(folder / "snapshots", ignore_errors=True)
+        run.start(folder, config, store, device, _digest(start), kind)
+    parallel.meet()
+    return kind(folder), trainer, 0
+
+
+def _check_shares(config: Any) -> None:
+    if config.batch_size % parallel.world():
+        raise ValueError(
+            f"batch_size {config.batch_size} cannot be shared evenly by {parallel.world()} processes; take a multiple"
+        )
+
+
+def _agreed(signals: list[int], device: torch.device) -> list[int]:
+    """A signal that any process has heard, for all of them: they stop after the same step."""
+    heard = int(parallel.largest(torch.tensor(max(signals, default=0), device=device)))
+    return [heard] if heard else []
 
 
 def _check_same(opened: Run, config: Config, store: ClipStore, start: Encoder | None) -> None:

@@ -180,11 +180,14 @@ def save_snapshot(run: Run, encoder: Encoder, step: int) -> None:
         raise RunError(f"{run.folder}: snapshot of step {step} failed ({error}). Make room and resume") from error
 
 
-def load_checkpoint(run: Run, trainer: Any) -> int:
-    """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done."""
+def load_checkpoint(run: Run, trainer: Any, cut: bool = True) -> int:
+    """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done.
+
+    cut  False: the folder is left as it is; another process has cut it
+    """
     file = run.folder / "checkpoint.pt"
     step = 0
-    for torn in run.folder.glob(".*"):  # what a kill left beside
+    for torn in run.folder.glob(".*") if cut else ():  # what a kill left beside
         shutil.rmtree(torn) if torn.is_dir() else torn.unlink()
     if file.exists():
         with _checkpoint(file, trainer.device) as state:
@@ -192,6 +195,8 @@ def load_checkpoint(run: Run, trainer: Any) -> int:
                 network.load_state_dict(state.get(name, {}))
             trainer.optimizer.load_state_dict(state["optimizer"])
             step = int(state["step"])
+    if not cut:
+        return step
     lines = [line for line in _whole_lines(run.folder / "metrics.jsonl") if line["step"] < step]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     replace_file(run.folder / "metrics.jsonl", lambda f: f.write(text.encode()))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from slimlab import augment, inspection, masking, parallel, quirks
 from slimlab.config import Config
@@ -61,6 +62,22 @@ class Networks(nn.Module):
         self.cls_head = PrototypeHead(*sizes)
         self.token_head = PrototypeHead(*sizes)
 
+    def forward(
+        self, views: list[Tensor], masks: list[Tensor | None], with_cells: bool = True
+    ) -> tuple[list[Tensor], Tensor, Tensor | None]:
+        """What the losses need of the student, in one call, which is what DistributedDataParallel wants.
+
+        views  each (n, 3, T, V, 1), globals first; masks  (n, T', V) or None for each
+        Gives CLS (n, D) of each group, their logits (sum of n, K), and the logits (cells, K) of the globals' masked cells.
+        """
+        cls, cells = [], None
+        for x, m in zip(views, masks, strict=True):
+            out = self.encoder(x, mask=None if m is None else m[:, None])
+            cls.append(out.cls[:, 0])  # (n, D)
+            if with_cells and len(cls) == 1 and m is not None:
+                cells = self.token_head(out.tokens[:, 0][m])  # (cells, K)
+        return cls, self.cls_head(torch.cat(cls)), cells
+
 
 class Trainer:
     """Student, teacher and optimiser on one device; `step` takes a batch of clips and updates all three.
@@ -84,6 +101,10 @@ class Trainer:
         self.centres = nn.ModuleDict({name: RunningCentre(config.prototypes) for name in centred}).to(device)
         groups = parameter_groups(self.student, config.patch_lr_factor)
         self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
+        self._forward: nn.Module = self.student
+        if parallel.world() > 1:
+            idle = not (config.mask_globals and config.mfm_weight)  # the token head then learns nothing
+            self._forward = DistributedDataParallel(self.student, find_unused_parameters=idle)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -204,9 +225,7 @@ class Trainer:
         own = [rows_of(parallel.share(batch), n // batch, batch) for n in counts]
         return [None if m is None else m[rows].to(self.device) for m, rows in zip(masks, own, strict=True)]
 
-    def _draw(
-        self, x: Tensor, views: int, ratios: Tensor, rng: torch.Generator, which: Tensor | slice = slice(None)
-    ) -> Tensor:
+    def _draw(self, x: Tensor, views: int, ratios: Tensor, rng: torch.Generator, which: Tensor | slice = slice(None)) -> Tensor:
         """Masks (n, T', V) for the rows `which` of a whole group, of which x (views*B, 3, T, V, 1) are this process's; the
         views' own motion where the strategy looks at it."""
         c = self.config
@@ -218,28 +237,22 @@ class Trainer:
         return draw(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
-        """Total loss and what to log, from views (globals first) and their masks."""
-        c, student, teacher = self.config, self.student, self.teacher
+        """This process's total loss, and what to log, of all processes, from views (globals first) and their masks."""
+        c, teacher = self.config, self.teacher
         mask = masks[0]
         with torch.no_grad():
             seen = teacher.encoder(views[0])
             targets = self._targets("cls", teacher.cls_head(seen.cls[:, 0]), temperature)  # (2B, K)
-        cls = []
-        for x, m in zip(views, masks, strict=True):
-            out = student.encoder(x, mask=None if m is None else m[:, None])
-            cls.append(out.cls[:, 0])  # (views*B, D)
-            if len(cls) == 1:
-                tokens = out.tokens[:, 0]  # (2B, T', V, D)
-        logits = student.cls_head(torch.cat(cls)).split(len(views[0]) // 2)  # per view (B, K)
-        glcl = global_local_loss(logits, targets.chunk(2), c.student_temperature)
+        cls, logits, cells = self._forward(views, masks, bool(c.mfm_weight))
+        glcl = global_local_loss(logits.split(len(views[0]) // 2), targets.chunk(2), c.student_temperature)
         koleo = sum((koleo_loss(view) for view in cls[0].chunk(2)), torch.zeros((), device=self.device))
         mfm, cell_targets = torch.zeros((), device=self.device), None
         if mask is not None and c.mfm_weight:
             with torch.no_grad():
                 cell_targets = self._targets("cells", teacher.token_head(seen.tokens[:, 0][mask]), temperature)  # (cells, K)
-            mfm = masked_feature_loss(student.token_head(tokens[mask]), cell_targets, mask, c.student_temperature)
+            mfm = masked_feature_loss(cells, cell_targets, mask, c.student_temperature)
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
-        numbers = torch.stack([loss, glcl, mfm, koleo]).tolist()
+        numbers = (parallel.total(torch.stack([loss, glcl, mfm, koleo])) / parallel.world()).tolist()
         values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
         values["target_prototypes"] = inspection.effective_prototypes(targets)

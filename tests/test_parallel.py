@@ -50,5 +50,5 @@ def test_alone_everything_is_the_identity():
 @given(st.integers(0, 50), st.integers(1, 9))
 def test_shares_cut_a_batch_without_gap_or_overlap(count, processes):
     parts = [list(range(count))[parallel.share(count, processes, r)] for r in range(processes)]
-    assert sum(parts, []) == list(range(count))
+    assert [row for part in parts for row in part] == list(range(count))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from slimlab import parallel
+
 
 @torch.no_grad()
 def rankme(features: Tensor) -> float:
@@ -20,11 +22,13 @@ def rankme(features: Tensor) -> float:
 @torch.no_grad()
 def effective_prototypes(targets: Tensor) -> float:
     """Prototypes that one target (rows of (N, K), summing to one) spreads over: exp of the mean row entropy, 1..K."""
-    return float(torch.special.entr(targets.float()).sum(dim=1).mean().exp())
+    entropy = torch.special.entr(targets.float()).sum()
+    entropy, rows = parallel.total(torch.stack([entropy, entropy.new_tensor(len(targets))]))
+    return float((entropy / rows).exp())
 
 
 @torch.no_grad()
 def used_prototypes(assignments: Tensor) -> float:
     """Prototypes in use over a batch (N, K): exp of the entropy of the hard assignments' histogram, 1..min(N, K)."""
-    counts = torch.bincount(assignments.argmax(dim=1), minlength=assignments.shape[1]).float()
+    counts = parallel.total(torch.bincount(assignments.argmax(dim=1), minlength=assignments.shape[1]).float())
     return float(torch.special.entr(counts / counts.sum().clamp(min=1)).sum().exp())
