@@ -16,6 +16,11 @@ CENTRINGS = ("none", "first_frame", "every_frame")
 Rows = tuple[int, Tensor]  # how many views the whole batch has, and which of them are at hand: several processes share a batch
 
 
+def present(x: Tensor) -> Tensor:
+    """(B, 1, T, 1, M) bool: where a person is there, which is where not all of the coordinates are zero."""
+    return x.abs().sum(dim=1, keepdim=True).sum(dim=3, keepdim=True) != 0  # faster than any(), and exact: nothing cancels
+
+
 def mirror(x: Tensor, skeleton: Skeleton) -> Tensor:
     """Negate the x axis and let left and right joints change places. Twice is the identity."""
     swapped = x[:, :, :, torch.from_numpy(skeleton.mirror_index).to(x.device)]
@@ -43,7 +48,7 @@ def jitter(x: Tensor, std: float | Tensor, generator: torch.Generator | None = N
     rows  see `skeleton_aware`
     """
     std = torch.as_tensor(std, dtype=x.dtype, device=x.device).view(-1, 1, 1, 1, 1)
-    there = (x != 0).any(dim=(1, 3), keepdim=True)  # (B, 1, T, 1, M)
+    there = present(x)
     return x + _normal(x, generator, rows) * std * there
 
 
@@ -60,7 +65,7 @@ def center(x: Tensor, skeleton: Skeleton, how: str = "first_frame", origin: Tens
         raise ValueError(f"centring '{how}' is unknown; choose one of {', '.join(CENTRINGS)}")
     if how == "none":
         return x
-    there = (x != 0).any(dim=(1, 3), keepdim=True)  # (B, 1, T, 1, M)
+    there = present(x)
     middle = x[:, :, :, skeleton.center : skeleton.center + 1]  # (B, 3, T, 1, M)
     if how == "first_frame":
         if origin is not None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.streams import STREAMS
@@ -106,6 +107,8 @@ class Attention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, D/heads)
         if rotary is not None:
             q, k = _rotate(q, rotary), _rotate(k, rotary)
+            if torch.is_grad_enabled():
+                v = v.contiguous()  # as a part of qkv it would keep q and k, which nothing needs any more, in the graph
         weights = None
         if explicit:
             weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (B, heads, N, N)
@@ -124,7 +127,25 @@ class SwiGLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # two products instead of one that is cut in half: every tensor stays contiguous, which is faster
         (gate, value), (gate_bias, value_bias) = self.w12.weight.chunk(2), self.w12.bias.chunk(2)
-        return self.w3(F.silu(F.linear(x, gate, gate_bias)) * F.linear(x, value, value_bias))
+        gate, value = F.linear(x, gate, gate_bias), F.linear(x, value, value_bias)  # (B, N, hidden) each
+        if torch.compiler.is_compiling():
+            return self.w3(F.silu(gate) * value)
+        return self.w3(_Gated.apply(gate, value) if torch.is_grad_enabled() else F.silu(gate, inplace=True).mul_(value))
+
+
+class _Gated(torch.autograd.Function):
+    """silu(gate) * value; the graph keeps these two alone, where autograd would keep silu(gate) as well."""
+
+    @staticmethod
+    def forward(ctx, gate: Tensor, value: Tensor) -> Tensor:
+        ctx.save_for_backward(gate, value)
+        return F.silu(gate).mul_(value)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        gate, value = ctx.saved_tensors
+        return torch.ops.aten.silu_backward(gradients[0] * value, gate), F.silu(gate).mul_(gradients[0])
 
 
 class Block(nn.Module):
@@ -295,8 +316,8 @@ def combined(features: Tensor, people: Tensor | None, how: str) -> Tensor:
 
 
 def _rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-    cos, sin = rotary
-    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
+    cos, sin = rotary[0].to(x.dtype), rotary[1].to(x.dtype)
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 
 def _init_linear(weight: Tensor, std: float | None) -> None:

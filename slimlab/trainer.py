@@ -53,9 +53,8 @@ def rows_of(own: slice, views: int, batch: int) -> Tensor:
     return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
 
 
-# CLS (n, D) of each group of views; embeddings (n, E) of all of them and directions (K, E) of the CLS head; the same of the token
-# head for the masked cells
-Outputs = tuple[list[Tensor], tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]
+# CLS (n, D) of n views; embeddings (n, E) and directions (K, E) of the CLS head; the same of the token head for the masked cells
+Outputs = tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]
 
 
 class Networks(nn.Module):
@@ -68,18 +67,17 @@ class Networks(nn.Module):
         self.cls_head = PrototypeHead(*sizes)
         self.token_head = PrototypeHead(*sizes)
 
-    def forward(self, views: list[Tensor], masks: list[Tensor | None], with_cells: bool = True) -> Outputs:
+    def forward(self, x: Tensor, mask: Tensor | None, with_cells: bool = True) -> Outputs:
         """What the losses need of the student, in one call, which is what DistributedDataParallel wants.
 
-        views  each (n, 3, T, V, 1); masks  (n, T', V) or None for each; with_cells  also the masked cells of the first
+        x (n, 3, T, V, 1); mask (n, T', V) or None; with_cells: also the masked cells
         """
-        cls, cells = [], None
-        for x, m in zip(views, masks, strict=True):
-            out = self.encoder(x, mask=None if m is None else m[:, None])
-            cls.append(out.cls[:, 0])  # (n, D)
-            if with_cells and len(cls) == 1 and m is not None:
-                cells = self.token_head.embed(out.tokens[:, 0][m]), self.token_head.directions
-        return cls, (self.cls_head.embed(torch.cat(cls)), self.cls_head.directions), cells
+        out = self.encoder(x, mask=None if mask is None else mask[:, None])
+        cells = None
+        if with_cells and mask is not None:
+            cells = self.token_head.embed(out.tokens[:, 0][mask]), self.token_head.directions
+        cls = out.cls[:, 0]  # (n, D)
+        return cls, (self.cls_head.embed(cls), self.cls_head.directions), cells
 
 
 class Trainer:
@@ -246,8 +244,8 @@ class Trainer:
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
         """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
 
-        Where gradients are on, they are added to the student's here, those of the local views first and then those of the
-        global ones, so that one graph at a time is in memory; the loss comes back without.
+        Where gradients are on, they are added to the student's here, those of each group of local views first and then those of
+        the global ones, so that one graph at a time is in memory; the loss comes back without.
         """
         c, batch, mask = self.config, len(views[0]) // 2, masks[0]
         terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
@@ -256,17 +254,18 @@ class Trainer:
                 seen = self.teacher.encoder(views[0])
                 logits = self.teacher.cls_head(seen.cls[:, 0])
             targets = self._targets("cls", logits, temperature)  # (2B, K)
+        both = targets.unflatten(0, (2, batch)).mean(dim=0)  # (B, K): to a local view both teacher views weigh alike
         local = torch.zeros((), device=self.device)
-        if len(views) > 1:
-            both = targets.unflatten(0, (2, batch)).mean(dim=0)  # (B, K) both teacher views weigh alike
+        for x, m in zip(views[1:], masks[1:], strict=True):
             with self._forward.no_sync() if isinstance(self._forward, DistributedDataParallel) else nullcontext():
                 with self._cast():
-                    cls, (embedding, directions), _ = self._forward(views[1:], masks[1:], False)
-                    rows = len(embedding) // batch
-                    weights = targets.new_full((len(embedding),), 2 / (batch * terms))
-                    local = prototype_cross_entropy(embedding, directions, both.repeat(rows, 1), weights, c.student_temperature)
-                _learn(c.glcl_weight * local)
-            del cls, both, embedding, directions  # and with them their graph
+                    _, (embedding, directions), _ = self._forward(x, m, False)
+                    weights = targets.new_full((len(x),), 2 / (batch * terms))
+                    wanted = both.repeat(len(x) // batch, 1)  # (views*B, K)
+                    part = prototype_cross_entropy(embedding, directions, wanted, weights, c.student_temperature)
+                _learn(c.glcl_weight * part)
+                local += part.detach()
+            del embedding, directions, part  # and with them their graph
         mfm, cells, cell_targets = torch.zeros((), device=self.device), None, None
         if mask is not None and c.mfm_weight:
             with torch.no_grad():
@@ -275,7 +274,7 @@ class Trainer:
                 cell_targets = self._targets("cells", logits, temperature)  # (cells, K)
         del seen, logits
         with self._cast():
-            (cls,), (embedding, directions), cells = self._forward(views[:1], masks[:1], bool(c.mfm_weight))
+            cls, (embedding, directions), cells = self._forward(views[0], mask, bool(c.mfm_weight))
             weights = targets.new_full((2 * batch,), 1 / (batch * terms))
             other = targets.roll(batch, 0)
             glcl = prototype_cross_entropy(embedding, directions, other, weights, c.student_temperature)
@@ -284,7 +283,7 @@ class Trainer:
         koleo = sum((koleo_loss(view) for view in cls.chunk(2)), torch.zeros((), device=self.device))
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
         _learn(loss)
-        glcl, loss = glcl.detach() + local.detach(), loss.detach() + c.glcl_weight * local.detach()
+        glcl, loss = glcl.detach() + local, loss.detach() + c.glcl_weight * local
         numbers = (parallel.total(torch.stack([loss, glcl, mfm.detach(), koleo.detach()])) / parallel.world()).tolist()
         values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)

@@ -173,8 +173,9 @@ def test_tubes_have_the_shapes_of_the_authors_procedure():
         reference.tubes(8, 25, PARTS, 48, rng, taken)
         shapes.append(taken[0])
     generator = torch.Generator().manual_seed(0)
-    tubes = masking.Runs(KINECT_V2, torch.device("cpu")).propose(torch.full((4000,), 48), 8, generator)
-    ours = np.stack([tubes.any(dim=1).sum(dim=1), tubes.any(dim=2).sum(dim=1)], axis=1)
+    runs = masking.Runs(KINECT_V2)
+    tubes = runs.unpack(runs.propose(np.full(4000, 48), 8, torch.rand(6, 4000, generator=generator).numpy()))
+    ours = np.stack([tubes.any(axis=1).sum(axis=1), tubes.any(axis=2).sum(axis=1)], axis=1)
     for joints in range(1, 7):
         for duration in range(1, 9):
             expected = np.mean([s == (joints, duration) for s in shapes])

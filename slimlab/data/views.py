@@ -206,10 +206,12 @@ def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator) 
     bins = ((steps + noise) * span.unsqueeze(-1) / window).floor().minimum((span - 1).unsqueeze(-1).double())
     # a random subset in order: the `window` smallest of random keys
     keys = _uniform(generator, *span.shape, 2 * window)
-    keys = keys.masked_fill(torch.arange(2 * window) >= span.unsqueeze(-1), 2.0)
-    subset = keys.topk(window, dim=-1, largest=False).indices.sort(dim=-1).values.double()
     wide = span.unsqueeze(-1)
-    return start.unsqueeze(-1) + torch.where(wide < window, evenly, torch.where(wide < 2 * window, subset, bins))
+    places = torch.where(wide < window, evenly, bins)
+    some = (span >= window) & (span < 2 * window)
+    keys = keys[some].masked_fill(torch.arange(2 * window) >= wide[some], 2.0)
+    places[some] = keys.topk(window, dim=-1, largest=False).indices.sort(dim=-1).values.double()
+    return start.unsqueeze(-1) + places
 
 
 def _reflect(place: Tensor, valid: Tensor) -> Tensor:
