@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from slimlab.objectives import (
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
+LARGE = 1 << 25  # coordinates of the global views times width, above which the two are encoded one after the other
 
 
 def generator(seed: int, purpose: int, number: int) -> torch.Generator:
@@ -244,8 +245,8 @@ class Trainer:
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
         """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
 
-        Where gradients are on, they are added to the student's here, those of each group of local views first and then those of
-        the global ones, so that one graph at a time is in memory; the loss comes back without.
+        Where gradients are on, they are added to the student's here, group of views after group, the local ones first, so that
+        one graph at a time is in memory; large global views are two groups. The loss comes back without.
         """
         c, batch, mask = self.config, len(views[0]) // 2, masks[0]
         terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
@@ -254,37 +255,44 @@ class Trainer:
                 seen = self.teacher.encoder(views[0])
                 logits = self.teacher.cls_head(seen.cls[:, 0])
             targets = self._targets("cls", logits, temperature)  # (2B, K)
+        glcl, mfm, koleo = torch.zeros(3, device=self.device)
         both = targets.unflatten(0, (2, batch)).mean(dim=0)  # (B, K): to a local view both teacher views weigh alike
-        local = torch.zeros((), device=self.device)
         for x, m in zip(views[1:], masks[1:], strict=True):
-            with self._forward.no_sync() if isinstance(self._forward, DistributedDataParallel) else nullcontext():
-                with self._cast():
-                    _, (embedding, directions), _ = self._forward(x, m, False)
-                    weights = targets.new_full((len(x),), 2 / (batch * terms))
-                    wanted = both.repeat(len(x) // batch, 1)  # (views*B, K)
-                    part = prototype_cross_entropy(embedding, directions, wanted, weights, c.student_temperature)
+            with self._unsynced(), self._cast():
+                _, embedded, _ = self._forward(x, m, False)
+                weights = targets.new_full((len(x),), 2 / (batch * terms))
+                part = prototype_cross_entropy(*embedded, both.repeat(len(x) // batch, 1), weights, c.student_temperature)
                 _learn(c.glcl_weight * part)
-                local += part.detach()
-            del embedding, directions, part  # and with them their graph
-        mfm, cells, cell_targets = torch.zeros((), device=self.device), None, None
+            glcl += part.detach()
+            del embedded, part  # and with them their graph
+        cells, cell_targets = None, None
         if mask is not None and c.mfm_weight:
             with torch.no_grad():
                 with self._cast():
                     logits = self.teacher.token_head(seen.tokens[:, 0][mask])
                 cell_targets = self._targets("cells", logits, temperature)  # (cells, K)
         del seen, logits
-        with self._cast():
-            cls, (embedding, directions), cells = self._forward(views[0], mask, bool(c.mfm_weight))
-            weights = targets.new_full((2 * batch,), 1 / (batch * terms))
-            other = targets.roll(batch, 0)
-            glcl = prototype_cross_entropy(embedding, directions, other, weights, c.student_temperature)
-            if mask is not None and cells is not None and cell_targets is not None:
-                mfm = prototype_cross_entropy(*cells, cell_targets, cell_weights(mask), c.student_temperature)
-        koleo = sum((koleo_loss(view) for view in cls.chunk(2)), torch.zeros((), device=self.device))
+        other, begin = targets.roll(batch, 0), 0  # a global view is to predict the other one
+        size = batch if views[0].numel() * c.width > LARGE else 2 * batch
+        for start in range(0, 2 * batch, size):
+            rows, last = slice(start, start + size), start + size == 2 * batch
+            with nullcontext() if last else self._unsynced():
+                with self._cast():
+                    cls, embedded, cells = self._forward(views[0][rows], None if mask is None else mask[rows], bool(c.mfm_weight))
+                    weights = targets.new_full((size,), 1 / (batch * terms))
+                    by_clip = prototype_cross_entropy(*embedded, other[rows], weights, c.student_temperature)
+                    by_cell = torch.zeros((), device=self.device)
+                    if mask is not None and cells is not None and cell_targets is not None:
+                        own = slice(begin, begin := begin + len(cells[0]))
+                        by_cell = prototype_cross_entropy(
+                            *cells, cell_targets[own], cell_weights(mask)[own], c.student_temperature
+                        )
+                spread = sum((koleo_loss(view) for view in cls.split(batch)), torch.zeros((), device=self.device))
+                _learn(c.glcl_weight * by_clip + c.mfm_weight * by_cell + c.koleo_weight * spread)
+            glcl, mfm, koleo = glcl + by_clip.detach(), mfm + by_cell.detach(), koleo + spread.detach()
+            del cls, embedded, cells, by_clip, by_cell, spread
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
-        _learn(loss)
-        glcl, loss = glcl.detach() + local, loss.detach() + c.glcl_weight * local
-        numbers = (parallel.total(torch.stack([loss, glcl, mfm.detach(), koleo.detach()])) / parallel.world()).tolist()
+        numbers = (parallel.total(torch.stack([loss, glcl, mfm, koleo])) / parallel.world()).tolist()
         values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
         values["target_prototypes"] = inspection.effective_prototypes(targets)
@@ -292,6 +300,10 @@ class Trainer:
         if cell_targets is not None:
             values["cell_target_prototypes"] = inspection.effective_prototypes(cell_targets)
         return loss, values
+
+    def _unsynced(self) -> AbstractContextManager:
+        """Around all groups of views but the last: with it the processes exchange the gradients of all."""
+        return self._forward.no_sync() if isinstance(self._forward, DistributedDataParallel) else nullcontext()
 
     def _cast(self) -> torch.autocast:
         """Around the networks: matrix products in bfloat16 where the settings say so; weights and losses stay float32."""
