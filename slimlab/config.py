@@ -21,6 +21,9 @@ LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[
 PREPRINT_VIEWS: LocalViews = ((32, 1, (0.35, 0.7), 1), (16, 1, (0.15, 0.4), 1), (8, 1, (0.05, 0.2), 1))
 
 
+HOW = ("checkpoint_seconds", "precision", "compile")  # settings that may change from one part of a run to the next
+
+
 @dataclass(frozen=True)
 class Config:
     """Settings of a run; a field left at None takes the preset's value.
@@ -38,6 +41,8 @@ class Config:
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often held-out kNN and feature rank are measured on the training side
     released_quirks  make the authors' known mistakes (slimlab/quirks.py), to compare with their runs
+    precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
+    compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
     snapshots      how many encoders are kept along the way (`Run.snapshots`), the last step's among them
 
     Raises ValueError for an unknown preset or an impossible value.
@@ -96,6 +101,9 @@ class Config:
     evaluations: int = PRESET
     snapshots: int = PRESET
     checkpoint_seconds: float = PRESET
+    # how it is computed, not what: a run may go on under others
+    precision: str = "fp32"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         take_preset(self, PRESETS)
@@ -118,6 +126,8 @@ class Config:
             raise ValueError(f"init '{self.init}' is unknown; choose normal (sd 0.02) or fan_in")
         if self.targets not in ("sinkhorn", "centring"):
             raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn or centring")
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision '{self.precision}' is unknown; choose fp32 or bf16")
         low, high = self.mask_bounds
         if not 0 <= low <= high <= 1:
             raise ValueError(f"mask_ratio {self.mask_ratio} must lie in 0..1")

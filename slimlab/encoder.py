@@ -219,6 +219,11 @@ class Encoder(nn.Module):
             else None,
         )
 
+    def compile_blocks(self) -> None:
+        """Let `torch.compile` translate the blocks at their first use, once for all of them. Needs a C++ compiler."""
+        for block in self.blocks:
+            block.compile()
+
     def features(
         self, x: Tensor, people: Tensor | None = None, blocks: int = 1, pool: str = "cls+mean", combine: str = "concat"
     ) -> Tensor:

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab import evaluate, inspection, parallel, run
-from slimlab.config import PRESETS, Config
+from slimlab.config import HOW, PRESETS, Config
 from slimlab.data import ClipStore, DataError
 from slimlab.encoder import Encoder
 from slimlab.interrupt import ended_gently, held
@@ -236,14 +237,10 @@ def estimate(
     config, store = config or kind.settings(), _usable(store)
     trainer = kind.trainer(config, store.skeleton, _device(device))
     trainer.step(store, clips_of_step(len(store), 2, config.seed, 0), 0)  # first use: allocations, caches
-    sizes: dict[int, int] = {}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
+    parameters = [p for network in trainer.networks.values() for p in network.parameters()]
+    kept = _Kept({p.untyped_storage().data_ptr() for p in parameters})
     clips = clips_of_step(len(store), config.batch_size, config.seed, 0)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+    with torch.autograd.graph.saved_tensors_hooks(kept.take, lambda taken: taken.tensor):
         trainer.step(store, clips, 0)
     most = 40 if config.minutes is not None else min(40, max(2, config.steps // 20))
     begin, count = time.monotonic(), 0
@@ -253,11 +250,37 @@ def estimate(
         if parallel.largest(torch.tensor(time.monotonic() - begin)) >= 3:  # all processes leave together
             break
     each = float(parallel.largest(torch.tensor((time.monotonic() - begin) / count)))
-    parameters = [p for network in trainer.networks.values() for p in network.parameters()]
     learned = sum(p.nbytes for p in parameters if p.requires_grad)
-    # the weights, teacher's included; a gradient and two moments for those that learn, which the graph keeps as well
+    # the weights, teacher's included; a gradient and two moments for those that learn
     weights = sum(p.nbytes for p in parameters) + 3 * learned
-    return Estimate(each, each * config.steps, weights, max(0, sum(sizes.values()) - learned))
+    return Estimate(each, each * config.steps, weights, kept.most)
+
+
+class _Kept:
+    """Follows the bytes that graphs keep for their backward passes, each storage once; `most` is the most at a time."""
+
+    def __init__(self, others: set[int]) -> None:
+        self.others, self.users, self.now, self.most = others, Counter[int](), 0, 0
+
+    def take(self, tensor: torch.Tensor) -> _Taken:
+        return _Taken(self, tensor)
+
+
+class _Taken:
+    """A tensor in a graph's keeping, and the word that the graph is done with it."""
+
+    def __init__(self, kept: _Kept, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        self.kept, self.tensor, self.place, self.size = kept, tensor, storage.data_ptr(), storage.nbytes()
+        kept.users[self.place] += 1
+        if kept.users[self.place] == 1 and self.place not in kept.others:
+            kept.now += self.size
+            kept.most = max(kept.most, kept.now)
+
+    def __del__(self) -> None:
+        self.kept.users[self.place] -= 1
+        if self.kept.users[self.place] == 0 and self.place not in self.kept.others:
+            self.kept.now -= self.size
 
 
 def _open(
@@ -287,6 +310,8 @@ def _open(
     if there and resume:
         opened = kind(folder)
         _check_same(opened, config, store, start)
+        how = {name: getattr(config, name) for name in HOW if hasattr(config, name)}
+        opened.config = dataclasses.replace(opened.config, **how)
         trainer = kind.trainer(opened.config, store.skeleton, device)
         done = run.load_checkpoint(opened, trainer, cut=first)
         parallel.meet()
@@ -319,7 +344,7 @@ def _check_same(opened: Run, config: Config, store: ClipStore, start: Encoder | 
     if config.minutes is not None:
         new["steps"] = old["steps"]
     for name in new:
-        if old[name] != new[name] and name != "checkpoint_seconds":
+        if name not in HOW and old[name] != new[name]:
             raise RunError(
                 f"{opened.folder}: holds a run with {name}={old[name]}, not {new[name]}; choose another folder, or resume=False"
             )
@@ -356,7 +381,8 @@ def _device(device: torch.device | str | None) -> torch.device:
 def _folder(store: ClipStore, config: Config, folder: str | Path | None, start: Encoder | None = None) -> Path:
     if folder is not None:
         return Path(folder)
-    text = json.dumps(config.to_dict(), sort_keys=True) + _usable(store).fingerprint + _digest(start)
+    what = {k: v for k, v in config.to_dict().items() if k not in ("precision", "compile")}
+    text = json.dumps(what, sort_keys=True) + _usable(store).fingerprint + _digest(start)
     return Path("runs") / f"{config.preset}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 

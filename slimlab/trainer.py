@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -24,9 +25,9 @@ from slimlab.evaluate import to_input
 from slimlab.objectives import (
     PrototypeHead,
     RunningCentre,
-    global_local_loss,
+    cell_weights,
     koleo_loss,
-    masked_feature_loss,
+    prototype_cross_entropy,
     sinkhorn_knopp,
 )
 from slimlab.skeleton import Skeleton
@@ -52,6 +53,11 @@ def rows_of(own: slice, views: int, batch: int) -> Tensor:
     return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
 
 
+# CLS (n, D) of each group of views; embeddings (n, E) of all of them and directions (K, E) of the CLS head; the same of the token
+# head for the masked cells
+Outputs = tuple[list[Tensor], tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]
+
+
 class Networks(nn.Module):
     """Encoder and the two prototype heads; the teacher is another one of these."""
 
@@ -62,21 +68,18 @@ class Networks(nn.Module):
         self.cls_head = PrototypeHead(*sizes)
         self.token_head = PrototypeHead(*sizes)
 
-    def forward(
-        self, views: list[Tensor], masks: list[Tensor | None], with_cells: bool = True
-    ) -> tuple[list[Tensor], Tensor, Tensor | None]:
+    def forward(self, views: list[Tensor], masks: list[Tensor | None], with_cells: bool = True) -> Outputs:
         """What the losses need of the student, in one call, which is what DistributedDataParallel wants.
 
-        views  each (n, 3, T, V, 1), globals first; masks  (n, T', V) or None for each
-        Gives CLS (n, D) of each group, their logits (sum of n, K), and the logits (cells, K) of the globals' masked cells.
+        views  each (n, 3, T, V, 1); masks  (n, T', V) or None for each; with_cells  also the masked cells of the first
         """
         cls, cells = [], None
         for x, m in zip(views, masks, strict=True):
             out = self.encoder(x, mask=None if m is None else m[:, None])
             cls.append(out.cls[:, 0])  # (n, D)
             if with_cells and len(cls) == 1 and m is not None:
-                cells = self.token_head(out.tokens[:, 0][m])  # (cells, K)
-        return cls, self.cls_head(torch.cat(cls)), cells
+                cells = self.token_head.embed(out.tokens[:, 0][m]), self.token_head.directions
+        return cls, (self.cls_head.embed(torch.cat(cls)), self.cls_head.directions), cells
 
 
 class Trainer:
@@ -101,6 +104,9 @@ class Trainer:
         self.centres = nn.ModuleDict({name: RunningCentre(config.prototypes) for name in centred}).to(device)
         groups = parameter_groups(self.student, config.patch_lr_factor)
         self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
+        if config.compile:
+            self.student.encoder.compile_blocks()
+            self.teacher.encoder.compile_blocks()
         self._forward: nn.Module = self.student
         if parallel.world() > 1:
             idle = not (config.mask_globals and config.mfm_weight)  # the token head then learns nothing
@@ -132,11 +138,10 @@ class Trainer:
         now = self.schedule(step)
         views = self._views(store, clips, step)
         masks = self._masks(views, step)
-        loss, values = self.losses(views, masks, now["temperature"])
+        self.optimizer.zero_grad(set_to_none=True)
+        _, values = self.losses(views, masks, now["temperature"])
         check_finite(values, LOSSES, step)
         set_rates(self.optimizer, now["lr"], now["weight_decay"])
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
         frozen = step < self.config.frozen_prototypes * self.config.steps
         norms = []
         for network in self.student.children():
@@ -160,8 +165,10 @@ class Trainer:
                 centre.follow()
 
     def _targets(self, which: str, logits: Tensor, temperature: float) -> Tensor:
-        """Teacher's logits (N, K) -> assignments, rows sum to one."""
-        return self.centres[which](logits, temperature) if which in self.centres else sinkhorn_knopp(logits, temperature)
+        """Teacher's logits (N, K) -> assignments, rows sum to one, where the logits were."""
+        if which in self.centres:
+            return self.centres[which](logits, temperature)
+        return sinkhorn_knopp(logits, temperature, inplace=True)
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
         """Augmented views of this process's clips, globals first: each (views*B, 3, T, V, 1), view after view."""
@@ -237,22 +244,48 @@ class Trainer:
         return draw(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
-        """This process's total loss, and what to log, of all processes, from views (globals first) and their masks."""
-        c, teacher = self.config, self.teacher
-        mask = masks[0]
+        """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
+
+        Where gradients are on, they are added to the student's here, those of the local views first and then those of the
+        global ones, so that one graph at a time is in memory; the loss comes back without.
+        """
+        c, batch, mask = self.config, len(views[0]) // 2, masks[0]
+        terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
         with torch.no_grad():
-            seen = teacher.encoder(views[0])
-            targets = self._targets("cls", teacher.cls_head(seen.cls[:, 0]), temperature)  # (2B, K)
-        cls, logits, cells = self._forward(views, masks, bool(c.mfm_weight))
-        glcl = global_local_loss(logits.split(len(views[0]) // 2), targets.chunk(2), c.student_temperature)
-        koleo = sum((koleo_loss(view) for view in cls[0].chunk(2)), torch.zeros((), device=self.device))
-        mfm, cell_targets = torch.zeros((), device=self.device), None
+            with self._cast():
+                seen = self.teacher.encoder(views[0])
+                logits = self.teacher.cls_head(seen.cls[:, 0])
+            targets = self._targets("cls", logits, temperature)  # (2B, K)
+        local = torch.zeros((), device=self.device)
+        if len(views) > 1:
+            both = targets.unflatten(0, (2, batch)).mean(dim=0)  # (B, K) both teacher views weigh alike
+            with self._forward.no_sync() if isinstance(self._forward, DistributedDataParallel) else nullcontext():
+                with self._cast():
+                    cls, (embedding, directions), _ = self._forward(views[1:], masks[1:], False)
+                    rows = len(embedding) // batch
+                    weights = targets.new_full((len(embedding),), 2 / (batch * terms))
+                    local = prototype_cross_entropy(embedding, directions, both.repeat(rows, 1), weights, c.student_temperature)
+                _learn(c.glcl_weight * local)
+            del cls, both, embedding, directions  # and with them their graph
+        mfm, cells, cell_targets = torch.zeros((), device=self.device), None, None
         if mask is not None and c.mfm_weight:
             with torch.no_grad():
-                cell_targets = self._targets("cells", teacher.token_head(seen.tokens[:, 0][mask]), temperature)  # (cells, K)
-            mfm = masked_feature_loss(cells, cell_targets, mask, c.student_temperature)
+                with self._cast():
+                    logits = self.teacher.token_head(seen.tokens[:, 0][mask])
+                cell_targets = self._targets("cells", logits, temperature)  # (cells, K)
+        del seen, logits
+        with self._cast():
+            (cls,), (embedding, directions), cells = self._forward(views[:1], masks[:1], bool(c.mfm_weight))
+            weights = targets.new_full((2 * batch,), 1 / (batch * terms))
+            other = targets.roll(batch, 0)
+            glcl = prototype_cross_entropy(embedding, directions, other, weights, c.student_temperature)
+            if mask is not None and cells is not None and cell_targets is not None:
+                mfm = prototype_cross_entropy(*cells, cell_targets, cell_weights(mask), c.student_temperature)
+        koleo = sum((koleo_loss(view) for view in cls.chunk(2)), torch.zeros((), device=self.device))
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
-        numbers = (parallel.total(torch.stack([loss, glcl, mfm, koleo])) / parallel.world()).tolist()
+        _learn(loss)
+        glcl, loss = glcl.detach() + local.detach(), loss.detach() + c.glcl_weight * local.detach()
+        numbers = (parallel.total(torch.stack([loss, glcl, mfm.detach(), koleo.detach()])) / parallel.world()).tolist()
         values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
         values["target_prototypes"] = inspection.effective_prototypes(targets)
@@ -260,6 +293,15 @@ class Trainer:
         if cell_targets is not None:
             values["cell_target_prototypes"] = inspection.effective_prototypes(cell_targets)
         return loss, values
+
+    def _cast(self) -> torch.autocast:
+        """Around the networks: matrix products in bfloat16 where the settings say so; weights and losses stay float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+
+def _learn(loss: Tensor) -> None:
+    if torch.is_grad_enabled():
+        loss.backward()
 
 
 def parameter_groups(network: nn.Module, patch_lr_factor: float = 1.0) -> list[dict]:

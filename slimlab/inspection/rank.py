@@ -7,6 +7,8 @@ from torch import Tensor
 
 from slimlab import parallel
 
+ROWS = 256  # of targets at a time, so that no second matrix of their size is made
+
 
 @torch.no_grad()
 def rankme(features: Tensor) -> float:
@@ -22,7 +24,7 @@ def rankme(features: Tensor) -> float:
 @torch.no_grad()
 def effective_prototypes(targets: Tensor) -> float:
     """Prototypes that one target (rows of (N, K), summing to one) spreads over: exp of the mean row entropy, 1..K."""
-    entropy = torch.special.entr(targets.float()).sum()
+    entropy = torch.stack([torch.special.entr(rows.float()).sum() for rows in targets.split(ROWS)]).sum()
     entropy, rows = parallel.total(torch.stack([entropy, entropy.new_tensor(len(targets))]))
     return float((entropy / rows).exp())
 
