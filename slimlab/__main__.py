@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; the exit status. 1: a complaint about input, in a line; 2: a wrong command line; 130: Ctrl-C; 143: SIGTERM."""
+    """Run a command; the exit status: 1 after a complaint about input, 2 a wrong command line, 130 Ctrl-C, 143 SIGTERM."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "doctor":
         from slimlab import doctor

@@ -1,14 +1,20 @@
 """Pre-training in two processes: the numbers of one, checkpoints that either goes on from, and ends that are clean."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from slimlab import data, pretrain
 from slimlab.pretrain import Config, Run
-from tests.processes import torchrun
+from tests.processes import ROOT, torchrun
 
 SCRIPT = """
 import sys, json
