@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; the exit status. 1: a complaint about input, printed in a line; 2: a wrong command line; 130: Ctrl-C."""
+    """Run a command; the exit status: 1 after a complaint about input, 2 a wrong command line, 130 Ctrl-C, 143 SIGTERM."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "doctor":
         from slimlab import doctor
@@ -25,9 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     except (DataError, RunError, Parted, FloatingPointError, ValueError, OSError) as error:
         print(f"slimlab {arguments.command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:  # Ctrl-C, and what `slimlab.interrupt` makes of SIGTERM
+        status = 130 if isinstance(ended, KeyboardInterrupt) else ended.code
+        if status not in (130, 143):
+            raise
         print("\nstopped; the run's last step is in its checkpoint, the same command goes on from it", file=sys.stderr)
-        return 130
+        return int(status)
 
 
 def lab(a: argparse.Namespace) -> int:

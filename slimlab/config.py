@@ -21,7 +21,7 @@ LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[
 PREPRINT_VIEWS: LocalViews = ((32, 1, (0.35, 0.7), 1), (16, 1, (0.15, 0.4), 1), (8, 1, (0.05, 0.2), 1))
 
 
-HOW = ("checkpoint_seconds", "precision", "compile")  # settings that may change from one part of a run to the next
+HOW = ("checkpoint_seconds", "precision", "compile", "microbatch")  # settings that may change from one part of a run to the next
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Config:
     released_quirks  make the authors' known mistakes (slimlab/quirks.py), to compare with their runs
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
+    microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, centre and KoLeo
+                   see the whole batch all the same, in two passes. None: all
     snapshots      how many encoders are kept along the way (`Run.snapshots`), the last step's among them
 
     Raises ValueError for an unknown preset or an impossible value.
@@ -103,6 +105,7 @@ class Config:
     checkpoint_seconds: float = PRESET
     # how it is computed, not what: a run may go on under others
     precision: str = "fp32"
+    microbatch: int | None = None
     compile: bool = False
 
     def __post_init__(self) -> None:
@@ -126,6 +129,8 @@ class Config:
             raise ValueError(f"init '{self.init}' is unknown; choose normal (sd 0.02) or fan_in")
         if self.targets not in ("sinkhorn", "centring"):
             raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn or centring")
+        if self.microbatch is not None and self.microbatch < 1:
+            raise ValueError(f"microbatch {self.microbatch} must be at least 1, or None")
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision '{self.precision}' is unknown; choose fp32 or bf16")
         low, high = self.mask_bounds

@@ -30,9 +30,26 @@ def held() -> Iterator[list[int]]:
     answer(came)
 
 
+@contextmanager
+def ended_gently() -> Iterator[None]:
+    """In the body SIGTERM, which would end Python on the spot, raises SystemExit (143) instead. An own handler is left alone."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def answer(came: list[int]) -> None:
-    """Do what the first of these signals would have done. SIGTERM, which would end Python on the spot, raises SystemExit (143)
-    instead, so that whoever is in charge can clean up."""
+    """Do what the first of these signals would have done; where that is the end on the spot, raise SystemExit instead."""
     if not came:
         return
     number = came[0]

@@ -27,7 +27,7 @@ from slimlab import evaluate, inspection, parallel, run
 from slimlab.config import HOW, PRESETS, Config
 from slimlab.data import ClipStore, DataError
 from slimlab.encoder import Encoder
-from slimlab.interrupt import held
+from slimlab.interrupt import ended_gently, held
 from slimlab.run import Run, RunError
 from slimlab.trainer import clips_of_step
 
@@ -95,7 +95,7 @@ def fit(
     the processes cannot share a batch evenly.
     """
     config = config or kind.settings()
-    with parallel.processes(device) as own:
+    with ended_gently(), parallel.processes(device) as own:
         folder = _folder(store, config, folder, start)
         _fit(steps(store, config, folder, resume, own, progress, start, kind), progress and parallel.rank() == 0)
     return kind(folder)
@@ -113,6 +113,7 @@ def _fit(loop: Generator[Step, None, None], progress: bool) -> None:
             bar.set_postfix({shown[k]: f"{latest[k]:.3g}" for k in shown if k in latest}, refresh=False)
             bar.update()
     finally:
+        loop.close()  # which writes the checkpoint
         if bar is not None:
             bar.close()
 

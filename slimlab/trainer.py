@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -54,6 +54,7 @@ def rows_of(own: slice, views: int, batch: int) -> Tensor:
     return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
 
 
+Piece = tuple[list[Tensor], list[Tensor | None]]  # views, globals first, and their masks, of the clips that are worked on at once
 # CLS (n, D) of n views; embeddings (n, E) and directions (K, E) of the CLS head; the same of the token head for the masked cells
 Outputs = tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]
 
@@ -245,69 +246,113 @@ class Trainer:
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
         """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
 
-        Where gradients are on, they are added to the student's here, group of views after group, the local ones first, so that
-        one graph at a time is in memory; large global views are two groups. The loss comes back without.
+        Where gradients are on, they are added to the student's here, `microbatch` clips at a time and group of views after group,
+        the local ones first, so that one graph at a time is in memory (large global views are two groups); the loss comes back
+        without. Sinkhorn, centre and KoLeo see the whole batch all the same: a first pass makes the targets and, of a batch in
+        parts, what KoLeo asks of each clip's features.
         """
-        c, batch, mask = self.config, len(views[0]) // 2, masks[0]
+        c, batch = self.config, len(views[0]) // 2
+        size = c.microbatch or batch
+        parts = [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
+        pieces = [_part_of(views, masks, part, batch) for part in parts]
+        targets, cell_targets = self._all_targets(pieces, temperature)  # (2, B, K), (cells, K) for each part
         terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
-        with torch.no_grad():
-            with self._cast():
-                seen = self.teacher.encoder(views[0])
-                logits = self.teacher.cls_head(seen.cls[:, 0])
-            targets = self._targets("cls", logits, temperature)  # (2B, K)
-        glcl, mfm, koleo = torch.zeros(3, device=self.device)
-        both = targets.unflatten(0, (2, batch)).mean(dim=0)  # (B, K): to a local view both teacher views weigh alike
-        for x, m in zip(views[1:], masks[1:], strict=True):
-            with self._unsynced(), self._cast():
-                _, embedded, _ = self._forward(x, m, False)
-                weights = targets.new_full((len(x),), 2 / (batch * terms))
-                part = prototype_cross_entropy(*embedded, both.repeat(len(x) // batch, 1), weights, c.student_temperature)
-                _learn(c.glcl_weight * part)
-            glcl += part.detach()
-            del embedded, part  # and with them their graph
-        cells, cell_targets = None, None
-        if mask is not None and c.mfm_weight:
-            with torch.no_grad():
-                with self._cast():
-                    logits = self.teacher.token_head(seen.tokens[:, 0][mask])
-                cell_targets = self._targets("cells", logits, temperature)  # (cells, K)
-        del seen, logits
-        other, begin = targets.roll(batch, 0), 0  # a global view is to predict the other one
-        size = batch if views[0].numel() * c.width > LARGE else 2 * batch
-        for start in range(0, 2 * batch, size):
-            rows, last = slice(start, start + size), start + size == 2 * batch
-            with nullcontext() if last else self._unsynced():
-                with self._cast():
-                    cls, embedded, cells = self._forward(views[0][rows], None if mask is None else mask[rows], bool(c.mfm_weight))
-                    weights = targets.new_full((size,), 1 / (batch * terms))
-                    by_clip = prototype_cross_entropy(*embedded, other[rows], weights, c.student_temperature)
-                    by_cell = torch.zeros((), device=self.device)
-                    if mask is not None and cells is not None and cell_targets is not None:
-                        own = slice(begin, begin := begin + len(cells[0]))
-                        by_cell = prototype_cross_entropy(
-                            *cells, cell_targets[own], cell_weights(mask)[own], c.student_temperature
-                        )
-                spread = sum((koleo_loss(view) for view in cls.split(batch)), torch.zeros((), device=self.device))
-                _learn(c.glcl_weight * by_clip + c.mfm_weight * by_cell + c.koleo_weight * spread)
-            glcl, mfm, koleo = glcl + by_clip.detach(), mfm + by_cell.detach(), koleo + spread.detach()
-            del cls, embedded, cells, by_clip, by_cell, spread
-        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
-        numbers = (parallel.total(torch.stack([loss, glcl, mfm, koleo])) / parallel.world()).tolist()
+        koleo, pull = self._koleo(pieces) if len(parts) > 1 else (torch.zeros((), device=self.device), None)
+        sums = torch.zeros(2, device=self.device)  # GLCL, MFM
+        for part, (seen, hidden), cells in zip(parts, pieces, cell_targets, strict=True):
+            own, mask, clips = targets[:, part], hidden[0], part.stop - part.start  # own (2, b, K)
+            for x, m in zip(seen[1:], hidden[1:], strict=True):
+                with self._alone(), self._cast():
+                    _, embedded, _ = self._forward(x, m, False)
+                    both = own.mean(dim=0).repeat(len(x) // clips, 1)  # both teacher views weigh alike
+                    weights = targets.new_full((len(x),), 2 / (batch * terms))
+                    local = prototype_cross_entropy(*embedded, both, weights, c.student_temperature)
+                    _learn(c.glcl_weight * local)
+                sums[0] += local.detach()
+                del embedded, both, local  # and with them their graph
+            weighs = None if mask is None else cell_weights(mask) * clips / batch
+            other = own.flip(0).flatten(0, 1)  # (2b, K): a global view is to predict the other one
+            together, first = clips if seen[0].numel() * c.width > LARGE else 2 * clips, 0
+            for rows in (slice(start, start + together) for start in range(0, 2 * clips, together)):
+                last = part is parts[-1] and rows.stop == 2 * clips
+                with nullcontext() if last else self._alone(), self._cast():
+                    cls, embedded, known = self._forward(seen[0][rows], None if mask is None else mask[rows], bool(c.mfm_weight))
+                    weights = targets.new_full((len(cls),), 1 / (batch * terms))
+                    glcl = prototype_cross_entropy(*embedded, other[rows], weights, c.student_temperature)
+                    loss, mfm = c.glcl_weight * glcl, torch.zeros((), device=self.device)
+                    if known is not None and cells is not None and weighs is not None:
+                        these = slice(first, first := first + len(known[0]))
+                        mfm = prototype_cross_entropy(*known, cells[these], weighs[these], c.student_temperature)
+                        loss = loss + c.mfm_weight * mfm
+                    if pull is None:
+                        spread = _koleo_of(cls.unflatten(0, (-1, clips)))
+                        loss, koleo = loss + c.koleo_weight * spread, koleo + spread.detach()
+                    else:
+                        loss = loss + c.koleo_weight * (cls.float() * pull[:, part].flatten(0, 1)[rows]).sum()
+                    _learn(loss)
+                sums += torch.stack([glcl.detach(), mfm.detach()])
+                del embedded, known, cls, loss, glcl, mfm
+        glcl, mfm = sums
+        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
+        numbers = (parallel.total(torch.stack([loss, glcl, mfm, koleo.detach()])) / parallel.world()).tolist()
         values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
-        values["target_prototypes"] = inspection.effective_prototypes(targets)
-        values["used_prototypes"] = inspection.used_prototypes(targets)
-        if cell_targets is not None:
-            values["cell_target_prototypes"] = inspection.effective_prototypes(cell_targets)
+        values["target_prototypes"] = inspection.effective_prototypes(targets.flatten(0, 1))
+        values["used_prototypes"] = inspection.used_prototypes(targets.flatten(0, 1))
+        if cell_targets[0] is not None:
+            values["cell_target_prototypes"] = inspection.effective_prototypes(*cell_targets)
         return loss, values
 
-    def _unsynced(self) -> AbstractContextManager:
-        """Around all groups of views but the last: with it the processes exchange the gradients of all."""
+    @torch.no_grad()
+    def _all_targets(self, pieces: list[Piece], temperature: float) -> tuple[Tensor, list[Tensor | None]]:
+        """The teacher's assignments of the whole batch: CLS (2, B, K), and of each piece's masked cells (cells, K)."""
+        teacher, cls, cells = self.teacher, [], []
+        with self._cast():
+            for views, masks in pieces:
+                out = teacher.encoder(views[0])
+                cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
+                if masks[0] is not None and self.config.mfm_weight:
+                    cells.append(out.tokens[:, 0][masks[0]])  # (cells, D)
+            counts = [len(c) for c in cells]
+            logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
+            of_cells = teacher.token_head(torch.cat(cells)) if cells else None
+        targets = self._targets("cls", logits.flatten(0, 1), temperature).unflatten(0, (2, -1))
+        if of_cells is None:
+            return targets, [None] * len(pieces)
+        return targets, list(self._targets("cells", of_cells, temperature).split(counts))
+
+    def _koleo(self, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
+        """KoLeo of the whole batch, and its gradient (2, B, D) by the CLS features, from a pass that keeps no graph."""
+        with torch.no_grad(), self._cast():
+            seen = [self.student.encoder(v[0], mask=None if m[0] is None else m[0][:, None]).cls[:, 0] for v, m in pieces]
+        features = torch.cat([s.float().unflatten(0, (2, -1)) for s in seen], dim=1)  # (2, B, D)
+        with torch.enable_grad():
+            koleo = _koleo_of(features.requires_grad_())
+        return koleo, torch.autograd.grad(koleo, features)[0]
+
+    def _alone(self):
+        """Gradients made inside are not yet added up over the processes."""
         return self._forward.no_sync() if isinstance(self._forward, DistributedDataParallel) else nullcontext()
 
     def _cast(self) -> torch.autocast:
         """Around the networks: matrix products in bfloat16 where the settings say so; weights and losses stay float32."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+
+def _part_of(views: list[Tensor], masks: list[Tensor | None], part: slice, batch: int) -> Piece:
+    """Views and masks of some of the batch's clips, view after view."""
+    if part == slice(0, batch):
+        return views, masks
+
+    def own(x: Tensor) -> Tensor:
+        return x.unflatten(0, (-1, batch))[:, part].flatten(0, 1)
+
+    return [own(x) for x in views], [None if m is None else own(m) for m in masks]
+
+
+def _koleo_of(cls: Tensor) -> Tensor:
+    """KoLeo of CLS features (views, B, D), added up over the views."""
+    return torch.stack([koleo_loss(view) for view in cls]).sum()
 
 
 def _learn(loss: Tensor) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from slimlab.interrupt import HELD, held
+from slimlab.interrupt import HELD, ended_gently, held
 
 
 @pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
@@ -41,6 +41,15 @@ def test_an_own_handler_is_called(monkeypatch):
         assert heard == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_ends_gently_outside_of_what_holds_it():
+    with pytest.raises(SystemExit) as caught, ended_gently():
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.sigtimedwait([], 1)  # it is answered by now
+    assert caught.value.code == 143 and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    with pytest.raises(SystemExit), ended_gently(), held():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_other_threads_hold_nothing():

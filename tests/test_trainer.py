@@ -156,3 +156,22 @@ def test_cuda_follows_the_cpu(synthetic, quick):
         trainer = Trainer(quick, synthetic.skeleton, device)
         losses.append([trainer.step(synthetic, np.arange(8), s)["loss"] for s in range(3)])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-2)
+
+
+@pytest.mark.parametrize("changes", [{}, {"targets": "centring"}, {"mask_globals": 0.0, "mask_locals": True}])
+@pytest.mark.parametrize("microbatch", [1, 3])
+def test_parts_of_a_batch_add_up_to_the_whole(synthetic, quick, microbatch, changes):
+    """In two passes: the same losses and the same step, though at most so many clips are in memory at once."""
+    config = replace(quick, koleo_weight=0.1, **changes)
+    results = []
+    for size in (None, microbatch):
+        trainer = Trainer(replace(config, microbatch=size), synthetic.skeleton)
+        most = []
+        trainer.student.encoder.register_forward_pre_hook(lambda _, x, most=most: most.append(len(x[0])))
+        values = [trainer.step(synthetic, np.arange(8), s) for s in range(2)]
+        results.append((values, torch.cat([p.detach().flatten() for p in trainer.student.parameters()]), max(most)))
+    (whole, weights, most), (parts, same, fewer) = results
+    for a, b in zip(whole, parts, strict=True):
+        assert a == pytest.approx(b, rel=2e-4)
+    torch.testing.assert_close(weights, same, rtol=1e-3, atol=1e-4)
+    assert fewer == microbatch * 2 < most

@@ -22,10 +22,10 @@ def rankme(features: Tensor) -> float:
 
 
 @torch.no_grad()
-def effective_prototypes(targets: Tensor) -> float:
+def effective_prototypes(*targets: Tensor) -> float:
     """Prototypes that one target (rows of (N, K), summing to one) spreads over: exp of the mean row entropy, 1..K."""
-    entropy = torch.stack([torch.special.entr(rows.float()).sum() for rows in targets.split(ROWS)]).sum()
-    entropy, rows = parallel.total(torch.stack([entropy, entropy.new_tensor(len(targets))]))
+    entropy = torch.stack([torch.special.entr(rows.float()).sum() for part in targets for rows in part.split(ROWS)]).sum()
+    entropy, rows = parallel.total(torch.stack([entropy, entropy.new_tensor(sum(map(len, targets)))]))
     return float((entropy / rows).exp())
 
 
