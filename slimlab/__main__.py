@@ -60,13 +60,27 @@ def report(a: argparse.Namespace) -> None:
 
 
 def pretrain(a: argparse.Namespace) -> None:
+    from slimlab import parallel
     from slimlab import pretrain as p
 
-    train, test = _sides(a)
-    print(f"pre-training on the {len(train)} clips of the training side; the {len(test)} test clips are not seen")
+    with parallel.processes(a.device):
+        train, test = _sides(a)
+        _say(f"pre-training on the {len(train)} clips of the training side; the {len(test)} test clips are not seen")
+        _say(_fit(a, p, train))
+
+
+def _say(text: object) -> None:
+    """Print, once where several processes run."""
+    from slimlab import parallel
+
+    if parallel.rank() == 0:
+        print(text)
+
+
+def _fit(a: argparse.Namespace, p, train):
     given = {f.name: getattr(a, f.name) for f in fields(p.Config) if getattr(a, f.name, None) is not None}
     start = _weights(a.start, train.skeleton) if a.start else None
-    print(p.fit(train, p.Config(**given), a.folder, resume=not a.fresh, device=a.device, start=start))
+    return p.fit(train, p.Config(**given), a.folder, resume=not a.fresh, device=a.device, start=start)
 
 
 def evaluate(a: argparse.Namespace) -> None:
@@ -181,7 +195,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--folder", help="the run's folder (default: runs/…)")
     p.add_argument("--steps", type=int)
     p.add_argument("--minutes", type=float, help="wall minutes instead of steps")
-    p.add_argument("--batch-size", type=int)
+    p.add_argument("--batch-size", type=int, help="of all processes together")
+    p.add_argument("--microbatch", type=int, help="clips of a process in memory at once; the numbers stay those of the batch")
+    p.add_argument("--precision", choices=["fp32", "bf16"])
+    p.add_argument("--compile", action="store_true", default=None, help="translate the encoder's blocks (torch.compile)")
     p.add_argument("--seed", type=int)
     p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
     p.add_argument("--start", metavar="WEIGHTS", help="begin with these: tiny, tiny-v1 (shipped), a run's folder")
