@@ -9,7 +9,7 @@ import copy
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from slimlab.config import Config
 from slimlab.data import ClipStore, Views, sample_views
 from slimlab.encoder import Encoder
 from slimlab.evaluate import to_input
+from slimlab.networks import Networks, check_start
 from slimlab.objectives import (
     PrototypeHead,
     RunningCentre,
@@ -30,6 +31,7 @@ from slimlab.objectives import (
     prototype_cross_entropy,
     sinkhorn_knopp,
 )
+from slimlab.optimiser import cosine, learning_rate, parameter_groups, set_rates
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
@@ -55,31 +57,6 @@ def rows_of(own: slice, views: int, batch: int) -> Tensor:
 
 
 Piece = tuple[list[Tensor], list[Tensor | None]]  # views, globals first, and their masks, of the clips that are worked on at once
-# CLS (n, D) of n views; embeddings (n, E) and directions (K, E) of the CLS head; the same of the token head for the masked cells
-Outputs = tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]
-
-
-class Networks(nn.Module):
-    """Encoder and the two prototype heads; the teacher is another one of these."""
-
-    def __init__(self, config: Config, skeleton: Skeleton) -> None:
-        super().__init__()
-        self.encoder = Encoder(config.encoder(skeleton))
-        sizes = (config.width, config.prototypes, config.head_hidden, config.head_bottleneck, config.init_std)
-        self.cls_head = PrototypeHead(*sizes)
-        self.token_head = PrototypeHead(*sizes)
-
-    def forward(self, x: Tensor, mask: Tensor | None, with_cells: bool = True) -> Outputs:
-        """What the losses need of the student, in one call, which is what DistributedDataParallel wants.
-
-        x (n, 3, T, V, 1); mask (n, T', V) or None; with_cells: also the masked cells
-        """
-        out = self.encoder(x, mask=None if mask is None else mask[:, None])
-        cells = None
-        if with_cells and mask is not None:
-            cells = self.token_head.embed(out.tokens[:, 0][mask]), self.token_head.directions
-        cls = out.cls[:, 0]  # (n, D)
-        return cls, (self.cls_head.embed(cls), self.cls_head.directions), cells
 
 
 class Trainer:
@@ -97,7 +74,7 @@ class Trainer:
             torch.manual_seed(config.seed)
             self.student = Networks(config, skeleton).to(device)
         if start is not None:
-            _check_start(start, self.student.encoder)
+            check_start(start, self.student.encoder)
             self.student.encoder.load_state_dict(start.state_dict())
         self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
         centred = ("cls", "cells") if config.targets == "centring" else ()
@@ -358,43 +335,6 @@ def _koleo_of(cls: Tensor) -> Tensor:
 def _learn(loss: Tensor) -> None:
     if torch.is_grad_enabled():
         loss.backward()
-
-
-def parameter_groups(network: nn.Module, patch_lr_factor: float = 1.0) -> list[dict]:
-    """For AdamW: no weight decay on biases and norms; a learning-rate factor on the patch embedding."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        decays = not (name.endswith(("bias", ".norms")) or "norm" in name.rpartition(".")[0].rpartition(".")[2])
-        groups.setdefault((decays, "patch_embed" in name), []).append(parameter)
-    return [{"params": p, "decays": decays, "factor": patch_lr_factor if patch else 1.0} for (decays, patch), p in groups.items()]
-
-
-def set_rates(optimizer: torch.optim.Optimizer, lr: float, weight_decay: float) -> None:
-    """This step's learning rate and weight decay, in groups that `parameter_groups` made."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr * group["factor"]
-        group["weight_decay"] = weight_decay if group["decays"] else 0.0
-
-
-def learning_rate(config: Any, step: int) -> float:
-    """Linear warm-up to config.lr over the `warmup` part of the run, then a cosine to config.min_lr."""
-    rise = (step + 1) / max(1.0, config.warmup * config.steps)
-    fall = (step / config.steps - config.warmup) / max(1e-9, 1 - config.warmup)
-    return config.lr * rise if rise < 1 else cosine((config.lr, config.min_lr), fall)
-
-
-def cosine(bounds: tuple[float, float], part: float) -> float:
-    """From the first bound to the last on half a cosine; part 0..1 of the way."""
-    return bounds[1] + (bounds[0] - bounds[1]) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, part))))
-
-
-def _check_start(start: Encoder, encoder: Encoder) -> None:
-    theirs, ours = (asdict(replace(e.config, init_std=None, frames=e.config.patch_frames)) for e in (start, encoder))
-    differ = [f"{k} {theirs[k]}, not {ours[k]}" for k in ours if k != "skeleton" and theirs[k] != ours[k]]
-    if theirs["skeleton"]["names"] != ours["skeleton"]["names"]:
-        differ.append("another body (load it with skeleton=store.skeleton)")
-    if differ:
-        raise ValueError(f"start: these weights do not fit the run's settings: {'; '.join(differ)}")
 
 
 def check_finite(values: dict[str, float], names: Sequence[str], step: int) -> None:
