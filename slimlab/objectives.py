@@ -152,7 +152,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 p *= weight.unsqueeze(1) / norm
                 p = p.addcmul_(target, weight.unsqueeze(1), value=-1).to(d.dtype)  # the gradient by the logits
                 by_embedding.append(p @ d)
-                by_directions.addmm_(p.T, part)
+                torch.addmm(by_directions, p.T, part, out=by_directions)
         if by_directions is not None:
             by_e = torch.cat(by_embedding).to(embedding.dtype) / temperature
             ctx.save_for_backward(by_e, by_directions.to(directions.dtype))

@@ -94,6 +94,21 @@ def test_weights_of_another_size_or_body_are_refused_before_a_folder_is_made(who
     assert not (tmp_path / "on").exists()
 
 
+def test_a_run_goes_on_in_another_precision(whole, train, quick, tmp_path, monkeypatch):
+    """How it is computed is no part of what it is: same folder, same checkpoint, either way round."""
+    halved = replace(quick, precision="bf16")
+    for first, then in ((quick, halved), (halved, quick)):
+        folder = tmp_path / first.precision
+        for step in pretrain.steps(train, first, folder):
+            if step.step == 4:
+                break
+        run = pretrain.fit(train, then, folder, progress=False)
+        assert run.about["status"] == "finished" and run.metrics["step"].tolist() == list(range(quick.steps))
+        same = np.array(run.metrics["loss"] == whole.metrics["loss"])
+        assert same[:5].all() == (first is quick) and not same[5:].any()
+    assert pretrain._folder(train, quick, None) == pretrain._folder(train, halved, None)
+
+
 def test_finished_runs_return_at_once_and_other_settings_are_refused(whole, train, quick, tmp_path):
     begin = time.monotonic()
     same_run(pretrain.fit(train, quick, whole.folder, progress=False), whole)
