@@ -71,7 +71,7 @@ def matmul_peak(dtype: torch.dtype = torch.float32, size: int = 2048, repeats: i
 
 
 def measured(call: Callable[..., dict], *arguments: Any) -> dict:
-    """call(*arguments) in a fresh process: its dict with `peak_mb`, the most memory that the process had (all of Python in it)."""
+    """call(*arguments) in a fresh process: its dict with `peak_mb`, the most memory it had, Python included."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(theirs, call, arguments))
@@ -100,20 +100,12 @@ def markdown(rows: list[dict]) -> str:
     def cell(value: Any) -> str:
         if value is None or value != value:
             return ""
-        return (
-            f"{value:.4g}"
-            if isinstance(value, float) and abs(value) < 1000
-            else f"{value:,.0f}"
-            if _is_number(value)
-            else str(value)
-        )
+        if isinstance(value, (bool, str)):
+            return str(value)
+        return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
 
     lines = [columns, ["---"] * len(columns), *([cell(row.get(name)) for name in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def report(name: str, rows: list[dict], note: str = "", device: str = "cpu") -> None:

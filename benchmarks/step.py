@@ -2,9 +2,10 @@
 
     python benchmarks/step.py [--steps 2] [--no-compile] [--quick]
 
-Every line runs in a process of its own on synthetic clips, so that its peak of memory, all of Python in it, is its own. The first
-step is left out of the time. References in the same run: the step as it is written down first (`naive`: every logit, every view and
-both losses in one graph), and MAMP's. `of fp32 peak`: FLOPs of the step (`cost.pretraining_flops`) over seconds and measured peak.
+Every line runs in a process of its own on synthetic clips, so that its peak of memory, all of Python in it, is its own. The
+first step is left out of the time. References in the same run: the step as one would first write it (`naive`: every logit,
+every view and both losses in one graph), and MAMP's. `of fp32 peak`: FLOPs of the step (`cost.pretraining_flops`) over its
+seconds and the measured peak.
 """
 
 import argparse
