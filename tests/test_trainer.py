@@ -127,7 +127,7 @@ def test_losses_without_gradients_leave_none(synthetic, quick):
 
 
 def test_bf16_follows_fp32(synthetic, quick):
-    """The matrix products alone are in bfloat16: weights and losses are float32, loss and gradient's direction nearly the same."""
+    """The matrix products alone are in bfloat16: weights and losses are float32, loss and gradient nearly the same."""
     losses, gradients = [], []
     for precision in ("fp32", "bf16"):
         trainer = Trainer(replace(quick, precision=precision), synthetic.skeleton)
