@@ -254,7 +254,7 @@ class _Elementwise(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
-        each = {"_softmax": 2, "_safe_softmax": 2, "native_layer_norm": 5, "addmm": 1, "clone": 0}.get(
+        each = {"_softmax": 2, "_safe_softmax": 2, "native_layer_norm": 5, "addmm": 1, "addcmul": 2, "clone": 0}.get(
             name, int(torch.Tag.pointwise in func.tags)
         )
         if each:
