@@ -36,10 +36,10 @@ def naive_losses(trainer, views, masks, temperature):
     glcl = objectives.global_local_loss(logits, targets.chunk(2), c.student_temperature)
     cells = student.token_head(outs[0].tokens[:, 0][mask])
     mfm = objectives.masked_feature_loss(cells, cell_targets, mask, c.student_temperature)
-    koleo = sum(objectives.koleo_loss(view) for view in outs[0].cls[:, 0].chunk(2))
+    koleo = torch.stack([objectives.koleo_loss(view) for view in outs[0].cls[:, 0].chunk(2)]).sum()
     loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
     loss.backward()
-    values = {"loss": loss.item(), "glcl": glcl.item(), "mfm": mfm.item(), "koleo": float(koleo)}
+    values = {"loss": loss.item(), "glcl": glcl.item(), "mfm": mfm.item(), "koleo": koleo.item()}
     return loss.detach(), values
 
 
