@@ -44,6 +44,11 @@ class Step:
     run: Run
     trainer: Any  # Trainer, or that of another kind of run
 
+    def change(self, mask_ratio: float | tuple[float, float]) -> None:
+        """Another mask ratio from the next step on, recorded in the run (`Run.changes`): a run that is resumed, or made again
+        with the same change at the same step, gives the same numbers. ValueError for an impossible one."""
+        self.run.change(self.step + 1, mask_ratio)
+
     def __repr__(self) -> str:
         m = self.metrics
         knn = f", held-out kNN {m['knn']:.3f}" if "knn" in m else ""
@@ -156,6 +161,7 @@ def steps(
         try:
             while done < config.steps:
                 begin = time.monotonic()
+                trainer.config = opened.config_at(done)
                 clips = clips_of_step(len(store), config.batch_size, config.seed, done)
                 metrics = {"step": done} | trainer.step(store, clips, done)
                 metrics["clips_per_second"] = config.batch_size / (time.monotonic() - begin)
@@ -267,7 +273,9 @@ def _open(
 
 
 def _check_same(opened: Run, config: Config, store: ClipStore, start: Encoder | None) -> None:
-    old, new = opened.config.to_dict(), config.to_dict()
+    old, new = opened.began.to_dict(), config.to_dict()
+    if opened.changes and new["mask_ratio"] == opened.config.mask_ratio:
+        new["mask_ratio"] = old["mask_ratio"]  # `Run.config` goes on with the run, too
     if config.minutes is not None:
         new["steps"] = old["steps"]
     for name in new:
