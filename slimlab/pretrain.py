@@ -44,11 +44,6 @@ class Step:
     run: Run
     trainer: Any  # Trainer, or that of another kind of run
 
-    def change(self, mask_ratio: float | tuple[float, float]) -> None:
-        """Another mask ratio from the next step on, recorded in the run (`Run.changes`): a run that is resumed, or made again
-        with the same change at the same step, gives the same numbers. ValueError for an impossible one."""
-        self.run.change(self.step + 1, mask_ratio)
-
     def __repr__(self) -> str:
         m = self.metrics
         knn = f", held-out kNN {m['knn']:.3f}" if "knn" in m else ""

@@ -90,6 +90,8 @@ class Run:
     def change(self, step: int, mask_ratio: float | tuple[float, float]) -> None:
         """Another mask ratio from step `step` on, kept in run.json at once; later changes, of steps that were lost, go.
 
+        While a run goes on: `step.run.change(step.step + 1, 0.8)` in `pretrain.stream`. The same change at the same step gives
+        the same numbers, stopped and resumed or not.
         Raises ValueError for an impossible ratio or a step that the run does not have, RunError where the folder cannot be
         written.
         """

@@ -75,7 +75,7 @@ def test_a_change_on_the_way_is_recorded_and_survives_a_kill(train, quick, tmp_p
     def changed(folder, until=quick.steps):
         for step in pretrain.steps(train, quick, folder):
             if step.step == 4:
-                step.change(mask_ratio=0.3)
+                step.run.change(step.step + 1, 0.3)
             if step.step == until:
                 yield folder
 
@@ -103,8 +103,8 @@ def test_what_cannot_be_changed_is_refused_and_lost_changes_go(whole, train, qui
         if step.step == 3:
             step.run.change(9, 0.2)
             with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
-                step.change(mask_ratio=1.5)
-            step.change(mask_ratio=(0.4, 0.6))
+                step.run.change(4, 1.5)
+            step.run.change(4, (0.4, 0.6))
             break
     run = Run(tmp_path / "run")
     assert run.changes == [{"step": 4, "mask_ratio": [0.4, 0.6]}] and run.config.mask_bounds == (0.4, 0.6)
