@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from slimlab.plot.body import draw_body, stage
+from slimlab.plot.body import draw_body, stage, write_above
 from slimlab.plot.invariants import invariants
 from slimlab.plot.style import HIT, MISS, figure, styled
 from slimlab.skeleton import Skeleton
@@ -41,7 +41,7 @@ def augmented(
         for ax, moment, present in zip(line[:-1], joints[name], there, strict=True):
             for person in np.flatnonzero(present):
                 draw_body(ax, moment[person], skeleton, sizes=5, faint=bool(person > 0))
-        line[0].set_title(name, loc="left", fontsize=8).set_in_layout(False)
+        write_above(line[0], name)
         line[0].set_ylabel("height (m)", fontsize=7)
         line[-1].axis("off")
         if name not in after:

@@ -38,7 +38,7 @@ def frames_strip(clip: Clip | Sequence[Clip], skeleton: Skeleton, frames: int = 
                 table.append(pd.DataFrame(place | {"x": x, "y": y, "z": z}))
             ax.set_xlabel(f"frame {frame}")
         if len(clips) > 1:
-            line[0].set_title(c.name, loc="left", fontsize=8).set_in_layout(False)
+            write_above(line[0], c.name)
     _label_sides(axes[0][0], skeleton)
     fig.suptitle(title or (clips[0].name if len(clips) == 1 else ""), fontsize=9)
     fig.data = pd.concat(table, ignore_index=True)  # type: ignore[attr-defined]
@@ -136,6 +136,12 @@ def stage(axes, joints: np.ndarray, valid: np.ndarray) -> None:
             ax.set_yticks([])
         else:
             ax.set_ylabel("height (m)")
+
+
+def write_above(ax: Axes, text: str, colour: str = "black") -> None:
+    """A row's name over its first panel, however long: a title would push the panels apart."""
+    ax.set_title(" ", fontsize=7.5)  # its height
+    ax.text(0.0, 1.04, text, transform=ax.transAxes, fontsize=7.5, color=colour).set_in_layout(False)
 
 
 def _label_sides(ax: Axes, skeleton: Skeleton) -> None:

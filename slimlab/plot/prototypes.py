@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from slimlab.data import ClipStore, test_view
 from slimlab.inspection import Agreement, Prototypes
-from slimlab.plot.body import draw_body, stage
+from slimlab.plot.body import draw_body, stage, write_above
 from slimlab.plot.looking import cell_table, on_body
 from slimlab.plot.scene import SCALE, shaded
 from slimlab.plot.style import MASKED, colour, figure, styled
@@ -53,7 +53,7 @@ def prototype_assignment(
     assigned = prototypes.assignments(np.asarray(samples), temperature).numpy()  # (S, K)
     order = prototypes.usage().argsort(descending=True).numpy()[:SHOWN]
     fig, ax = figure(6.4, 1.2 + 0.13 * len(assigned))
-    shown = ax.imshow(assigned[:, order], aspect="auto", interpolation="nearest", cmap=SCALE, vmin=0, vmax=1)
+    shown = ax.imshow(assigned[:, order], aspect="auto", interpolation="nearest", cmap=SCALE, vmin=0)
     ax.set_yticks(range(len(names)), list(names), fontsize=5.5)
     ax.set_xticks(range(len(order)), [str(k) for k in order], rotation=90, fontsize=5.5)
     ax.set_xlabel("prototype, most used first")
@@ -96,8 +96,7 @@ def prototype_nearest(
         what = f"{name}   {store.column('clip')[int(row.clip)]}" + (
             f": {body.names[int(row.joint)]}, step {row.step}" if cells else ""
         )
-        above = line[0].set_title(f"logit {row.logit:.2f}   {what}", loc="left", fontsize=7.5)
-        above.set_in_layout(False)  # longer than its panel; it must not widen it
+        write_above(line[0], f"logit {row.logit:.2f}   {what}")
         line[0].set_ylabel("height (m)", fontsize=7)
     fig.suptitle(title or f"nearest to prototype {prototype}", fontsize=9)
     fig.data = found.assign(name=store.column("clip")[found["clip"].to_numpy()])  # type: ignore[attr-defined]

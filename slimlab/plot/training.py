@@ -49,8 +49,9 @@ def training(runs: Mapping[str, pd.DataFrame], marks: Sequence[tuple[float, str]
     for ax, (name, title) in zip(axes.flat, PANELS.items(), strict=True):
         ax.set_title(title, loc="left", fontsize=8)
         ax.tick_params(labelsize=7)
-        if name not in FREE and ax.get_ylim()[1] > 0:
-            ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+        low, high = ax.dataLim.intervaly
+        if name not in FREE and high > 0:
+            ax.set_ylim(min(0, low), high + 0.06 * (high - min(0, low)))
         for step, _ in marks:
             ax.axvline(step, color=MASKED, linestyle="--", linewidth=0.8)
     for step, text in marks:

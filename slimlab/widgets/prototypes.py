@@ -122,7 +122,7 @@ class PrototypeExplorer(w.VBox):
         ]
         columns = [str(k) for k in shown]
         title = f"Sinkhorn assignment of {len(part)} {self.kind}: row a sample, column a prototype, the {len(shown)} most used"
-        self.assignment.table(shaded(part, (0, 1)), self._samples, title, said, columns)
+        self.assignment.table(shaded(part, (0, float(part.max()))), self._samples, title, said, columns)
         used, sharp = int((usage > 0).sum()), inspection.effective_prototypes(self.assigned)
         self.note.value = (
             f"{used} of {len(usage)} prototypes are nearest to any of {len(p)} {self.kind}, "
