@@ -15,7 +15,7 @@ from slimlab.data import ClipStore
 from slimlab.inspection import Prototypes
 from slimlab.plot import shaded
 from slimlab.plot.prototypes import SHOWN
-from slimlab.plot.style import LEFT, RIGHT
+from slimlab.plot.style import LEFT, MASKED, RIGHT
 from slimlab.plot.training import training_values
 from slimlab.run import Run
 from slimlab.widgets.cells import Cells
@@ -121,7 +121,7 @@ class PrototypeExplorer(w.VBox):
             for name, line in zip(self._samples, part, strict=True)
         ]
         columns = [str(k) for k in shown]
-        title = f"Sinkhorn assignment of {len(part)} {self.kind}: row a sample, column a prototype, the {len(shown)} most used"
+        title = f"Sinkhorn assignment: {len(part)} {self.kind}, the {len(shown)} prototypes used most"
         self.assignment.table(shaded(part, (0, float(part.max()))), self._samples, title, said, columns)
         used, sharp = int((usage > 0).sum()), inspection.effective_prototypes(self.assigned)
         self.note.value = (
@@ -168,12 +168,13 @@ class PrototypeExplorer(w.VBox):
                 marked = marked.repeat(config.patch_frames, axis=0)  # (F, P, V)
                 colors.append(np.where(marked[..., None] > 0, MARK, REST).astype(np.uint8))
                 sizes.append(1 + 1.5 * marked)
-                title = (
-                    f"{row.logit:.2f} {self.store.skeleton.names[int(row.joint)]} at step {row.step}: {title.split(' ', 1)[1]}"
-                )
+                joint = self.store.skeleton.names[int(row.joint)].replace("_", " ")
+                title = f"{row.logit:.2f} {joint}, step {row.step}: {self._names[index].split(' (')[0]}"
             titles.append(title)
-        self.stage.show(plot.bodies(clips, self.store.skeleton, colors or None, sizes or None, titles=titles))
+        legend = [("the cell that is near", MASKED)] if self.kind == "cells" else None
+        self.stage.show(plot.bodies(clips, self.store.skeleton, colors or None, sizes or None, titles=titles), legend)
         place = int(np.flatnonzero(self._order == self.prototype)[0])
         self.usage.chosen = [0, place] if place < BARS else []
+        self.assignment.now = place if place < SHOWN else -1
         share = float(self.prototypes.usage()[self.prototype])
         self.told.value = f"Prototype {self.prototype}, nearest to {share:.1%} of {self.kind}; before each name its logit:"
