@@ -129,7 +129,7 @@ def figures(a: argparse.Namespace) -> None:
     from slimlab import data, plot
 
     store = None if a.data is None else data.synthetic() if a.data == "synthetic" else data.open(a.data)
-    written = plot.gallery(a.run, store, a.out, method=a.method)
+    written = plot.gallery(a.run, store, a.out, method=a.method, formats=a.formats)
     print(f"{len(written)} files in {written[0].parent}: {', '.join(sorted({f.stem for f in written}))}")
 
 
@@ -219,6 +219,13 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("data", nargs="?", help="trained and held-out clips together (default: where the run's data came from)")
     p.add_argument("--out", help="another folder than RUN/figures")
     p.add_argument("--method", default="pca", choices=["pca", "tsne", "umap"], help="of the embedding")
+    p.add_argument(
+        "--formats",
+        nargs="+",
+        default=["pdf", "png"],
+        choices=["pdf", "svg", "png"],
+        help="of each figure; CSV is always beside it",
+    )
     p = command("cost", "FLOPs and speed of SLiM and of MAMP's encoder, the paper's figures beside ours.")
     p.add_argument("--people", type=float, default=1.2, help="people in a clip, on average")
     p.add_argument("--seconds", type=float, default=5.0, help="for each line against the clock; 0: FLOPs alone")

@@ -176,6 +176,7 @@ def steps(
             while done < config.steps:
                 begin = time.monotonic()
                 with held() as signals, parallel.together():  # a step is made whole or not at all
+                    trainer.config = opened.config_at(done)
                     clips = clips_of_step(len(store), config.batch_size, config.seed, done)
                     metrics = {"step": done} | trainer.step(store, clips, done)
                     metrics["clips_per_second"] = config.batch_size / (time.monotonic() - begin)
@@ -311,7 +312,7 @@ def _open(
         opened = kind(folder)
         _check_same(opened, config, store, start)
         how = {name: getattr(config, name) for name in HOW if hasattr(config, name)}
-        opened.config = dataclasses.replace(opened.config, **how)
+        opened.began = dataclasses.replace(opened.began, **how)
         trainer = kind.trainer(opened.config, store.skeleton, device)
         done = run.load_checkpoint(opened, trainer, cut=first)
         parallel.meet()
@@ -340,7 +341,9 @@ def _agreed(signals: list[int], device: torch.device) -> list[int]:
 
 
 def _check_same(opened: Run, config: Config, store: ClipStore, start: Encoder | None) -> None:
-    old, new = opened.config.to_dict(), config.to_dict()
+    old, new = opened.began.to_dict(), config.to_dict()
+    if opened.changes and new["mask_ratio"] == opened.config.mask_ratio:
+        new["mask_ratio"] = old["mask_ratio"]  # `Run.config` goes on with the run, too
     if config.minutes is not None:
         new["steps"] = old["steps"]
     for name in new:

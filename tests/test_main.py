@@ -75,6 +75,8 @@ def test_figures_come_as_pdf_png_and_csv(files, capsys):
     assert cli.main(["figures", str(files / "run"), str(files / "clips.npz")]) == 0
     drawn = {f.stem for f in (files / "run" / "figures").iterdir()}
     assert {"losses", "mask", "attention_cls", "token_pca", "embedding_class", "confusion", "neighbours"} <= drawn
+    assert {"training", "clip", "mask_strategies", "augmentations", "agreement", "embedding_performer"} <= drawn
+    assert {f"prototypes_{kind}{what}" for kind in ("clips", "cells") for what in ("", "_assigned", "_nearest")} <= drawn
     for name in drawn:
         assert all((files / "run" / "figures" / f"{name}{suffix}").stat().st_size > 50 for suffix in (".pdf", ".png", ".csv"))
     assert "confusion" in capsys.readouterr().out

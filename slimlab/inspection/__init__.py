@@ -1,5 +1,6 @@
 """Looking inside: attention, token features, prototypes, feature rank. Tensors in, tensors out."""
 
+from slimlab.inspection.agreement import Agreement, agreement
 from slimlab.inspection.attention import (
     attention_distance,
     attention_distances,
@@ -15,9 +16,11 @@ from slimlab.inspection.rank import effective_prototypes, rankme, used_prototype
 from slimlab.inspection.tokens import TokenPCA, token_pca, token_similarity
 
 __all__ = [
+    "Agreement",
     "Inside",
     "Prototypes",
     "TokenPCA",
+    "agreement",
     "attention_distance",
     "attention_distances",
     "attention_map",

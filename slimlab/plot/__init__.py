@@ -1,5 +1,6 @@
 """Figures for paper (matplotlib) and screen (plotly). Every function returns a figure; `save` writes one of paper."""
 
+from slimlab.plot.augmentations import augmented
 from slimlab.plot.body import frames_strip, mask_on_body
 from slimlab.plot.dataset import report
 from slimlab.plot.gallery import gallery
@@ -8,12 +9,12 @@ from slimlab.plot.looking import (
     attention,
     attention_distance,
     attention_heads,
-    prototype_usage,
     token_pca,
     token_similarity,
 )
 from slimlab.plot.masks import Masking, draw_mask, mask_gallery, mask_grid, mask_table, run_lengths, tube_colors
 from slimlab.plot.player import player
+from slimlab.plot.prototypes import agreement, prototype_assignment, prototype_nearest, prototype_usage
 from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.retrieval import neighbours
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
@@ -23,9 +24,11 @@ from slimlab.plot.training import training
 __all__ = [
     "Bodies",
     "Masking",
+    "agreement",
     "attention",
     "attention_distance",
     "attention_heads",
+    "augmented",
     "bodies",
     "by_side",
     "confusion",
@@ -41,6 +44,8 @@ __all__ = [
     "mask_table",
     "neighbours",
     "player",
+    "prototype_assignment",
+    "prototype_nearest",
     "prototype_usage",
     "report",
     "run_lengths",

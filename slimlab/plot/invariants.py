@@ -1,4 +1,4 @@
-"""What an augmentation must leave alone, measured on one clip before and after."""
+"""What an augmentation must leave alone, measured on one clip before and after; drawn: `plot.augmented`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an encoder does, on the body and on its grid: attention, token colours, likeness, distances, prototypes."""
+"""What an encoder does, on the body and on its grid: attention, token colours, likeness, distances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from slimlab import inspection
-from slimlab.inspection import Inside, Prototypes, TokenPCA
+from slimlab.inspection import Agreement, Inside, TokenPCA
 from slimlab.plot.body import draw_body, stage, time_joint_grid
 from slimlab.plot.scene import SCALE, shaded
 from slimlab.plot.style import MASKED, colour, figure, styled
@@ -39,7 +39,7 @@ def attention(
     limits = (0.0, float(values.max()))
     chosen = query if isinstance(query, tuple) else None
     name = f"attention (%); {max(0.0, 100 - values.sum()):.0f} % go to CLS and registers"
-    fig = _on_body(inside, values, shaded(values, limits) / 255, person, moments, what, (limits, name), chosen)
+    fig = on_body(inside, values, shaded(values, limits) / 255, person, moments, what, (limits, name), chosen)
     fig.data = cell_table(values, inside.skeleton, "attention_percent")  # type: ignore[attr-defined]
     return fig
 
@@ -108,7 +108,7 @@ def token_pca(
     pca = pca or inspection.token_pca(tokens)
     colours = pca.colours(tokens[person]).numpy()  # (T', V, 3)
     what = title or f"{inside.name}: token PCA, {layer_name(inside, layer)} ({pca.explained.sum():.0%} of the variance)"
-    fig = _on_body(inside, colours, colours, person, moments, what)
+    fig = on_body(inside, colours, colours, person, moments, what)
     scores = pca.scores(tokens[person]).numpy()
     table = cell_table(scores[..., 0], inside.skeleton, "component_1")
     fig.data = table.assign(component_2=scores[..., 1].ravel(), component_3=scores[..., 2].ravel())  # type: ignore[attr-defined]
@@ -124,29 +124,10 @@ def token_similarity(
     cell = query_name(inside, (step, joint))
     what = title or f"{inside.name}: likeness to {cell}, {layer_name(inside, layer)}"
     limits = (float(values.min()), 1.0)
-    fig = _on_body(
+    fig = on_body(
         inside, values, shaded(values, limits) / 255, person, moments, what, (limits, "cosine similarity"), (step, joint)
     )
     fig.data = cell_table(values, inside.skeleton, "cosine")  # type: ignore[attr-defined]
-    return fig
-
-
-@styled
-def prototype_usage(prototypes: Prototypes, title: str | None = None) -> Figure:
-    """Share of the samples nearest to each prototype, most used first; dotted: all used alike."""
-    usage, order = prototypes.usage().sort(descending=True)
-    fig, ax = figure(5.4, 2.6)
-    ax.bar(range(len(usage)), 100 * usage.numpy(), width=1.0, color=colour(0))
-    ax.axhline(100 / len(usage), color="0.4", linestyle=":", linewidth=1)
-    used = int((usage > 0).sum())
-    ax.set(xlabel="prototypes, most used first", ylabel="share of samples (%)", xlim=(-0.5, len(usage) - 0.5))
-    fig.suptitle(
-        title
-        or f"{used} of {len(usage)} prototypes are nearest to any of {len(prototypes)} samples; as if {prototypes.in_use():.1f} "
-        "were used evenly",
-        fontsize=8,
-    )
-    fig.data = pd.DataFrame({"prototype": order.numpy(), "share": usage.numpy()})  # type: ignore[attr-defined]
     return fig
 
 
@@ -172,8 +153,8 @@ def layer_name(inside: Inside, layer: int, head: int | None = None, rolled: bool
     return f"layer {number}" + ("" if head is None else f", head {head + 1}")
 
 
-def _on_body(
-    inside: Inside,
+def on_body(
+    inside: Inside | Agreement,
     values: np.ndarray,
     colours: np.ndarray,
     person: int,
