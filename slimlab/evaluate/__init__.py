@@ -1,5 +1,6 @@
 """What features know: kNN, retrieval, linear probes, fine-tuning, by named protocols, and the controls every number needs."""
 
+from slimlab.evaluate import corruption
 from slimlab.evaluate.controls import compare, random_encoder, raw_features
 from slimlab.evaluate.features import Features, check_body, features, prepare, to_input
 from slimlab.evaluate.finetune import finetune
@@ -39,6 +40,7 @@ __all__ = [
     "by_performer",
     "check_body",
     "compare",
+    "corruption",
     "features",
     "few_labels",
     "finetune",
