@@ -120,7 +120,7 @@ def _check_part(name: str, part: float) -> None:
 
 
 def _own(store: ClipStore) -> tuple[Arrays, np.ndarray]:
-    """The arrays of this store's clips alone, in its order, as copies: joints (R, V, 3) float32; and the clip of each row (R,)."""
+    """Copies of the arrays of this store's clips alone, in its order: joints (R, V, 3) float32; and the clip of each row (R,)."""
     a = store.arrays
     counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
     tracks = a.tracks[_ranges(a.first_track[store.clips], counts)]

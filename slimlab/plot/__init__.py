@@ -1,6 +1,7 @@
 """Figures for paper (matplotlib) and screen (plotly). Every function returns a figure; `save` writes one of paper."""
 
 from slimlab.plot.body import frames_strip, mask_on_body
+from slimlab.plot.curves import label_curve, robustness
 from slimlab.plot.dataset import report
 from slimlab.plot.gallery import gallery
 from slimlab.plot.invariants import invariants
@@ -34,6 +35,7 @@ __all__ = [
     "frames_strip",
     "gallery",
     "invariants",
+    "label_curve",
     "losses",
     "mask_gallery",
     "mask_grid",
@@ -43,6 +45,7 @@ __all__ = [
     "player",
     "prototype_usage",
     "report",
+    "robustness",
     "run_lengths",
     "save",
     "shaded",
