@@ -9,7 +9,7 @@ from slimlab.evaluate.fusion import fuse
 from slimlab.evaluate.knn import knn, knn_grid
 from slimlab.evaluate.linear import linear_grid
 from slimlab.evaluate.probe import linear_probe
-from slimlab.evaluate.protocol import PROTOCOLS, Protocol
+from slimlab.evaluate.protocol import PROTOCOLS, SELECTIONS, Protocol
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.released_probes import Probe, load_probes, score_probe
 from slimlab.evaluate.result import Result
@@ -32,6 +32,7 @@ from slimlab.evaluate.transfer import transfer
 
 __all__ = [
     "PROTOCOLS",
+    "SELECTIONS",
     "Features",
     "Interval",
     "Paired",
