@@ -94,10 +94,18 @@ def evaluate(a: argparse.Namespace) -> None:
     run.check_unseen(test)
     c = run.config
     same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "progress": True}
-    others = {"supervised from scratch": e.supervised(run.encoder.config, train, a.supervised, **same)} if a.supervised else None
-    table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k, others=others, pool=a.pool)
-    with pd.option_context("display.width", 120):
-        print(table.to_string(index=False, float_format="{:.3f}".format))
+    others = {}
+    if a.supervised:
+        others["supervised from scratch"] = e.supervised(run.encoder.config, train, a.supervised, **same)
+    if a.equal_time:
+        seconds = run.about.get("seconds", 0.0)
+        control = e.supervised(run.encoder.config, train, batch_size=c.batch_size, seconds=seconds, **same)
+        others[f"supervised from scratch, {seconds:.0f} s as the run"] = control
+    about = {"split": a.split, "run": str(run.folder)}
+    table = e.compare(run.encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about)
+    with pd.option_context("display.width", 160, "display.max_columns", 9):
+        print(table.iloc[:, :7].to_string(index=False, float_format="{:.3f}".format))
+    print("low, high: 95 % bootstrap interval over the test performers")
     replace_file(run.folder / "evaluation.csv", lambda f: table.to_csv(f, index=False))
     print(f"{len(train)} training and {len(test)} test clips, {a.split}; written to {run.folder / 'evaluation.csv'}")
 
@@ -210,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--pool", default="cls+mean", help="cls, mean, cls+mean, or tokens: every token, aligned in time")
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
+    p.add_argument("--equal-time", action="store_true", help="also train it with labels for as long as the run took")
     p = command("embed", "Features of a file, as .csv or .npz.")
     p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")
     p.add_argument("file")

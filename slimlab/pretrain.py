@@ -224,10 +224,12 @@ def monitor(trainer: Any, store: ClipStore) -> dict[str, float]:
         return store[places[np.linspace(0, len(places) - 1, min(len(places), MONITOR_CLIPS)).round().astype(int)]]
 
     faulty = getattr(trainer.config, "released_quirks", False)  # the MAE has none
-    gallery = evaluate.features(encoder, some(known & ~last if known.any() else ~last), released_quirks=faulty)
+    gallery = evaluate.features(encoder, some(known & ~last if known.any() else ~last), released_quirks=faulty, cache=None)
     out = {"rank": inspection.rankme(gallery.x[:, : trainer.config.width])}
     if (known & last).any() and (known & ~last).any():
-        out["knn"] = evaluate.knn(gallery, evaluate.features(encoder, some(known & last), released_quirks=faulty)).accuracy
+        out["knn"] = evaluate.knn(
+            gallery, evaluate.features(encoder, some(known & last), released_quirks=faulty, cache=None)
+        ).accuracy
     return out
 
 

@@ -15,22 +15,22 @@ Files are written beside and renamed, so each is either the old one or the new o
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 import slimlab
+from slimlab.cache import replace_file
 from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
@@ -261,19 +261,6 @@ def _checkpoint(file: Path, device: torch.device | str) -> Iterator[dict[str, An
 def write_json(file: Path, value: Any) -> None:
     """Replace `file` by this value."""
     replace_file(file, lambda f: f.write((json.dumps(value, indent=1) + "\n").encode()))
-
-
-def replace_file(file: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write beside `file`, flush to disk, then take its place."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as f:
-            write(f)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(beside, file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _whole_lines(file: Path) -> list[dict]:

@@ -5,6 +5,7 @@ otherwise it raises `NotYet` with one sentence that says what is wrong and where
 """
 
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
+from slimlab.lessons.evaluation import check_average_precision, check_knn_votes, check_standardise
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
 from slimlab.lessons.masks import check_tube_mask
@@ -14,7 +15,10 @@ __all__ = [
     "NotYet",
     "attempt",
     "begin",
+    "check_average_precision",
+    "check_knn_votes",
     "check_sinkhorn",
+    "check_standardise",
     "check_tube_mask",
     "expect",
     "expect_tensor",

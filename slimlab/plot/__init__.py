@@ -2,6 +2,7 @@
 
 from slimlab.plot.augmentations import augmented
 from slimlab.plot.body import frames_strip, mask_on_body
+from slimlab.plot.curves import label_curve, robustness
 from slimlab.plot.dataset import report
 from slimlab.plot.gallery import gallery
 from slimlab.plot.invariants import invariants
@@ -37,6 +38,7 @@ __all__ = [
     "frames_strip",
     "gallery",
     "invariants",
+    "label_curve",
     "losses",
     "mask_gallery",
     "mask_grid",
@@ -48,6 +50,7 @@ __all__ = [
     "prototype_nearest",
     "prototype_usage",
     "report",
+    "robustness",
     "run_lengths",
     "save",
     "shaded",
