@@ -34,7 +34,7 @@ def guess(values: Tensor, mask: Tensor, skeleton: Skeleton, by: str = "time and 
         harmonic function through the visible ones); where nothing visible is connected with it, zero.
     Give deviations from an average pose, so that zero is a fair guess. Raises KeyError for another `by`.
     """
-    batch, steps, joints = mask.shape
+    steps, joints = mask.shape[1:]
     hidden = mask.flatten(1)
     system = _neighbours(steps, skeleton, *GUESSES[by]).to(values)  # (N, N)
     system = torch.where(hidden[..., None], system, torch.eye(len(system), dtype=values.dtype, device=values.device))

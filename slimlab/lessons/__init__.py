@@ -7,14 +7,24 @@ otherwise it raises `NotYet` with one sentence that says what is wrong and where
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
-from slimlab.lessons.masks import check_tube_mask
+from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
+from slimlab.lessons.tokens import check_block_flops, check_patchify, check_rotary
+from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror
 
 __all__ = [
     "Lesson",
     "NotYet",
     "attempt",
     "begin",
+    "check_block_flops",
+    "check_bone_scaling",
+    "check_joint_tubes",
+    "check_local_interval",
+    "check_mirror",
+    "check_patchify",
+    "check_rotary",
     "check_sinkhorn",
+    "check_stratified_ratios",
     "check_tube_mask",
     "expect",
     "expect_tensor",

@@ -1,4 +1,4 @@
-"""Many masks at once: how one grows tube by tube, what was asked and achieved, how often each cell is hidden, how long runs are."""
+"""Many masks: how one grows tube by tube, what was asked and achieved, how often each cell is hidden, how long runs are."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def mask_growth(tubes: np.ndarray, skeleton: Skeleton, panels: int = 8, title: s
 
 @styled
 def asked_achieved(draws: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str = "") -> Figure:
-    """What was asked and what came, one panel a generator: (asked (n,), achieved (n,)) ratios; above the ratio asked, what is missing."""
+    """What is missing over what was asked, one panel a generator: (asked (n,), achieved (n,)) ratios."""
     fig, axes = figure(2.9 * len(draws), 2.7, 1, len(draws), squeeze=False, sharex=True, sharey=True)
     for i, (ax, (name, (asked, achieved))) in enumerate(zip(axes[0], draws.items(), strict=True)):
         off = np.asarray(achieved) - np.asarray(asked)
@@ -79,7 +79,7 @@ def mask_frequency(draws: Mapping[str, np.ndarray], skeleton: Skeleton, title: s
 
 @styled
 def mask_runs(draws: Mapping[str, np.ndarray], title: str = "") -> Figure:
-    """How long a joint stays hidden: share of hidden cells in runs of each length (time steps), a line a strategy, masks (n, T', V)."""
+    """Share of hidden cells in runs of each length (time steps) of one joint: a line a strategy, masks (n, T', V)."""
     fig, ax = figure(4.6, 2.8)
     table, steps = [], 1
     for i, (name, masks) in enumerate(draws.items()):

@@ -74,7 +74,7 @@ def rotary(steps: int = 8, size: int = 32, seed: int = 0) -> Figure:
 
 
 def rotary_scores(steps: int, size: int, seed: int = 0) -> pd.DataFrame:
-    """q·k of one random q and one random k, (size,) each, put at every pair of time steps: query at, key at, difference, score."""
+    """q·k of one random q and one random k, (size,) each, put at every pair of steps: query at, key at, difference, score."""
     rng = torch.Generator().manual_seed(seed)
     q, k = torch.randn(2, size, generator=rng, dtype=torch.float64)
     tables = rotary_tables(torch.arange(steps), size)
@@ -87,13 +87,14 @@ def rotary_scores(steps: int, size: int, seed: int = 0) -> pd.DataFrame:
 @styled
 def asymmetry(table: pd.DataFrame, title: str = "") -> Figure:
     """`cost.asymmetry` as bars, GFLOPs and milliseconds a clip: what pre-training passes through, and what inference does."""
-    columns = [c for c in ("gflops", "milliseconds") if table[c].notna().any()]
+    values = {c: table[c].to_numpy(dtype=float) for c in ("gflops", "milliseconds")}
+    columns = [c for c, v in values.items() if np.isfinite(v).any()]
     fig, axes = figure(3.6 * len(columns) + 1.2, 0.36 * len(table) + 0.9, 1, len(columns), squeeze=False, sharey=True)
     paint = [LEFT if m == "SLiM" else RIGHT for m in table["method"]]
     for ax, column in zip(axes[0], columns, strict=True):
-        bars = ax.barh(range(len(table)), table[column], color=paint)
-        ax.bar_label(bars, [f"{v:#.3g}".rstrip(".") for v in table[column]], padding=2, fontsize=8)
-        ax.set_xlim(0, 1.18 * float(table[column].max()))
+        bars = ax.barh(range(len(table)), values[column], color=paint)
+        ax.bar_label(bars, [f"{v:#.3g}".rstrip(".") for v in values[column]], padding=2, fontsize=8)
+        ax.set_xlim(0, 1.18 * np.nanmax(values[column]))
         ax.set_xlabel({"gflops": "GFLOPs a clip (counted)", "milliseconds": "milliseconds a clip (this machine)"}[column])
     axes[0][0].set_yticks(range(len(table)), [f"{m}: {w}" for m, w in zip(table["method"], table["what"], strict=True)])
     axes[0][0].invert_yaxis()
