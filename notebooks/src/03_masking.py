@@ -177,10 +177,9 @@ for name in ("semantic_tubes", "random_cells"):
     print(f"{name:<15} least: {body.names[low]} {often[name][low]:.2f}, most: {body.names[high]} {often[name][high]:.2f}")
 ends = [chain[i] for chain in body.parts.values() for i in (0, -1)]
 inner = [j for j in range(len(body)) if j not in ends]
-print(
-    f"tubes hide the ends of a chain {often['semantic_tubes'][ends].mean():.2f}, its inside {often['semantic_tubes'][inner].mean():.2f}"
-)
-assert often["semantic_tubes"][inner].mean() > often["semantic_tubes"][ends].mean()
+outer, middle = (often["semantic_tubes"][joints].mean() for joints in (ends, inner))
+print(f"tubes hide the ends of a chain {outer:.2f} of the time, its inside {middle:.2f}")
+assert middle > outer
 assert np.ptp(often["random_cells"]) < np.ptp(often["semantic_tubes"])  # the control has no structure
 
 # %% [markdown]

@@ -52,7 +52,8 @@ def rotary(steps: int = 8, size: int = 32, seed: int = 0) -> Figure:
     angle = _angles(steps, size)  # (T', size/2)
     fig, (table, circle, score) = figure(7.4, 2.7, 1, 3, width_ratios=[1.25, 1, 1.25])
     shown = table.imshow(np.cos(angle).T, aspect="auto", cmap="RdBu", vmin=-1, vmax=1, interpolation="nearest")
-    table.set(xlabel="time step", ylabel="pair of numbers", xticks=range(0, steps, max(1, steps // 8)))
+    table.set(xlabel="time step", ylabel="pair of numbers", xticks=range(0, steps, -(-steps // 8)))
+    table.set_yticks(range(0, size // 2, -(-size // 16)))
     table.set_title("cosine of the turn", loc="left")
     fig.colorbar(shown, ax=table, shrink=0.9)
     for pair, paint in ((0, LEFT), (min(3, size // 2 - 1), RIGHT)):
