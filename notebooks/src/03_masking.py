@@ -94,7 +94,7 @@ assert abs(control["semantic_tubes"] / control["random_cells"] - 1) < (0.35 if q
 
 # %%
 ratios = (0.3, 0.7) if quick else (0.3, 0.5, 0.7, 0.9)
-many = inspection.guess_errors(store, ratios, clips=8 if quick else 48)
+many = inspection.guess_errors(store, ratios, guesses=("time and body",), clips=8 if quick else 48)
 line = {s: t["error"].to_numpy() for s, t in many[many["guess"] == "time and body"].groupby("strategy")}
 for at, tubes_miss, random_miss in zip(ratios, line["semantic_tubes"], line["random_cells"], strict=True):
     print(f"{at}: tubes {tubes_miss:.1f} cm, random cells {random_miss:.1f} cm")

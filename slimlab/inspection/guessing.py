@@ -37,15 +37,17 @@ def guess(values: Tensor, mask: Tensor, skeleton: Skeleton, by: str = "time and 
     steps, joints = mask.shape[1:]
     hidden = mask.flatten(1)
     system = _neighbours(steps, skeleton, *GUESSES[by]).to(values)  # (N, N)
-    system = torch.where(hidden[..., None], system, torch.eye(len(system), dtype=values.dtype, device=values.device))
+    among = torch.where(hidden[:, :, None] & hidden[:, None, :], system, 0) + torch.diag_embed((~hidden).to(values))  # (B, N, N)
     known = torch.where(hidden[..., None], 0, values.flatten(1, 2))  # (B, N, C)
-    return torch.linalg.solve(system, known).unflatten(1, (steps, joints))  # (B, T', V, C)
+    wanted = torch.where(hidden[..., None], -system @ known, known)
+    return torch.cholesky_solve(wanted, torch.linalg.cholesky(among)).unflatten(1, (steps, joints))  # (B, T', V, C)
 
 
 def guess_errors(
     store: ClipStore,
     ratios: Iterable[float] = (0.7,),
     strategies: Iterable[str] = tuple(masking.STRATEGIES),
+    guesses: Iterable[str] = tuple(GUESSES),
     clips: int = 64,
     seed: int = 0,
     frames: int = 64,
@@ -68,7 +70,7 @@ def guess_errors(
         for strategy in strategies:
             known = masking.known_of(strategy, x, patch_frames)
             mask = masking.STRATEGIES[strategy](len(x), values.shape[1], store.skeleton, ratio, generator=rng, **known)
-            made = {by: guess(values, mask, store.skeleton, by) for by in GUESSES} | {"average pose": torch.zeros_like(values)}
+            made = {by: guess(values, mask, store.skeleton, by) for by in guesses} | {"average pose": torch.zeros_like(values)}
             for name, guessed in made.items():
                 off = (100 * (guessed - values).norm(dim=-1) * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2))  # (B,) cm
                 lines.append((ratio, strategy, name, float(off.mean()), float(off.std() / len(off) ** 0.5)))
