@@ -10,6 +10,7 @@ from slimlab.inspection.attention import (
     token_index,
     uniform_distance,
 )
+from slimlab.inspection.guessing import cells, guess, guess_errors
 from slimlab.inspection.inside import Inside, inside
 from slimlab.inspection.prototypes import Prototypes, prototypes
 from slimlab.inspection.rank import effective_prototypes, rankme, used_prototypes
@@ -24,7 +25,10 @@ __all__ = [
     "attention_distance",
     "attention_distances",
     "attention_map",
+    "cells",
     "effective_prototypes",
+    "guess",
+    "guess_errors",
     "hops",
     "inside",
     "prototypes",

@@ -8,7 +8,9 @@ from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passe
 from slimlab.lessons.evaluation import check_average_precision, check_knn_votes, check_standardise
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
-from slimlab.lessons.masks import check_tube_mask
+from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
+from slimlab.lessons.tokens import check_block_flops, check_patchify, check_rotary
+from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror
 
 __all__ = [
     "Lesson",
@@ -16,9 +18,17 @@ __all__ = [
     "attempt",
     "begin",
     "check_average_precision",
+    "check_block_flops",
+    "check_bone_scaling",
+    "check_joint_tubes",
     "check_knn_votes",
+    "check_local_interval",
+    "check_mirror",
+    "check_patchify",
+    "check_rotary",
     "check_sinkhorn",
     "check_standardise",
+    "check_stratified_ratios",
     "check_tube_mask",
     "expect",
     "expect_tensor",

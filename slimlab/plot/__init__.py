@@ -13,19 +13,24 @@ from slimlab.plot.looking import (
     token_pca,
     token_similarity,
 )
+from slimlab.plot.many_masks import asked_achieved, guess_errors, guess_maps, mask_frequency, mask_growth, mask_runs
 from slimlab.plot.masks import Masking, draw_mask, mask_gallery, mask_grid, mask_table, run_lengths, tube_colors
 from slimlab.plot.player import player
+from slimlab.plot.poses import limb_lengths, limbs, poses, view_timeline
 from slimlab.plot.prototypes import agreement, prototype_assignment, prototype_nearest, prototype_usage
 from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.retrieval import neighbours
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
 from slimlab.plot.style import save
+from slimlab.plot.tokens import asymmetry, patch_cuts, rotary, rotary_scores
 from slimlab.plot.training import training
 
 __all__ = [
     "Bodies",
     "Masking",
     "agreement",
+    "asked_achieved",
+    "asymmetry",
     "attention",
     "attention_distance",
     "attention_heads",
@@ -37,20 +42,31 @@ __all__ = [
     "embedding",
     "frames_strip",
     "gallery",
+    "guess_errors",
+    "guess_maps",
     "invariants",
     "label_curve",
+    "limb_lengths",
+    "limbs",
     "losses",
+    "mask_frequency",
     "mask_gallery",
     "mask_grid",
+    "mask_growth",
     "mask_on_body",
+    "mask_runs",
     "mask_table",
     "neighbours",
+    "patch_cuts",
     "player",
+    "poses",
     "prototype_assignment",
     "prototype_nearest",
     "prototype_usage",
     "report",
     "robustness",
+    "rotary",
+    "rotary_scores",
     "run_lengths",
     "save",
     "shaded",
@@ -58,4 +74,5 @@ __all__ = [
     "token_similarity",
     "training",
     "tube_colors",
+    "view_timeline",
 ]
