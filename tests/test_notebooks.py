@@ -11,8 +11,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.lessons.test_exercises import exercises
+from tests.script import load
 
+exercises = load("exercises")
 ROOT = Path(__file__).parent.parent
 BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = [p for p in BOOKS if p.stem not in ("00_quickstart", "12_paper")]
