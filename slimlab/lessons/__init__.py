@@ -8,14 +8,20 @@ from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passe
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
 from slimlab.lessons.masks import check_tube_mask
+from slimlab.lessons.paper import check_block_flops, check_honest_choice
+from slimlab.lessons.quickstart import check_nearest_label, check_visible_tokens
 
 __all__ = [
     "Lesson",
     "NotYet",
     "attempt",
     "begin",
+    "check_block_flops",
+    "check_honest_choice",
+    "check_nearest_label",
     "check_sinkhorn",
     "check_tube_mask",
+    "check_visible_tokens",
     "expect",
     "expect_tensor",
     "passed",
