@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 
@@ -19,9 +20,9 @@ def check_block_flops(function: Callable[[int, int, int], float]) -> None:
     for width, frames in ((256, 64), (256, 16), (64, 32)):
         one, two = (Encoder(EncoderConfig(width=width, heads=4, depth=depth)) for depth in (1, 2))
         wanted = cost.flops(two, frames=frames) - cost.flops(one, frames=frames)
-        config, block = one.config, one.blocks[0]
+        config, block = one.config, cast(Any, one.blocks[0])
         tokens = 1 + config.registers + frames // config.patch_frames * len(config.skeleton)
-        hidden = block.mlp.w3.in_features  # type: ignore[union-attr]
+        hidden = block.mlp.w3.in_features
         got = attempt(function, tokens, width, hidden)
         expect(isinstance(got, int | float), "block_flops returned no number: end it with a line `return …`.")
         _name_the_mistake(float(got), wanted, tokens, width, hidden)
