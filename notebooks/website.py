@@ -92,7 +92,7 @@ def write(books: dict[str, NotebookNode], out: Path, api: bool = True) -> None:
     docs = []
     for source in sorted((ROOT / "docs").glob("*.md")):
         body = _relink(markup.markdown(source.read_text(encoding="utf-8")), source.parent, out, "../")
-        title = re.sub(r"^# ", "", source.read_text(encoding="utf-8").splitlines()[0])
+        title = source.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ").replace("`", "")
         _page(out / "docs" / f"{source.stem}.html", title, body, up="../")
         docs.append((f"docs/{source.stem}.html", title))
     if api:
@@ -114,7 +114,7 @@ def _template(name: str) -> jinja2.Template:
 def _lesson(name: str, book: NotebookNode, out: Path) -> Lesson:
     first = " ".join(book.cells[0].source.split())
     title = book.cells[0].source.splitlines()[0].removeprefix("# ")
-    goal = re.search(r"\*\*After this (?:lesson|notebook)\*\* you (?:can|have) (.*?)\.? ?\*\*Needs", first)
+    goal = re.search(r"\*\*After this lesson\*\* you can (.*?)\.? ?\*\*Needs", first)
     minutes = re.search(r"\*\*Takes\*\* (about \d+ minutes)", first)
     took = re.findall(r"\btook ([\d.]+ (?:s|min) on \d+ cores)", str([c.get("outputs") for c in book.cells]))
     goal_html = re.sub("</?p>|\n", "", markup.markdown(goal[1] + ".")) if goal else ""
@@ -162,7 +162,18 @@ def _relink(body: str, folder: Path, out: Path, up: str) -> str:
 
 def _api(out: Path) -> None:
     """pdoc's pages of the library."""
-    command = [sys.executable, "-m", "pdoc", "slimlab", "!slimlab.__main__", "-o", str(out), "-t", str(WEB / "pdoc")]
+    command = [
+        sys.executable,
+        "-m",
+        "pdoc",
+        "slimlab",
+        "!slimlab.__main__",
+        "!slimlab._bodynames",
+        "-o",
+        str(out),
+        "-t",
+        str(WEB / "pdoc"),
+    ]
     done = subprocess.run([*command, "--no-show-source", "--docformat", "markdown"], capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         sys.exit(f"pdoc failed: {done.stderr[-2000:]}")

@@ -24,8 +24,9 @@ def asked(monkeypatch):
         calls.commands.append(command[3:])
         return SimpleNamespace(returncode=int(calls.fails))
 
-    monkeypatch.setattr(bundle.subprocess, "run", run)
-    monkeypatch.setattr(bundle.data, "synthetic", lambda clips: data.synthetic(clips=22))
+    few = data.synthetic(clips=22)
+    monkeypatch.setattr(bundle, "subprocess", SimpleNamespace(run=run))
+    monkeypatch.setattr(bundle, "data", SimpleNamespace(synthetic=lambda clips: few, save_ragged=data.save_ragged))
     return calls
 
 

@@ -94,6 +94,7 @@ def test_bodies_move_without_a_kernel_and_without_a_network(site, browser):
     stage.locator("button").first.click()
     wait_for(lambda: int(stage.get_attribute("data-frame") or 0) > 3, 60, "the body on the canvas to move")
     assert page.locator(".widget .named").count() and page.locator(".still").count() == 2
+    assert page.locator(".widget details:not([open])").count() == 1  # the explorer's gallery, closed as it was
     heights = page.evaluate("[...document.querySelectorAll('math[display=block]')].map(m => m.getBoundingClientRect().height)")
     assert heights and heights[0] > 25  # a fraction and a sum stand in it: it is drawn, not flat text
     page.screenshot(path=str(site / "page.png"), full_page=True)

@@ -91,6 +91,9 @@ const pick = (it) => {
 const box = (it) => make("input", { type: "checkbox", disabled: true, checked: it.get("value") });
 const press = (it) => make("button", { disabled: true, textContent: it.get("description"), title: it.get("tooltip") || "" });
 const line = (it) => named(it, make("input", { disabled: true, value: value(it) }));
+const folds = (it) => make("div", {}, part(it).map((child, i) => make("details", { open: it.get("selected_index") === i }, [
+  make("summary", { textContent: (it.get("titles") || [])[i] || "more" }), child,
+])));
 const part = (it) => (it.get("children") || []).map(draw);
 
 const kinds = {
@@ -98,8 +101,7 @@ const kinds = {
   HBox: (it) => make("div", { className: "row" }, part(it)),
   Box: (it) => make("div", { className: "row" }, part(it)),
   GridBox: (it) => make("div", { className: "row" }, part(it)),
-  Accordion: (it) => make("div", { className: "column" }, part(it)),
-  Tab: (it) => make("div", { className: "column" }, part(it)),
+  Accordion: folds, Tab: folds,
   Stack: (it) => make("div", {}, part(it).slice(it.get("selected_index") ?? 0, (it.get("selected_index") ?? 0) + 1)),
   HTML: (it) => named(it, make("div", { innerHTML: it.get("value") })),
   HTMLMath: (it) => named(it, make("div", { innerHTML: it.get("value") })),
