@@ -77,7 +77,7 @@ def test_bodies_move_without_a_kernel_and_without_a_network(site, browser):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"file://{site}/00_small.html", timeout=60_000)
+    page.goto(f"file://{site}/00_small.html", timeout=180_000)
     assert {url.split(":")[0] for url in asked} <= {"file", "blob", "data"}
 
     figure = page.locator(".figure").first
