@@ -1,14 +1,18 @@
 """Make a folder that installs and runs the course without a network, for a classroom.
 
-    python notebooks/bundle.py OUT [--platform win_amd64] [--python 3.11] [--data PATH] [-- pip options]
+    python notebooks/bundle.py OUT [--data PATH] [-- pip options]
 
 OUT gets: wheels/ (slimlab's own, which holds the shipped weights, and all that it needs, in the versions of requirements.lock),
 notebooks/, solutions/ (for the teacher; take it out before you hand the folder on), data/ (the synthetic clips as a file, and a
 copy of PATH), the site if out/site is there, install.sh and install.bat, START_HERE.md. Needs a network and a few GB; options
 after -- go to pip, such as --extra-index-url https://download.pytorch.org/whl/cpu, which saves Linux the CUDA libraries.
+
+Make it on a machine of the room's kind: the wheels are those of this system and this Python. (pip can fetch another system's
+wheels, but decides by this one which packages are needed, and would leave out what only Windows needs.)
 """
 
 import argparse
+import platform
 import shutil
 import subprocess
 import sys
@@ -22,6 +26,7 @@ from slimlab import data
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 SITE = ROOT / "out" / "site"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 START = """# slimlab, the course, without a network
 
@@ -30,8 +35,8 @@ START = """# slimlab, the course, without a network
    `.venv\\Scripts\\python -m slimlab lab notebooks\\00_quickstart.ipynb`.
 3. Something missing? `.venv/bin/python -m slimlab doctor` names it with its remedy.
 
-The wheels are those of {platform}. Weights: inside slimlab's wheel, `slimlab.pretrained("tiny")`. Data: every lesson makes its
-synthetic clips itself; `data/synthetic.npz` holds the same ones as a file. {more}
+The wheels are for Python {python} on {platform}. Weights: inside slimlab's wheel, `slimlab.pretrained("tiny")`. Data: every
+lesson makes its synthetic clips itself; `data/synthetic.npz` holds the same ones as a file. {more}
 """
 SH = """#!/bin/sh
 set -e
@@ -53,14 +58,12 @@ def main() -> int:
     split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--platform", default="", help="of the classroom's machines, as pip names it; default: this one's")
-    parser.add_argument("--python", default=f"{sys.version_info.major}.{sys.version_info.minor}", help="their version of Python")
     parser.add_argument("--data", type=Path, help="a data set to hand out too, if its licence allows")
     args = parser.parse_args(sys.argv[1:split])
-    return make(args.out, args.platform, args.python, args.data, sys.argv[split + 1 :])
+    return make(args.out, args.data, sys.argv[split + 1 :])
 
 
-def make(out: Path, platform: str = "", python: str = "3.11", given: Path | None = None, pip: list[str] | None = None) -> int:
+def make(out: Path, given: Path | None = None, pip: list[str] | None = None) -> int:
     """Write the bundle beside `out`, then put it there. Exits where `out` is taken or `given` is not there."""
     if out.exists():
         sys.exit(f"{out}: is there already; remove it or give another folder")
@@ -70,11 +73,10 @@ def make(out: Path, platform: str = "", python: str = "3.11", given: Path | None
     shutil.rmtree(beside, ignore_errors=True)
     try:
         (beside / "wheels").mkdir(parents=True)
-        for command in commands(beside / "wheels", platform, python, pip or []):
-            if subprocess.run([sys.executable, "-m", "pip", *command], cwd=ROOT).returncode:
-                print("pip failed (above); nothing was written", file=sys.stderr)
-                return 1
-        fill(beside, platform, python, given)
+        if not wheels(beside / "wheels", pip or []):
+            print("pip failed (above); nothing was written", file=sys.stderr)
+            return 1
+        fill(beside, given)
         beside.rename(out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -83,18 +85,20 @@ def make(out: Path, platform: str = "", python: str = "3.11", given: Path | None
     return 0
 
 
-def commands(wheels: Path, platform: str, python: str, pip: list[str]) -> list[list[str]]:
-    """pip's arguments: slimlab's own wheel, then all that slimlab needs, in the locked versions."""
-    where = str(wheels.resolve())
-    other = ["--platform", platform, "--python-version", python, "--only-binary=:all:"] if platform else []
-    lock = ["-c", str(ROOT / "requirements.lock")]
-    return [
-        ["wheel", "--no-deps", "-w", where, str(ROOT)],
-        ["download", *lock, *other, "--find-links", where, "-d", where, "slimlab", *pip],
-    ]
+def wheels(folder: Path, options: list[str]) -> bool:
+    """slimlab's own wheel, then all that it needs in the locked versions; whether pip managed."""
+    where = str(folder.resolve())
+    if not _pip("wheel", "--no-deps", "-w", where, str(ROOT)):
+        return False
+    own = next(folder.resolve().glob("slimlab-*.whl"))  # the file, not the name: another index may know the name
+    return _pip("download", "-c", str(ROOT / "requirements.lock"), "-d", where, str(own), *options)
 
 
-def fill(out: Path, platform: str, python: str, given: Path | None) -> None:
+def _pip(*command: str) -> bool:
+    return subprocess.run([sys.executable, "-m", "pip", *command], cwd=ROOT).returncode == 0
+
+
+def fill(out: Path, given: Path | None) -> None:
     """Everything but the wheels."""
     (out / "notebooks").mkdir()
     (out / "solutions").mkdir()
@@ -112,10 +116,10 @@ def fill(out: Path, platform: str, python: str, given: Path | None) -> None:
     if (SITE / "index.html").exists():
         shutil.copytree(SITE, out / "site")
         more += " The lessons as pages, already run: open `site/index.html`."
-    here = platform or "this teacher's kind of machine"
-    (out / "START_HERE.md").write_text(START.format(python=python, platform=here, more=more.strip()), encoding="utf-8")
+    start = START.format(python=PYTHON, platform=f"{platform.system()} {platform.machine()}", more=more.strip())
+    (out / "START_HERE.md").write_text(start, encoding="utf-8")
     (out / "install.sh").write_text(SH, encoding="utf-8")
-    (out / "install.bat").write_text(BAT.replace("PYTHON", python).replace("\n", "\r\n"), encoding="utf-8", newline="")
+    (out / "install.bat").write_text(BAT.replace("PYTHON", PYTHON).replace("\n", "\r\n"), encoding="utf-8", newline="")
 
 
 if __name__ == "__main__":
