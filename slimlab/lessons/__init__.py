@@ -9,6 +9,8 @@ from slimlab.lessons.evaluation import check_average_precision, check_knn_votes,
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
+from slimlab.lessons.paper import check_honest_choice, check_people_ratios
+from slimlab.lessons.quickstart import check_nearest_label, check_visible_tokens
 from slimlab.lessons.tokens import check_block_flops, check_patchify, check_rotary
 from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror
 
@@ -20,16 +22,20 @@ __all__ = [
     "check_average_precision",
     "check_block_flops",
     "check_bone_scaling",
+    "check_honest_choice",
     "check_joint_tubes",
     "check_knn_votes",
     "check_local_interval",
     "check_mirror",
+    "check_nearest_label",
     "check_patchify",
+    "check_people_ratios",
     "check_rotary",
     "check_sinkhorn",
     "check_standardise",
     "check_stratified_ratios",
     "check_tube_mask",
+    "check_visible_tokens",
     "expect",
     "expect_tensor",
     "passed",
