@@ -80,7 +80,7 @@ def pack(block: Block, source: str) -> Packed:
     Raises DataError where a coordinate is not a number or absurdly large; merely poor clips are flagged:
     empty (nobody in any frame), one-frame, zero-joints (some joints at exactly zero), gaps (a person comes and goes).
     """
-    with np.errstate(over="ignore"):  # what overflows is complained of with its place, like NaN
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is complained of with its place, like NaN
         frames = np.asarray(block.frames, dtype=np.float32)
     offsets = np.asarray(block.offsets, dtype=np.int64)
     names = [text(n) for n in block.table["clip"]]

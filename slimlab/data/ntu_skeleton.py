@@ -71,7 +71,8 @@ def _clip(raw: bytes, place: str) -> tuple[np.ndarray, str]:
     """((T, 2, 25, 3), flags) of one file."""
     frames, bodies = _parse(raw, place)
     people = _linked(bodies)
-    order = sorted(people, key=lambda p: (bool(ghosts.why_ghost(p.joints, frames)), -ghosts.motion(p.joints)))
+    with np.errstate(invalid="ignore", over="ignore"):  # what is no number is complained of later, with its place
+        order = sorted(people, key=lambda p: (bool(ghosts.why_ghost(p.joints, frames)), -ghosts.motion(p.joints)))
     out = np.zeros((max(1, frames), PEOPLE, JOINTS, 3), dtype=np.float32)
     for slot, person in enumerate(order[:PEOPLE]):
         out[person.frames, slot] = person.joints

@@ -27,6 +27,7 @@ from slimlab.skeleton import DECLARED, Skeleton, declared
 
 ROWS_AT_A_TIME = 200_000
 CELLS_AT_A_TIME = 20_000_000
+SPARSE = 20  # frame numbers to one that has a row
 LARGEST = 1 << 26  # bytes of one clip as float64
 LONGEST, MOST_PEOPLE = 1_000_000, 64
 ABOUT = ("subject", "camera", "setup", "split")
@@ -180,8 +181,12 @@ def _block(part: Any, columns: list[str], joints: list[str], labels: list[str] |
 
 def _frames(rows: pd.DataFrame, columns: list[str], joints: list[str], place: str) -> np.ndarray:
     """(T, M, V, 3) of one clip."""
-    frame = rows["frame"].to_numpy(np.int64) if "frame" in columns else np.arange(len(rows))
-    frame = frame - frame.min()
+    given = rows["frame"].to_numpy(np.float64) if "frame" in columns else np.arange(len(rows))
+    if not (np.abs(given) < 1e15).all() or (given != np.floor(given)).any():
+        raise DataError(f"{place}: a frame number is no integer; number the frames 0, 1, 2, …")
+    frame = (given - given.min()).astype(np.int64)
+    if frame.max() > 1000 + SPARSE * len(np.unique(frame)):
+        raise DataError(f"{place}: frame numbers run over {frame.max() + 1} frames, most without a row; are they times?")
     person = pd.factorize(rows["person"], sort=True)[0] if "person" in columns else np.zeros(len(rows), np.int64)
     if frame.max() >= LONGEST or person.min() < 0 or person.max() >= MOST_PEOPLE:
         raise DataError(f"{place}: {frame.max() + 1} frames, {person.max() + 1} people; at most {LONGEST:,} and {MOST_PEOPLE}")

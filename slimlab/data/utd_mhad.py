@@ -77,5 +77,5 @@ def _frames(raw: bytes, place: str) -> np.ndarray:
         joints = joints[:, :, None]  # one frame
     if joints.shape[:2] != (20, 3) or joints.ndim != 3:
         raise DataError(f"{place}: 'd_skel' is {joints.shape}, should be (20, 3, frames)")
-    with np.errstate(over="ignore"):  # what overflows is complained of with its place, like NaN
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is complained of with its place, like NaN
         return np.ascontiguousarray(joints.transpose(2, 0, 1), dtype=np.float32)

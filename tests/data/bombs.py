@@ -30,7 +30,7 @@ def zipped(name, members):
         for member, (start, unit, total) in members.items():
             with z.open(member, "w", force_zip64=True) as f:
                 f.write(start)
-                block = unit * (1 + (1 << 20) // len(unit))
+                block = unit * (1 + (1 << 20) // max(1, len(unit)))
                 while total > 0:
                     f.write(block[:total])
                     total -= len(block)

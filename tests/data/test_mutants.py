@@ -77,7 +77,7 @@ def bvh(folder, few):
 
 
 def csv_wide(folder, few):
-    return data.export(few, folder / "wide.csv", long=False)
+    return data.export(few[:1], folder / "wide.csv", long=False)
 
 
 def csv_long(folder, few):

@@ -70,7 +70,9 @@ def test_joints_in_any_order_and_another_body(few):
         (own.assign(parent=["b", "", "b"], subject=[1, 2, 1]), "several values of 'subject'"),
         (own.assign(parent=["b", "", "b"], x="no"), "no sound table"),
         (own.assign(parent=["b", "", "b"], x=np.inf), "x is not a number"),
-        (own.assign(parent=["b", "", "b"], frame=[0, 0, 10**12]), "frames"),
+        (own.assign(parent=["b", "", "b"], frame=[0, 0, 10**12]), "are they times"),
+        (own.assign(parent=["b", "", "b"], frame=[0, 0, np.nan]), "no integer"),
+        (own.assign(parent=["b", "", "b"], frame=[0, 0, 0.5]), "no integer"),
     ):
         with pytest.raises(DataError, match=says):
             data.from_table(table)
