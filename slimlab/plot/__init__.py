@@ -1,5 +1,6 @@
 """Figures for paper (matplotlib) and screen (plotly). Every function returns a figure; `save` writes one of paper."""
 
+from slimlab.plot.anatomy import anatomy
 from slimlab.plot.body import frames_strip, mask_on_body
 from slimlab.plot.dataset import report
 from slimlab.plot.gallery import gallery
@@ -23,6 +24,7 @@ from slimlab.plot.training import training
 __all__ = [
     "Bodies",
     "Masking",
+    "anatomy",
     "attention",
     "attention_distance",
     "attention_heads",
