@@ -121,21 +121,23 @@ def _source(sides: list[_Side], place: str, label_names: tuple[str, ...], skelet
     if body is None or joints != {len(body)}:
         given = f"the skeleton has {len(body)}" if body else "which body that is, is not settled"
         raise DataError(f"{place}: {min(joints)} joints, {given}; {REMEDY}")
-    parts = []
-    for side in sides:
-        at_a_time = max(1, BYTES_AT_A_TIME // max(1, side.x[0].nbytes))
-        parts += [(side, slice(start, start + at_a_time)) for start in range(0, len(side.x), at_a_time)]
 
     def after(done: int) -> Iterator[Block]:
-        for side, part in parts[done:]:
-            x = side.x if side.file is None else _mapped(side.file)  # anew, so that what was read does not stay in memory
-            x = np.asarray((x[None] if x.ndim == 4 else x)[part])
-            frames = x.transpose(0, 2, 4, 3, 1)  # (n, T, M, V, 3)
-            lengths = trimmed(frames)
-            keep = np.arange(frames.shape[1]) < lengths[:, None]  # (n, T)
-            yield Block(frames[keep], np.r_[0, np.cumsum(lengths)], {k: v[part] for k, v in side.table.items()})
+        for side in sides:
+            at_a_time = max(1, BYTES_AT_A_TIME // max(1, side.x[0].nbytes))
+            for start in range(min(done, len(side.x)), len(side.x), at_a_time):
+                yield _block(side, slice(start, start + at_a_time))
+            done = max(0, done - len(side.x))
 
     return Source(place, body, Blocks(after), label_names, fps, clips=sum(len(side.x) for side in sides))
+
+
+def _block(side: _Side, part: slice) -> Block:
+    x = side.x if side.file is None else _mapped(side.file)  # anew, so that what was read does not stay in memory
+    frames = np.asarray((x[None] if x.ndim == 4 else x)[part]).transpose(0, 2, 4, 3, 1)  # (n, T, M, V, 3)
+    lengths = trimmed(frames)
+    keep = np.arange(frames.shape[1]) < lengths[:, None]  # (n, T)
+    return Block(frames[keep], np.r_[0, np.cumsum(lengths)], {k: v[part] for k, v in side.table.items()})
 
 
 def _joints(side: _Side) -> int:

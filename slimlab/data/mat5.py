@@ -13,6 +13,7 @@ import numpy as np
 
 TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 MATRIX, COMPRESSED = 14, 15
+MOST_ARRAYS = 1000
 NUMERIC = range(6, 16)  # classes of numeric arrays: double, single, int8 … uint64
 LIMIT = 1 << 26  # bytes of one array, unpacked
 
@@ -28,6 +29,8 @@ def read_array(file: str | Path | bytes, name: str) -> np.ndarray:
     order = "<" if raw[126:128] == b"IM" else ">"
     at, names = 128, []
     while at + 8 <= len(raw):
+        if len(names) > MOST_ARRAYS:
+            raise ValueError(f"damaged: more than {MOST_ARRAYS} elements")
         kind, data, at = _element(raw, at, order)
         if kind == COMPRESSED:
             kind, data, _ = _element(_unpacked(data), 0, order)
@@ -36,7 +39,9 @@ def read_array(file: str | Path | bytes, name: str) -> np.ndarray:
             if array is not None:
                 return array
             names.append(found)
-    raise ValueError(f"it holds no array '{name}', but {', '.join(names) or 'nothing'}")
+        else:
+            names.append("something else")
+    raise ValueError(f"it holds no array '{name}', but {', '.join(names[:10]) or 'nothing'}")
 
 
 def _unpacked(data: bytes) -> bytes:

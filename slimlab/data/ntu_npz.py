@@ -39,16 +39,14 @@ def read(path: str | Path) -> Source:
     if classes > MOST_CLASSES:
         raise DataError(f"{path}: {classes} classes in one-hot labels; at most {MOST_CLASSES:,} are possible")
     total = {side: npz.shapes[f"x_{side}"][0][0] for side in sides}
-    parts = [(side, start) for side in sides for start in range(0, total[side], CLIPS_AT_A_TIME)]
 
     def after(done: int) -> Iterator[Block]:
         for side in sides:
-            starts = [start for s, start in parts[done:] if s == side]
-            if not starts:
-                continue
+            first, done = min(done, total[side]), max(0, done - total[side])
+            starts = range(first, total[side], CLIPS_AT_A_TIME)
             counts = [min(CLIPS_AT_A_TIME, total[side] - start) for start in starts]
-            labels = npz.stream(f"y_{side}", counts, starts[0])
-            for x, y, start in zip(npz.stream(f"x_{side}", counts, starts[0]), labels, starts, strict=True):
+            labels = npz.stream(f"y_{side}", counts, first)
+            for x, y, start in zip(npz.stream(f"x_{side}", counts, first), labels, starts, strict=True):
                 yield _block(x, y, side, start, str(path))
 
     names = tuple(f"A{i + 1:03d}" for i in range(classes))

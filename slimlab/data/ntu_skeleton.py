@@ -53,7 +53,7 @@ def read(path: str | Path) -> Source:
             raise DataError(f"{file.place}: action {parsed['label'] + 1}, NTU RGB+D has 1..{len(ACTIONS)}")
         fields.append(parsed)
     names = ACTIONS if any(f["label"] >= 60 for f in fields) else ACTIONS[:60]
-    blocks = Blocks(lambda done: _blocks(found[done * FILES_AT_A_TIME :], fields[done * FILES_AT_A_TIME :]))
+    blocks = Blocks(lambda done: _blocks(found[done:], fields[done:]))
     return Source(str(path), KINECT_V2, blocks, names, fps=30.0, clips=len(found))
 
 

@@ -57,7 +57,8 @@ def read(path: str | Path) -> Source:
         raise DataError(f"{path}: no skeleton text with {NUMBERS} numbers a line; give the folder with skeletons and labels")
 
     def after(done: int) -> Iterator[Block]:
-        for file, raw in files.contents(sequences[done:]):
+        ends = np.cumsum([len(labels.get(f.stem, [0])) for f in sequences])  # clips up to each sequence's end
+        for file, raw in files.contents(sequences[int(np.searchsorted(ends, done, side="right")) if done else 0 :]):
             yield _block(file, raw, labels.get(file.stem), sides.get(file.stem, ""))
 
     return Source(

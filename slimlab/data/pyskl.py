@@ -49,7 +49,7 @@ def read(path: str | Path) -> Source:
     known, label_names = about(names, labels)
     split = [sides.get(a.get("frame_dir", ""), "") for a in annotations]
     table = {"clip": names, "label": labels, "split": split} | known
-    blocks = Blocks(lambda done: _blocks(file, annotations, table, done * CLIPS_AT_A_TIME))
+    blocks = Blocks(lambda done: _blocks(file, annotations, table, done))
     assert shape is not None  # there is at least one annotation
     return Source(str(path), BODIES[shape[2], shape[3]], blocks, label_names, clips=len(annotations))
 

@@ -62,12 +62,12 @@ def read(path: str | Path) -> Source:
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     skeleton = declared(skeleton)
-    cuts = _cuts(offsets, max(1, FRAMES_BYTES // max(1, people * joint_count * 12)))
+    at_a_time = max(1, FRAMES_BYTES // max(1, people * joint_count * 12))  # frames
 
     def after(done: int) -> Iterator[Block]:
-        parts = list(pairwise(cuts[done:]))
+        parts = list(pairwise(_cuts(offsets, done, at_a_time)))
         counts = [int(offsets[b] - offsets[a]) for a, b in parts]
-        for frames, (a, b) in zip(npz.stream("joints", counts, int(offsets[cuts[done]])), parts, strict=True):
+        for frames, (a, b) in zip(npz.stream("joints", counts, int(offsets[done])), parts, strict=True):
             columns = {name: values[a:b] for name, values in table.items()}
             yield Block(frames if frames.ndim == 4 else frames[:, None], offsets[a : b + 1] - offsets[a], columns)  # (F, M, V, 3)
 
@@ -76,9 +76,9 @@ def read(path: str | Path) -> Source:
     return Source(str(path), skeleton, Blocks(after), names, fps, clips=clips)
 
 
-def _cuts(offsets: np.ndarray, frames: int) -> list[int]:
-    """Clips 0 = c0 < c1 < … = N such that those from one cut to the next have about `frames` frames, at least one clip."""
-    cuts, end = [0], len(offsets) - 1
+def _cuts(offsets: np.ndarray, first: int, frames: int) -> list[int]:
+    """Clips first = c0 < c1 < … = N such that those from one cut to the next have about `frames` frames, at least one clip."""
+    cuts, end = [first], len(offsets) - 1
     while cuts[-1] < end:
         fits = int(np.searchsorted(offsets, offsets[cuts[-1]] + frames, side="right")) - 1
         cuts.append(min(end, max(cuts[-1] + 1, fits)))

@@ -47,8 +47,8 @@ def read(path: str | Path) -> Source:
         fields.append((numbers.index(int(match[1])), int(match[2]), int(match[4])))
 
     def after(done: int) -> Iterator[Block]:
-        contents = files.contents(found[done * FILES_AT_A_TIME :])
-        for start in range(done * FILES_AT_A_TIME, len(found), FILES_AT_A_TIME):
+        contents = files.contents(found[done:])
+        for start in range(done, len(found), FILES_AT_A_TIME):
             part = slice(start, start + FILES_AT_A_TIME)
             clips = [_clip(raw, file.place) for file, raw in (next(contents) for _ in found[part])]
             label, subject, camera = zip(*fields[part], strict=True)

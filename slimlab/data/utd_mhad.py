@@ -53,8 +53,8 @@ def read(path: str | Path) -> Source:
     found.sort(key=lambda f: (*f[:3], f[3].place))
 
     def after(done: int) -> Iterator[Block]:
-        contents = files.contents([file for *_, file in found[done * FILES_AT_A_TIME :]])
-        for start in range(done * FILES_AT_A_TIME, len(found), FILES_AT_A_TIME):
+        contents = files.contents([file for *_, file in found[done:]])
+        for start in range(done, len(found), FILES_AT_A_TIME):
             part = found[start : start + FILES_AT_A_TIME]
             clips = [_frames(raw, file.place) for file, raw in (next(contents) for _ in part)]
             table = {

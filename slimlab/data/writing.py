@@ -115,13 +115,13 @@ def _write_into(folder: Path, source: Source, dtype: np.dtype, key: str, progres
     bar = tqdm(total=source.clips, initial=done["clips"], unit="clip", delay=1, disable=not progress, desc=folder.name[1:-5])
     noted = time.monotonic()
     try:
-        for packed in joined(source, done["blocks"], done["clips"], done["joints"]):
+        for packed in joined(source, done["clips"], done["joints"]):
             arrays["joints"].append(packed.rows)
             arrays["frames"].append(packed.frames)
             arrays["tracks"].append(packed.tracks)
             if len(packed.table):
                 lines.write(json.dumps(packed.table.to_dict("list")).encode() + b"\n")
-            done |= {"blocks": done["blocks"] + 1, "clips": done["clips"] + len(packed.table)}
+            done["clips"] += len(packed.table)
             bar.update(len(packed.table))
             if time.monotonic() - noted > SECONDS:
                 _note(folder, done, arrays, lines)
@@ -139,7 +139,7 @@ def _write_into(folder: Path, source: Source, dtype: np.dtype, key: str, progres
 
 def _progress(folder: Path, key: str) -> dict[str, Any]:
     """How far an earlier conversion with this key came; the folder is emptied where there is none."""
-    start = {"key": key, "blocks": 0, "clips": 0, "joints": 0, "frames": 0, "tracks": 0, "table": 0}
+    start = {"key": key, "clips": 0, "joints": 0, "frames": 0, "tracks": 0, "table": 0}
     try:
         found = json.loads((folder / "progress.json").read_text())
         if key and found["key"] == key and found.keys() == start.keys():

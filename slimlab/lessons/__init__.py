@@ -5,6 +5,8 @@ otherwise it raises `NotYet` with one sentence that says what is wrong and where
 """
 
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
+from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions, check_sides
+from slimlab.lessons.files import alike, check_trim, write_samples
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
 from slimlab.lessons.masks import check_tube_mask
@@ -12,11 +14,19 @@ from slimlab.lessons.masks import check_tube_mask
 __all__ = [
     "Lesson",
     "NotYet",
+    "alike",
     "attempt",
     "begin",
+    "check_bone_lengths",
+    "check_fill",
+    "check_pairs",
+    "check_positions",
+    "check_sides",
     "check_sinkhorn",
+    "check_trim",
     "check_tube_mask",
     "expect",
     "expect_tensor",
     "passed",
+    "write_samples",
 ]

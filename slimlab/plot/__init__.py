@@ -19,6 +19,7 @@ from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.retrieval import neighbours
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
 from slimlab.plot.style import save
+from slimlab.plot.tracks import tracks
 from slimlab.plot.training import training
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "shaded",
     "token_pca",
     "token_similarity",
+    "tracks",
     "training",
     "tube_colors",
 ]

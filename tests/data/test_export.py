@@ -205,6 +205,33 @@ def test_what_was_read_is_not_read_again(tmp_path, recordings, monkeypatch):
     assert files_of(tmp_path / "store") == files_of(recordings / "whole")
 
 
+def digests(file, clips):
+    """Those of the clips that follow the first `clips`, block by block."""
+    from slimlab.data import building, opening
+
+    return [part.table["digest"].tolist() for part in building.joined(opening.READERS[opening.recognise(file)](file), clips)]
+
+
+@given(st.integers(0, 14), st.integers(1, 5))
+@settings(max_examples=15, deadline=None)
+def test_a_file_is_read_on_from_any_clip(tmp_path_factory, done, at_a_time):
+    """Every reader: what follows the first clips is the same whether they were read or skipped, in parts of any size."""
+    from slimlab.data import arrays, ntu_npz, ntu_skeleton, pyskl, ragged
+    from tests.data import test_mutants
+
+    folder, few = tmp_path_factory.mktemp("r"), data.synthetic(14)
+    files = {n: w(tmp_path_factory.mktemp("w"), few) for n, (w, _) in test_mutants.READERS.items() if n != "store"}
+    files["ragged"] = data.export(few, folder / "a.npz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "BYTES_AT_A_TIME", 4000 * at_a_time)
+        patch.setattr(ragged, "FRAMES_BYTES", 60_000 * at_a_time)
+        for module, name in ((ntu_npz, "CLIPS_AT_A_TIME"), (pyskl, "CLIPS_AT_A_TIME"), (ntu_skeleton, "FILES_AT_A_TIME")):
+            patch.setattr(module, name, at_a_time)
+        for name, file in files.items():
+            everything = [d for part in digests(file, 0) for d in part]
+            assert [d for part in digests(file, min(done, len(everything))) for d in part] == everything[done:], name
+
+
 def test_a_changed_source_starts_anew(tmp_path, recordings, monkeypatch):
     import shutil
 
