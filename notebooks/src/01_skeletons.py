@@ -211,13 +211,13 @@ except data.DataError as refusal:
 sound = clean.smooth(store[1:2], 9)[0].joints[:, :1]  # (T, 1, V, 3)
 dice, frames = np.random.default_rng(0), len(sound)
 a, b = frames // 3, frames // 2
-faulty = {"sound": sound} | {k: sound.copy() for k in ("jitter", "frozen", "gap", "lost joint", "swapped arms", "longer bones")}
+faulty = {"sound": sound} | {k: sound.copy() for k in ("jitter", "frozen", "gap", "lost joint", "swapped sides", "longer bones")}
 arm = next((j for j in body.mirror if "wrist" in body.names[j[0]]), body.mirror[0])
 faulty["jitter"] += dice.normal(0, 0.02, sound.shape).astype(np.float32)
 faulty["frozen"][a:b] = faulty["frozen"][a]
 faulty["gap"][a:b] = 0
 faulty["lost joint"][a:b, 0, arm[1]] = 0
-faulty["swapped arms"][a:b] = sound[a:b][:, :, body.mirror_index]
+faulty["swapped sides"][a:b] = sound[a:b][:, :, body.mirror_index]
 faulty["longer bones"] *= (1 + 0.3 * np.sin(np.linspace(0, 9, frames)))[:, None, None, None].astype(np.float32)
 
 # %%
@@ -242,7 +242,7 @@ print(f"jitter: {1000 * calm:.1f} mm in the sound clip (the control), {1000 * sh
 figures.round(3)
 
 # %% [markdown]
-# Swapped arms keep every bone's length and leave no zero: only a jump at both ends tells, and the eye.
+# Swapped sides keep every bone's length and leave no zero: only a jump at both ends tells, and the eye.
 
 
 # %% tags=["exercise", "raises-exception"]

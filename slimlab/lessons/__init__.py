@@ -6,7 +6,7 @@ otherwise it raises `NotYet` with one sentence that says what is wrong and where
 
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
 from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions, check_sides
-from slimlab.lessons.files import alike, check_trim, write_samples
+from slimlab.lessons.files import alike, check_trim, with_clips, with_copies, write_samples
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
 from slimlab.lessons.masks import check_tube_mask
@@ -28,5 +28,7 @@ __all__ = [
     "expect",
     "expect_tensor",
     "passed",
+    "with_clips",
+    "with_copies",
     "write_samples",
 ]

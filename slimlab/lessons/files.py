@@ -11,6 +11,7 @@ import numpy as np
 
 from slimlab import data
 from slimlab.data import Clip, ClipStore
+from slimlab.data.building import Block, Source, build
 from slimlab.lessons.asking import attempt, expect, passed
 
 
@@ -163,3 +164,31 @@ def check_trim(function: Callable[..., np.ndarray]) -> None:
         expect(len(got) == len(wanted), f"trim leaves {len(got)} frames of a clip whose last used frame is number {last - 1}.")
         expect(np.array_equal(got, wanted), "trim mixes up coordinates: the axes are 3, T, V, M and become T, M, V, 3.")
     passed("Trim: zeros behind the end are gone, gaps stay.")
+
+
+def with_clips(store: ClipStore, clips: list[np.ndarray], copy_of: int) -> ClipStore:
+    """The store's table over other coordinates (T, M, V, 3), and a clip more: `copy_of`'s line, another name and performer."""
+    rows = np.r_[np.arange(len(store)), copy_of]
+    columns = {c: store.column(c)[rows] for c in ("clip", "label", "subject", "camera", "setup")}
+    names = [*columns["clip"][:-1], "renamed"]
+    subject = columns["subject"].copy()
+    subject[-1] = subject.max() + 1
+    return _made(store, clips, columns | {"clip": names, "subject": subject})
+
+
+def with_copies(train: ClipStore, test: ClipStore, every: int) -> ClipStore:
+    """A training side into which every third (or so) test clip was smuggled, under another name, by a performer who trains."""
+    chosen = np.arange(len(test))[::every]
+    columns = {c: np.r_[train.column(c), test.column(c)[chosen]] for c in ("clip", "label", "subject", "camera", "setup")}
+    columns["clip"] = np.array([*train.column("clip"), *(f"smuggled {i}" for i in chosen)])
+    columns["subject"][len(train) :] = train.column("subject")[0]
+    return _made(train, [c.joints for c in train] + [test[int(i)].joints for i in chosen], columns)
+
+
+def _made(store: ClipStore, clips: list[np.ndarray], columns: dict) -> ClipStore:
+    people = store.max_people
+    frames = [np.pad(c, ((0, 0), (0, people - c.shape[1]), (0, 0), (0, 0))) for c in clips]
+    block = Block(np.concatenate(frames), np.cumsum([0, *map(len, frames)]), columns)
+    made = build(Source(f"{store.source}, changed", store.skeleton, [block], store.label_names, store.fps))
+    made.max_people = people
+    return made

@@ -31,3 +31,23 @@ def test_any_body_is_drawn_and_missing_joints_are_left_out():
     for wrong in (pose[:5], pose * 0):
         with pytest.raises(ValueError, match="anatomy"):
             plot.anatomy(body, wrong)
+
+
+def test_tracks_show_each_version_over_time(synthetic, tmp_path):
+    clip = synthetic[4]
+    gone = clip.joints.copy()
+    gone[5:9] = 0
+    fig = plot.tracks({"as it is": clip, "gap": gone}, joint=6, axis="x", fps=30.0)
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["as it is", "gap"]
+    drawn = fig.axes[1].lines[1].get_ydata()
+    assert np.isnan(drawn[5:9]).all() and np.isfinite(drawn).sum() == len(gone) - 4
+    np.testing.assert_array_equal(fig.axes[1].lines[0].get_ydata(), clip.joints[:, 0, 6, 0])
+    assert len(fig.data) == 2 * len(gone) and fig.data["time"].iloc[1] == pytest.approx(1 / 30)
+    with pytest.raises(ValueError, match="axis"):
+        plot.tracks({"a": clip}, 0, "w")
+
+
+def test_a_player_is_saved_as_a_page(synthetic, tmp_path):
+    page = plot.save(plot.player(synthetic[0], KINECT_V2), tmp_path / "pages" / "clip.html")
+    text = page.read_text()
+    assert "Plotly.newPlot" in text and len(text) > 1e6 and [p.name for p in page.parent.iterdir()] == ["clip.html"]
