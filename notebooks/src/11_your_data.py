@@ -35,7 +35,7 @@ few = store[:6]
 written = lessons.write_samples(few, files)
 rows = []
 for format, path in written.items():
-    read = data.open(path)
+    read = data.on_body(data.open(path), body)  # a format may order the joints by its own rule
     same = sum(any(lessons.alike(clip, other, 1e-3) for other in read) for clip in few)
     named = sum(int(n in set(read.column("clip"))) for n in few.column("clip"))
     rows.append((format, path.name, len(read), same, named, len(set(read.labels)), (read.column("subject") >= 0).all()))
@@ -292,8 +292,8 @@ here.end()
 # %% [markdown]
 # ## Summary
 # One call opens a file or says what is wrong with it. Check an inferred body in its picture. Convert once, report before you
-# train, clean by name and measure what it did. Nobody and nothing on both sides; every performer in turn where they are few. A number
-# stands beside its controls.
+# train, clean by name and measure what it did. Nobody and nothing on both sides; every performer in turn where they are few. A
+# number stands beside its controls.
 #
 # A recorded body is personal: limb lengths and gait tell people apart. Keep stores, features and embeddings as private as the
 # recordings, and read the terms of what you downloaded ([data/README.md](../data/README.md)).

@@ -10,29 +10,33 @@ from pathlib import Path
 import numpy as np
 
 from slimlab import data
+from slimlab.counterparts import counterparts
 from slimlab.data import Clip, ClipStore
 from slimlab.data.building import Block, Source, build
 from slimlab.lessons.asking import attempt, expect, passed
+from slimlab.skeleton import KINECT_V1, KINECT_V2, Skeleton
 
 
 def write_samples(store: ClipStore, folder: str | Path) -> dict[str, Path]:
-    """Write the clips of a (small) store in every format that can hold them; format -> path. Bodies of 20 or 25 joints have more.
+    """Write the clips of a (small) store in every format that can hold them; format -> path.
 
-    ragged, csv, st-gcn (`train_data.npy`, `train_label.pkl`) and bvh for any of these bodies; ntu-skeleton, pyskl and pku-mmd for
-    25 joints, ucla for 20. Labels that a format cannot hold are left out. The folder must not exist.
+    ragged, csv and bvh for any body; st-gcn (`train_data.npy`, `train_label.pkl`), ntu-skeleton, pyskl and pku-mmd for Kinect
+    v2's joints; st-gcn and ucla for Kinect v1's, in any order. What a format cannot hold is left out. The folder must not exist.
     """
     folder = Path(folder)
     folder.mkdir(parents=True)
-    joints = len(store.skeleton)
     written = {"ragged": data.export(store, folder / "clips.npz"), "csv": data.export(store, folder / "clips.csv")}
     written["bvh"] = _bvh(store, folder / "bvh")
-    if joints in (20, 25):
-        written["st-gcn"] = _st_gcn(store, folder / "st-gcn")
-    if joints == 25:
+    kinect = KINECT_V2 if set(store.skeleton.names) == set(KINECT_V2.names) else KINECT_V1
+    if len(store.skeleton) != len(kinect) or None in counterparts(kinect, store.skeleton):
+        return written
+    store = data.on_body(store, kinect)
+    written["st-gcn"] = _st_gcn(store, folder / "st-gcn")
+    if kinect is KINECT_V2:
         written["ntu-skeleton"] = _ntu_skeleton(store, folder / "nturgb+d_skeletons")
         written["pyskl"] = _pyskl(store, folder / "clips.pkl")
         written["pku-mmd"] = _pku_mmd(store, folder / "pku-mmd")
-    if joints == 20:
+    else:
         written["ucla"] = _ucla(store, folder / "all_sqe")
     return written
 
@@ -71,7 +75,7 @@ def _bvh(store: ClipStore, folder: Path) -> Path:
     return folder
 
 
-def _depth(skeleton, joint: int) -> int:
+def _depth(skeleton: Skeleton, joint: int) -> int:
     return 0 if skeleton.parents[joint] < 0 else 1 + _depth(skeleton, skeleton.parents[joint])
 
 

@@ -75,7 +75,7 @@ def test_a_folder_has_two_sides(tmp_path, synthetic):
     assert (len(train), len(test)) == (8, 5) and test.column("clip").tolist() == synthetic.column("clip")[8:13].tolist()
     assert data.convert(tmp_path / "ntu", tmp_path / "store").fingerprint == data.open(tmp_path / "ntu").fingerprint
     st_gcn(tmp_path / "ntu", synthetic[:8], "train_data.npy")
-    with pytest.raises(DataError, match="one of train_data.npy"):
+    with pytest.raises(DataError, match="give a folder with one of"):
         data.open(tmp_path / "ntu")
 
 

@@ -213,7 +213,7 @@ def digests(file, clips):
 
 
 @given(st.integers(0, 14), st.integers(1, 5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_a_file_is_read_on_from_any_clip(tmp_path_factory, done, at_a_time):
     """Every reader: what follows the first clips is the same whether they were read or skipped, in parts of any size."""
     from slimlab.data import arrays, ntu_npz, ntu_skeleton, pyskl, ragged

@@ -89,7 +89,7 @@ def test_right_answers_pass(capsys):
         (lessons.check_pairs, lambda n: pairs(n)[1:], "lacks left_shoulder and right_shoulder"),
         (lessons.check_pairs, lambda n: [*pairs(n), (0, 1)], "no left and right"),
         (lessons.check_pairs, lambda n: 5, "a list of pairs"),
-        (lessons.check_bone_lengths, variation_of_all, "0 0 0 was not seen"),
+        (lessons.check_bone_lengths, variation_of_all, "at exactly 0 0 0 it was not seen"),
         (lessons.check_bone_lengths, lambda x, s: variation(x, s)[::-1], "variation"),
         (lessons.check_fill, lambda x, t: np.interp(np.arange(len(x)), np.flatnonzero(t), x[t]), "nothing is known there"),
         (lessons.check_fill, lambda x, t: x, "straight line"),

@@ -4,20 +4,24 @@ import numpy as np
 import pytest
 
 from slimlab import data, lessons
-from slimlab.skeleton import COCO, KINECT_V1
+from slimlab.skeleton import COCO, KINECT_V1, Skeleton
 
 
-@pytest.mark.parametrize("joints", [25, 20, 17])
+@pytest.mark.parametrize("joints", [25, 20, 17, "shuffled"])
 def test_every_sample_opens_and_moves_alike(tmp_path, synthetic, joints):
     few = synthetic[[0, 4, 60]]
     if joints == 20:
         few = data.on_body(few, KINECT_V1)
     elif joints == 17:
-        few = data.from_arrays(np.random.default_rng(0).normal(size=(3, 3, 9, 17, 1)), labels=[0, 1, 2], skeleton=COCO)
+        few = data.from_arrays(np.random.default_rng(0).normal(0, 0.2, size=(3, 3, 9, 17, 1)), labels=[0, 1, 2], skeleton=COCO)
+    elif joints == "shuffled":  # Kinect v1's joints in another order, as UTD-MHAD has them
+        order = [3, 2, 1, 0, *range(4, 20)]
+        parents = [order.index(KINECT_V1.parents[j]) if j else -1 for j in order]
+        few = data.on_body(few, Skeleton([KINECT_V1.names[j] for j in order], parents))
     written = lessons.write_samples(few, tmp_path / "files")
-    assert len(written) == {25: 7, 20: 5, 17: 3}[joints]
+    assert len(written) == {25: 7, 20: 5, 17: 3, "shuffled": 5}[joints]
     for format, path in written.items():
-        read = data.open(path)
+        read = data.on_body(data.open(path), few.skeleton)
         assert len(read) == len(few), format
         assert all(any(lessons.alike(clip, other, 1e-3) for other in read) for clip in few), format
     assert not lessons.alike(few[0], few[1])
