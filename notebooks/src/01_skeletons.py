@@ -14,7 +14,8 @@ from slimlab import data, lessons, plot, skeleton, widgets
 from slimlab.data import clean
 
 here = lessons.begin("01_skeletons")
-store, body = here.store, here.store.skeleton
+store = here.store[:132] if here.quick else here.store
+body = store.skeleton
 
 # %% [markdown]
 # ## A clip is numbers

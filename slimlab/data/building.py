@@ -67,11 +67,11 @@ class Source:
         for block in self.blocks:
             count = len(block.offsets) - 1
             if count > clips:
-                yield _from(block, clips)
+                yield later(block, clips)
             clips = max(0, clips - count)
 
 
-def _from(block: Block, first: int) -> Block:
+def later(block: Block, first: int) -> Block:
     """The block without its `first` clips."""
     if not first:
         return block

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from slimlab.data import files
-from slimlab.data.building import Block, Blocks, Source
+from slimlab.data.building import Block, Blocks, Source, later
 from slimlab.data.errors import DataError
 from slimlab.skeleton import KINECT_V2
 
@@ -57,9 +57,11 @@ def read(path: str | Path) -> Source:
         raise DataError(f"{path}: no skeleton text with {NUMBERS} numbers a line; give the folder with skeletons and labels")
 
     def after(done: int) -> Iterator[Block]:
-        ends = np.cumsum([len(labels.get(f.stem, [0])) for f in sequences])  # clips up to each sequence's end
-        for file, raw in files.contents(sequences[int(np.searchsorted(ends, done, side="right")) if done else 0 :]):
-            yield _block(file, raw, labels.get(file.stem), sides.get(file.stem, ""))
+        ends = np.cumsum([0, *(len(labels.get(f.stem, [0])) for f in sequences)])  # clips before each sequence
+        first = int(np.searchsorted(ends, done, side="right")) - 1 if done else 0
+        for i, (file, raw) in enumerate(files.contents(sequences[first:])):
+            block = _block(file, raw, labels.get(file.stem), sides.get(file.stem, ""))
+            yield later(block, int(done - ends[first])) if i == 0 else block
 
     return Source(
         str(path), KINECT_V2, Blocks(after), ACTIONS, fps=30.0, clips=sum(len(labels.get(f.stem, [0])) for f in sequences)
