@@ -285,7 +285,7 @@ plot.save(figure, here.out / "figures" / "embedding.pdf")
 figure
 
 # %%
-path = data.export(test, here.out / "test.csv")
+path = data.export(test[:10], here.out / "ten_clips.csv")
 page = plot.save(plot.player(test[0], body, fps=store.fps), here.out / "clip.html")
 print(f"for others: {path.name}, {path.stat().st_size / 1e6:.1f} MB; {page.name} plays in any browser")
 here.end()
