@@ -175,5 +175,5 @@ def _array(value: object, name: str, shape: tuple[int, ...]) -> np.ndarray:
     except (TypeError, ValueError):
         raise NotYet(f"{name} returned a {type(value).__name__}: an array of numbers is asked for.") from None
     expect(got.shape == shape, f"{name} returned the shape {got.shape}: {shape} is asked for.")
-    expect(np.isfinite(got).all(), f"{name} returned numbers that are infinite or NaN.")
+    expect(bool(np.isfinite(got).all()), f"{name} returned numbers that are infinite or NaN.")
     return got
