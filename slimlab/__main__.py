@@ -43,6 +43,22 @@ def convert(a: argparse.Namespace) -> None:
     print(data.convert(a.source, a.destination, a.format, a.dtype))
 
 
+def export(a: argparse.Namespace) -> None:
+    from slimlab import data
+
+    store = data.synthetic() if a.data == "synthetic" else data.open(a.data)
+    if a.clips:
+        store = store[a.clips]
+    if Path(a.destination).suffix == ".html":
+        from slimlab import plot
+
+        clips = [store[i] for i in range(min(len(store), 8))] if a.clips else [store[0]]
+        titles = [clip.name for clip in clips]
+        print(plot.save(plot.player(clips, store.skeleton, titles=titles, fps=store.fps), a.destination))
+    else:
+        print(f"{len(store)} clips: {data.export(store, a.destination, a.format)}")
+
+
 def report(a: argparse.Namespace) -> None:
     import pandas as pd
 
@@ -153,7 +169,7 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {f.__name__: f for f in (lab, convert, report, pretrain, evaluate, embed, figures, cost)}
+COMMANDS = {f.__name__: f for f in (lab, convert, export, report, pretrain, evaluate, embed, figures, cost)}
 
 
 def _weights(name: str, skeleton):
@@ -193,6 +209,13 @@ def _parser() -> argparse.ArgumentParser:
         "--format", help="where it is not recognised: ragged, utd-mhad, ntu-npz, ntu-skeleton, pyskl, … (data/README.md)"
     )
     p.add_argument("--dtype", default="float32", choices=["float32", "float16"])
+    p = command("export", "Write clips as ragged .npz, NTU's .npz, .csv, a store's folder, or an .html page that plays them.")
+    p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
+    p.add_argument("destination", help="….csv, ….npz, ….html, or a folder's name")
+    p.add_argument("--format", choices=["store", "ragged", "ntu-npz", "csv"], help="where the ending does not say it")
+    p.add_argument(
+        "--clips", type=int, nargs="+", metavar="N", help="these alone, from 0 (.html: at most 8; the first by default)"
+    )
     p = command("report", "What a set holds, and which of its clips deserve a look.")
     p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
     p.add_argument("--format", help="where it is not recognised")

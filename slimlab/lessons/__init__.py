@@ -5,7 +5,9 @@ otherwise it raises `NotYet` with one sentence that says what is wrong and where
 """
 
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
+from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions, check_sides
 from slimlab.lessons.evaluation import check_average_precision, check_knn_votes, check_standardise
+from slimlab.lessons.files import alike, check_trim, with_clips, with_copies, write_samples
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
@@ -17,26 +19,36 @@ from slimlab.lessons.views import check_bone_scaling, check_local_interval, chec
 __all__ = [
     "Lesson",
     "NotYet",
+    "alike",
     "attempt",
     "begin",
     "check_average_precision",
     "check_block_flops",
+    "check_bone_lengths",
     "check_bone_scaling",
+    "check_fill",
     "check_honest_choice",
     "check_joint_tubes",
     "check_knn_votes",
     "check_local_interval",
     "check_mirror",
     "check_nearest_label",
+    "check_pairs",
     "check_patchify",
     "check_people_ratios",
+    "check_positions",
     "check_rotary",
+    "check_sides",
     "check_sinkhorn",
     "check_standardise",
     "check_stratified_ratios",
+    "check_trim",
     "check_tube_mask",
     "check_visible_tokens",
     "expect",
     "expect_tensor",
     "passed",
+    "with_clips",
+    "with_copies",
+    "write_samples",
 ]

@@ -52,7 +52,7 @@ def check_people_ratios(function: Callable[..., tuple[float, float]]) -> None:
         )
         expect(
             abs(released - wanted) < 1e-6,
-            f"as released you get {released:.3g}, not {wanted:.3g}, for {people} people a clip: two of MAMP's over {people} of SLiM's.",
+            f"as released you get {released:.3g}, not {wanted:.3g}: two of MAMP's people over {people} of SLiM's.",
         )
         expect(abs(fair - mamp / slim) < 1e-6, f"with the same trick you get {fair:.3g}, not {mamp / slim:.3g}.")
     passed("People: as released the ratio flatters whoever leaves out the empty second body.")

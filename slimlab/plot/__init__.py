@@ -1,5 +1,6 @@
 """Figures for paper (matplotlib) and screen (plotly). Every function returns a figure; `save` writes one of paper."""
 
+from slimlab.plot.anatomy import anatomy
 from slimlab.plot.augmentations import augmented
 from slimlab.plot.body import frames_strip, mask_on_body
 from slimlab.plot.curves import label_curve, robustness
@@ -23,12 +24,14 @@ from slimlab.plot.retrieval import neighbours
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
 from slimlab.plot.style import save
 from slimlab.plot.tokens import asymmetry, patch_cuts, rotary, rotary_scores
+from slimlab.plot.tracks import tracks
 from slimlab.plot.training import training
 
 __all__ = [
     "Bodies",
     "Masking",
     "agreement",
+    "anatomy",
     "asked_achieved",
     "asymmetry",
     "attention",
@@ -72,6 +75,7 @@ __all__ = [
     "shaded",
     "token_pca",
     "token_similarity",
+    "tracks",
     "training",
     "tube_colors",
     "view_timeline",

@@ -16,7 +16,7 @@ def test_right_answers(capsys):
     [
         (lambda s, m, p: (m / s, m / s), "encodes two people whoever is there"),
         (lambda s, m, p: (2 * m / (p * s), 2 * m / (p * s)), "the people cancel out"),
-        (lambda s, m, p: (m / (p * s), m / s), "two of MAMP's"),
+        (lambda s, m, p: (m / (p * s), m / s), "two of MAMP.s people"),
         (lambda s, m, p: (2 * m / (p * s), s / m), "with the same trick you get"),
         (lambda s, m, p: m / s, "two numbers"),
     ],
