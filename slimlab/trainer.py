@@ -92,14 +92,7 @@ class Trainer:
 
     def schedule(self, step: int) -> dict[str, float]:
         """Learning rate, weight decay, teacher momentum and temperature at this step."""
-        c, part = self.config, step / self.config.steps
-        first, last = c.teacher_temperature
-        return {
-            "lr": learning_rate(c, step),
-            "weight_decay": cosine(c.weight_decay, part),
-            "momentum": cosine(c.momentum, part),
-            "temperature": first + (last - first) * min(1.0, part / max(1e-9, c.temperature_warmup)),
-        }
+        return schedule(self.config, step)
 
     def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
         """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
@@ -135,6 +128,8 @@ class Trainer:
 
     def _targets(self, which: str, logits: Tensor, temperature: float) -> Tensor:
         """Teacher's logits (N, K) -> assignments, rows sum to one."""
+        if self.config.targets == "softmax":
+            return (logits.float() / temperature).softmax(dim=-1)
         return self.centres[which](logits, temperature) if which in self.centres else sinkhorn_knopp(logits, temperature)
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
@@ -229,6 +224,18 @@ class Trainer:
         if cell_targets is not None:
             values["cell_target_prototypes"] = inspection.effective_prototypes(cell_targets)
         return loss, values
+
+
+def schedule(config: Config, step: int) -> dict[str, float]:
+    """Learning rate, weight decay, teacher momentum and temperature at a step of a run with these settings."""
+    part = step / config.steps
+    first, last = config.teacher_temperature
+    return {
+        "lr": learning_rate(config, step),
+        "weight_decay": cosine(config.weight_decay, part),
+        "momentum": cosine(config.momentum, part),
+        "temperature": first + (last - first) * min(1.0, part / max(1e-9, config.temperature_warmup)),
+    }
 
 
 def parameter_groups(network: nn.Module, patch_lr_factor: float = 1.0) -> list[dict]:

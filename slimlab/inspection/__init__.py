@@ -10,7 +10,8 @@ from slimlab.inspection.attention import (
     uniform_distance,
 )
 from slimlab.inspection.inside import Inside, inside
-from slimlab.inspection.prototypes import Prototypes, prototypes
+from slimlab.inspection.norms import token_norms
+from slimlab.inspection.prototypes import Prototypes, prototypes, sinkhorn_stages
 from slimlab.inspection.rank import effective_prototypes, rankme, used_prototypes
 from slimlab.inspection.tokens import TokenPCA, token_pca, token_similarity
 
@@ -27,7 +28,9 @@ __all__ = [
     "prototypes",
     "rankme",
     "rollout",
+    "sinkhorn_stages",
     "token_index",
+    "token_norms",
     "token_pca",
     "token_similarity",
     "uniform_distance",

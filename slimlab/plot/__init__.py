@@ -4,15 +4,18 @@ from slimlab.plot.body import frames_strip, mask_on_body
 from slimlab.plot.dataset import report
 from slimlab.plot.gallery import gallery
 from slimlab.plot.invariants import invariants
+from slimlab.plot.learning import assignments, runs, schedules
 from slimlab.plot.looking import (
     attention,
     attention_distance,
     attention_heads,
     prototype_usage,
+    token_norms,
     token_pca,
     token_similarity,
 )
 from slimlab.plot.masks import Masking, draw_mask, mask_gallery, mask_grid, mask_table, run_lengths, tube_colors
+from slimlab.plot.planes import planes
 from slimlab.plot.player import player
 from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.retrieval import neighbours
@@ -23,6 +26,7 @@ from slimlab.plot.training import training
 __all__ = [
     "Bodies",
     "Masking",
+    "assignments",
     "attention",
     "attention_distance",
     "attention_heads",
@@ -40,12 +44,16 @@ __all__ = [
     "mask_on_body",
     "mask_table",
     "neighbours",
+    "planes",
     "player",
     "prototype_usage",
     "report",
     "run_lengths",
+    "runs",
     "save",
+    "schedules",
     "shaded",
+    "token_norms",
     "token_pca",
     "token_similarity",
     "training",
