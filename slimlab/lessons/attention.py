@@ -35,7 +35,9 @@ def check_attention(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             "attention gives the scores themselves: a softmax over the keys makes weights of them.": scores / math.sqrt(d),
             "attention is not scaled: divide the scores by the square root of d, the width of a head.": scores.softmax(dim=-1),
             "attention is scaled by d: it is the square root of d.": (scores / d).softmax(dim=-1),
-            "attention divides by the root of the whole width: d is the width of one head.": (scores / width**0.5).softmax(dim=-1),
+            "attention divides by the root of the whole width: d is the width of one head.": (scores / width**0.5).softmax(
+                dim=-1
+            ),
             "the softmax goes over the queries: each query's weights sum to one over the keys, the last axis.": (
                 scores / math.sqrt(d)
             ).softmax(dim=-2),
@@ -63,20 +65,26 @@ def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
         mean = attention.mean(dim=1)  # (L, N, N)
         halves = (mean + same) / 2
         mistakes = {
-            "rollout leaves out the residual connection: mix each layer's attention with the identity, half and half.": _product(mean),
-            "rollout multiplies in the wrong order: a later layer stands to the left of the earlier ones.": _product(halves.flip(0)),
+            "rollout leaves out the residual connection: mix each layer's attention with the identity, half and half.": _product(
+                mean
+            ),
+            "rollout multiplies in the wrong order: a later layer stands to the left of the earlier ones.": _product(
+                halves.flip(0)
+            ),
             "rollout averages the layers: it multiplies them.": halves.mean(dim=0),
             "rollout adds the identity without halving: rows have to sum to one again.": _product(mean + same),
             "rollout takes the strongest head: heads are averaged.": _product((attention.amax(dim=1) + same) / 2),
         }
         for sentence, value in mistakes.items():
-            expect(layers == 1 and "order" in sentence or not torch.allclose(got, value, atol=1e-5), sentence)
+            expect((layers == 1 and "order" in sentence) or not torch.allclose(got, value, atol=1e-5), sentence)
         rows = got.sum(dim=-1)
         expect(
             torch.allclose(rows, torch.ones(length), atol=1e-4),
             f"the rows of rollout sum to {rows.min():.3g}..{rows.max():.3g}, not to one: every factor's rows have to.",
         )
-        expect(False, "rollout differs from the library's: mean over heads, (A + I) / 2 in each layer, multiplied up from the first.")
+        expect(
+            False, "rollout differs from the library's: mean over heads, (A + I) / 2 in each layer, multiplied up from the first."
+        )
     passed("Roll-out: attention followed through all layers, rows still sum to one.")
 
 

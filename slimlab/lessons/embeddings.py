@@ -42,8 +42,10 @@ def check_agreement(function: Callable[..., float]) -> None:
             "agreement asks whether any neighbour agrees: the share of them is asked for.": same.any(axis=1).mean(),
         }
         for sentence, value in mistakes.items():
-            expect(k == 1 and "most" in sentence or abs(got - value) > 1e-6, sentence)
-        raise NotYet(f"agreement is {got:.3f} where {same.mean():.3f} is right (k = {k}): share of neighbours, then the mean over points.")
+            expect((k == 1 and "most" in sentence) or abs(got - value) > 1e-6, sentence)
+        raise NotYet(
+            f"agreement is {got:.3f} where {same.mean():.3f} is right (k = {k}): share of neighbours, then the mean over points."
+        )
     passed("Agreement: the share of neighbours with the same label, the point itself left out.")
 
 
@@ -62,12 +64,16 @@ def check_shuffled(function: Callable[..., Any]) -> None:
         expect(got.shape == (12,), f"shuffled returned {got.shape} numbers: one for each of the 12 times is asked for.")
         expect(len(seen) == 12, f"shuffled measured {len(seen)} times: once for each of the 12 shuffles.")
         expect(
-            np.array_equal(given, labels), "shuffled changed the labels that it was given: rng.permutation makes a new array, rng.shuffle does not."
+            np.array_equal(given, labels),
+            "shuffled changed the labels that it was given: rng.permutation makes a new array, rng.shuffle does not.",
         )
         return got
 
     first = ask(0)
-    expect(not any(np.array_equal(s, labels) for s in seen), "shuffled measures the labels as they are: they have to be in another order.")
+    expect(
+        not any(np.array_equal(s, labels) for s in seen),
+        "shuffled measures the labels as they are: they have to be in another order.",
+    )
     for other in seen:
         expect(
             np.array_equal(np.bincount(other, minlength=5), np.bincount(labels)),
@@ -98,7 +104,9 @@ def check_procrustes(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -
         kept = np.linalg.norm(got - got.mean(axis=0), axis=1) / np.linalg.norm(xy - xy.mean(axis=0), axis=1)
         expect(np.ptp(kept) < 1e-2, "procrustes changes the plane's proportions: turning, mirroring and one scale keep them.")
         far, near = (np.sqrt(((a - reference) ** 2).mean()) for a in (got, wanted))
-        raise NotYet(f"procrustes ends {far:.3f} from the reference, where {near:.3f} can be had: svd of xyᵀ @ reference, centred.")
+        raise NotYet(
+            f"procrustes ends {far:.3f} from the reference, where {near:.3f} can be had: svd of xyᵀ @ reference, centred."
+        )
     passed("Procrustes: turned, mirrored, scaled and shifted as near as can be.")
 
 

@@ -45,7 +45,12 @@ def check_diagnosis(function: Callable[[pd.DataFrame], str]) -> None:
 
 def check_schedule(function: Callable[..., float]) -> None:
     """function(step, steps, highest, lowest, warmup) -> learning rate: linear warm-up, then half a cosine; `trainer.learning_rate`."""
-    for steps, warmup, highest, lowest in ((100, 0.1, 4e-3, 1e-5), (2000, 0.05, 2e-4, 1e-6), (40, 0.5, 1.0, 0.0), (50, 0.0, 0.3, 0.1)):
+    for steps, warmup, highest, lowest in (
+        (100, 0.1, 4e-3, 1e-5),
+        (2000, 0.05, 2e-4, 1e-6),
+        (40, 0.5, 1.0, 0.0),
+        (50, 0.0, 0.3, 0.1),
+    ):
         config = Config(steps=steps, warmup=warmup, min_lr=lowest, base_lr=highest * (1024 / 32) ** 0.5, batch_size=32)
         for step in (0, 1, round(warmup * steps) // 2, round(warmup * steps), (steps * 3) // 4, steps - 1):
             got = attempt(function, step, steps, highest, lowest, warmup)
@@ -68,7 +73,10 @@ def check_rank(function: Callable[[Tensor], float]) -> None:
         if not isinstance(got, (int, float)) and not (isinstance(got, Tensor) and got.ndim == 0):
             raise NotYet(f"rank returned a {type(got).__name__}: one number is asked for.")
         got, wanted = float(got), inspection.rankme(x)
-        expect(isfinite(got), "rank is not finite where singular values are zero: 0 * log 0 counts zero (add 1e-7, or torch.special.entr).")
+        expect(
+            isfinite(got),
+            "rank is not finite where singular values are zero: 0 * log 0 counts zero (add 1e-7, or torch.special.entr).",
+        )
         if abs(got - wanted) > 0.01 * wanted:
             _name_the_rank(got, wanted, name, x)
     passed("RankMe: one for collapsed features, as many as there are directions for even ones.")
@@ -77,8 +85,13 @@ def check_rank(function: Callable[[Tensor], float]) -> None:
 def _name_the_rate(got: float, wanted: float, step: int, steps: int, highest: float, lowest: float, warmup: float) -> None:
     rising, part = warmup * steps, step / steps
     if step < rising:
-        expect(step or got, "rate is 0 in step 0, which learns nothing in it: count the step that is made, (step + 1) / (warmup * steps).")
-        expect(abs(got - highest) > 1e-6 * highest, f"rate is at its highest in step {step}, within the warm-up: it rises linearly.")
+        expect(
+            step or got,
+            "rate is 0 in step 0, which learns nothing in it: count the step that is made, (step + 1) / (warmup * steps).",
+        )
+        expect(
+            abs(got - highest) > 1e-6 * highest, f"rate is at its highest in step {step}, within the warm-up: it rises linearly."
+        )
         late = abs(got - highest * step / rising) < 1e-6 * highest
         expect(not late, "the warm-up is one step late: (step + 1) / (warmup * steps), so that step 0 learns too.")
     else:
@@ -95,7 +108,10 @@ def _name_the_rate(got: float, wanted: float, step: int, steps: int, highest: fl
         to_zero = highest * 0.5 * (1 + cos(pi * down))
         expect(lowest == 0 or abs(got - to_zero) > 1e-6 * highest, "the rate falls to zero: it ends at `lowest`.")
         twice = lowest + (highest - lowest) * 0.5 * (1 + cos(2 * pi * down))
-        expect(down in (0.0, 1.0) or abs(got - twice) > 1e-6 * highest, "the cosine goes down and up again: half a period, pi and not 2 pi.")
+        expect(
+            down in (0.0, 1.0) or abs(got - twice) > 1e-6 * highest,
+            "the cosine goes down and up again: half a period, pi and not 2 pi.",
+        )
     raise NotYet(f"rate({step}, {steps}, {highest}, {lowest}, {warmup}) is {got:.3g} where the library has {wanted:.3g}.")
 
 
@@ -110,7 +126,10 @@ def _name_the_rank(got: float, wanted: float, name: str, x: Tensor) -> None:
         return abs(got - value) < 0.01 * abs(value) + 1e-3
 
     expect(not near(log(wanted)), f"{said}: that is the entropy; RankMe is exp of it.")
-    expect(not near(exp(float(torch.special.entr(squares).sum()))), f"{said}: the singular values themselves are asked for, not their squares.")
+    expect(
+        not near(exp(float(torch.special.entr(squares).sum()))),
+        f"{said}: the singular values themselves are asked for, not their squares.",
+    )
     expect(not near(centred), f"{said}: the mean is not taken away, or collapse onto one direction could not be seen.")
     expect(not near(full), f"{said}: that counts singular values that are not zero; RankMe weighs them by their entropy.")
     expect(not near(2 ** (log(wanted))), f"{said}: exp goes with the natural logarithm; is one of them to base 2?")

@@ -102,7 +102,8 @@ def runs(
     """
     across = min(4, len(columns))
     down = -(-len(columns) // across)
-    fig, axes = figure(1.9 * across + 0.6, 1.9 * down + 0.5, down, across, squeeze=False)
+    width = 5.2 if across == 1 else 1.9 * across + 0.6
+    fig, axes = figure(width, (1.9 if across > 1 else 2.4) * down + 0.5, down, across, squeeze=False)
     for ax, name in zip(axes.flat, columns, strict=False):
         for i, (run, table) in enumerate(metrics.items()):
             if name not in table:
@@ -119,7 +120,8 @@ def runs(
     for ax in axes.flat[len(columns) :]:
         ax.axis("off")
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=min(4, max(1, len(labels))), frameon=False, fontsize=8)
+    where = {"loc": "outside right upper"} if across == 1 else {"loc": "outside lower center", "ncols": min(4, max(1, len(labels)))}
+    fig.legend(handles, labels, frameon=False, fontsize=8, **where)
     if title:
         fig.suptitle(title, fontsize=9)
     fig.data = pd.concat([t.assign(run=n) for n, t in metrics.items()])  # type: ignore[attr-defined]

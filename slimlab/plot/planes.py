@@ -18,12 +18,14 @@ def planes(
     groups: Sequence | np.ndarray | Mapping[str, Sequence | np.ndarray] | None = None,
     columns: int = 4,
     legend: bool = False,
+    shared: bool = False,
     title: str | None = None,
 ) -> Figure:
     """One panel a projection, its trustworthiness and, where measured, label agreement above it.
 
     groups  (N,) a value a row, by which points are coloured; or name -> values where panels show other points or labels;
             None: one colour. legend: name the colours, below (useful up to a dozen)
+    shared  the same limits in all panels, where their axes mean the same
     """
     across = min(columns, len(projections))
     down = -(-len(projections) // across)
@@ -38,7 +40,11 @@ def planes(
             ax.scatter(x, y, s=5, linewidths=0, alpha=0.8, label=str(group), **look)
         ax.set_title(f"{name}\n{_quality(projection)}", loc="left", fontsize=7)
         ax.set(xticks=[], yticks=[])
-        ax.set_aspect("equal", adjustable="datalim")
+        if shared:
+            (left, low), (right, high) = (f([f(p.xy, axis=0) for p in projections.values()], axis=0) for f in (np.min, np.max))
+            pad = 0.05 * max(right - left, high - low)
+            ax.set(xlim=(left - pad, right + pad), ylim=(low - pad, high + pad))
+        ax.set_aspect("equal", adjustable="box" if shared else "datalim")
         tables.append(pd.DataFrame({"panel": name, "group": values, "x": projection.xy[:, 0], "y": projection.xy[:, 1]}))
     for ax in axes.flat[len(projections) :]:
         ax.axis("off")
