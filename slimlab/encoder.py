@@ -268,14 +268,15 @@ class Encoder(nn.Module):
         """cos and sin (N, D/heads); CLS and registers are not turned, all joints of a time step alike. Cached."""
         key = (steps, joints, like.device, like.dtype)
         if key not in self._rotary:
-            half = self.config.width // self.config.heads // 2
-            frequency = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
-            time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
-            time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
-            angle = (time[:, None] * frequency).repeat(1, 2)  # (N, D/heads)
-            sin = angle.sin()
-            sin[:, :half] *= -1  # the sign of the half-split rotation, folded in
-            self._rotary[key] = (angle.cos().to(like), sin.to(like))
+            with torch.inference_mode(False):  # kept for later calls, which may need a gradient
+                half = self.config.width // self.config.heads // 2
+                frequency = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
+                time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
+                time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
+                angle = (time[:, None] * frequency).repeat(1, 2)  # (N, D/heads)
+                sin = angle.sin()
+                sin[:, :half] *= -1  # the sign of the half-split rotation, folded in
+                self._rotary[key] = (angle.cos().to(like), sin.to(like))
         return self._rotary[key]
 
 

@@ -154,3 +154,12 @@ def test_tokens_without_attention_are_the_same_tokens():
     for a, b in zip(explicit.intermediates, fused.intermediates, strict=True):
         torch.testing.assert_close(a.tokens, b.tokens, atol=1e-5, rtol=1e-5)
         assert a.attention.shape == (2, 1, 2, 55, 55) and b.attention is None
+
+
+def test_an_encoder_that_was_looked_at_can_still_be_trained():
+    encoder = Encoder(EncoderConfig(width=16, depth=1, heads=2))
+    x = torch.randn(1, 3, 16, 25, 1)
+    with torch.inference_mode():
+        encoder(x)
+    encoder(x).cls.sum().backward()
+    assert encoder.patch_embed.proj.weight.grad is not None

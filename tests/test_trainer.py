@@ -156,3 +156,18 @@ def test_cuda_follows_the_cpu(synthetic, quick):
         trainer = Trainer(quick, synthetic.skeleton, device)
         losses.append([trainer.step(synthetic, np.arange(8), s)["loss"] for s in range(3)])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-2)
+
+
+def test_targets_without_balance_are_a_softmax_and_collapse(synthetic, quick):
+    """Lesson 05's provoked collapse: one prototype for all; with Sinkhorn, from the same seed, many are used."""
+    used = {}
+    for targets in ("softmax", "sinkhorn"):
+        config = replace(quick, targets=targets, koleo_weight=0.0, batch_size=16, steps=30)
+        trainer = Trainer(config, synthetic.skeleton)
+        logits = torch.randn(5, 16)
+        if targets == "softmax":
+            torch.testing.assert_close(trainer._targets("cls", logits, 0.1), (logits / 0.1).softmax(dim=1))
+        for s in range(30):
+            values = trainer.step(synthetic, clips_of_step(len(synthetic), 16, config.seed, s), s)
+        used[targets] = values["used_prototypes"]
+    assert used["softmax"] < 2.5 and used["sinkhorn"] > 6

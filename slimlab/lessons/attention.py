@@ -15,7 +15,7 @@ from slimlab.skeleton import COCO, KINECT_V2
 
 
 def check_attention(function: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """function(q, k) -> weights, q and k (…, heads, N, d), weights (…, heads, N, N); against an attention layer of the encoder."""
+    """function(q, k), both (…, heads, N, d) -> weights (…, heads, N, N); compared with an attention layer of the encoder."""
     dice = torch.Generator().manual_seed(6)
     for batch, length, width, heads in ((1, 7, 16, 2), (3, 12, 24, 3)):
         with torch.random.fork_rng(devices=[]):
@@ -35,9 +35,7 @@ def check_attention(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             "attention gives the scores themselves: a softmax over the keys makes weights of them.": scores / math.sqrt(d),
             "attention is not scaled: divide the scores by the square root of d, the width of a head.": scores.softmax(dim=-1),
             "attention is scaled by d: it is the square root of d.": (scores / d).softmax(dim=-1),
-            "attention divides by the root of the whole width: d is the width of one head.": (scores / width**0.5).softmax(
-                dim=-1
-            ),
+            "attention divides by the root of the whole width: d is one head's.": (scores / width**0.5).softmax(dim=-1),
             "the softmax goes over the queries: each query's weights sum to one over the keys, the last axis.": (
                 scores / math.sqrt(d)
             ).softmax(dim=-2),
@@ -65,12 +63,8 @@ def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
         mean = attention.mean(dim=1)  # (L, N, N)
         halves = (mean + same) / 2
         mistakes = {
-            "rollout leaves out the residual connection: mix each layer's attention with the identity, half and half.": _product(
-                mean
-            ),
-            "rollout multiplies in the wrong order: a later layer stands to the left of the earlier ones.": _product(
-                halves.flip(0)
-            ),
+            "rollout leaves out the residual connection: mix each layer half and half with the identity.": _product(mean),
+            "rollout multiplies in the wrong order: later layers stand to the left.": _product(halves.flip(0)),
             "rollout averages the layers: it multiplies them.": halves.mean(dim=0),
             "rollout adds the identity without halving: rows have to sum to one again.": _product(mean + same),
             "rollout takes the strongest head: heads are averaged.": _product((attention.amax(dim=1) + same) / 2),
@@ -82,14 +76,12 @@ def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
             torch.allclose(rows, torch.ones(length), atol=1e-4),
             f"the rows of rollout sum to {rows.min():.3g}..{rows.max():.3g}, not to one: every factor's rows have to.",
         )
-        expect(
-            False, "rollout differs from the library's: mean over heads, (A + I) / 2 in each layer, multiplied up from the first."
-        )
+        expect(False, "rollout differs from the library's: mean over heads, (A + I) / 2 in each layer, multiplied up.")
     passed("Roll-out: attention followed through all layers, rows still sum to one.")
 
 
 def check_distance(function: Callable[..., Tensor]) -> None:
-    """function(attention (heads, N, N), hops (V, V), steps) -> (heads,) mean hops; the first value of `inspection.attention_distance`.
+    """function(attention (heads, N, N), hops (V, V), steps) -> (heads,) mean hops, as `inspection.attention_distance` has them.
 
     N = 1 + registers + steps * V; cells alone count, as queries and as keys.
     """
@@ -108,13 +100,13 @@ def check_distance(function: Callable[..., Tensor]) -> None:
         turned = attention.transpose(-2, -1)[:, -steps * joints :, -steps * joints :]
         first = attention[:, : steps * joints, : steps * joints]
         mistakes = {
-            "mean_distance does not renormalise: what goes to CLS and registers is cut off, so divide by what is left of each row.": (
+            "mean_distance does not renormalise: divide each row by what is left without CLS and registers.": (
                 cells * far
             ).sum(dim=-1).mean(dim=-1),
             "mean_distance sums over queries and cells: take the mean over the queries.": _mean_far(cells, far) * steps * joints,
             "mean_distance takes the first tokens for cells: CLS and the registers stand before them.": _mean_far(first, far),
             "mean_distance goes along the wrong axis: row i is query i, and its keys are the last axis.": _mean_far(turned, far),
-            "mean_distance lays time steps out joint by joint: the tokens go time step by time step (hops.repeat, not repeat_interleave).":
+            "mean_distance lays time steps out joint by joint: tokens go step by step (repeat, not repeat_interleave).":
                 _mean_far(cells, hops.float().repeat_interleave(steps, 0).repeat_interleave(steps, 1)),
         }  # fmt: skip
         for sentence, value in mistakes.items():

@@ -50,7 +50,7 @@ def check_agreement(function: Callable[..., float]) -> None:
 
 
 def check_shuffled(function: Callable[..., Any]) -> None:
-    """function(measure, labels, times, seed) -> (times,) values of measure(labels in another order); the control of a label score."""
+    """function(measure, labels, times, seed) -> (times,) values of measure(labels in another order), a label score's control."""
     labels, seen = np.repeat(np.arange(5), [3, 9, 4, 12, 2]), []
 
     def measure(other: np.ndarray) -> float:
@@ -65,14 +65,14 @@ def check_shuffled(function: Callable[..., Any]) -> None:
         expect(len(seen) == 12, f"shuffled measured {len(seen)} times: once for each of the 12 shuffles.")
         expect(
             np.array_equal(given, labels),
-            "shuffled changed the labels that it was given: rng.permutation makes a new array, rng.shuffle does not.",
+            "shuffled changed the labels that it was given: take rng.permutation, which makes a new array.",
         )
         return got
 
     first = ask(0)
     expect(
         not any(np.array_equal(s, labels) for s in seen),
-        "shuffled measures the labels as they are: they have to be in another order.",
+        "shuffled measures the labels as they are: put them in another order.",
     )
     for other in seen:
         expect(
@@ -120,9 +120,7 @@ def _procrustes_mistakes(xy: np.ndarray, reference: np.ndarray) -> dict[str, np.
         "procrustes leaves the result at the origin: add the reference's mean.": scale * a @ u @ v,
         "procrustes does not scale: multiply by the sum of the singular values over the sum of squares.": a @ u @ v + middle,
         "procrustes turns the wrong way: with u, s, v = svd(xyᵀ @ reference) it is xy @ (u @ v).": scale * a @ (u @ v).T + middle,
-        "procrustes only turns: axes of an embedding have no sign, so mirroring is allowed too (leave the determinant as it is).": scale
-        * a
-        @ (u @ proper @ v)
+        "procrustes only turns: mirroring is allowed too (leave the determinant as it is).": scale * a @ (u @ proper @ v)
         + middle,
         "procrustes only shifts: the plane has to be turned too.": a + middle,
     }

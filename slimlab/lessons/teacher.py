@@ -12,7 +12,7 @@ from slimlab.lessons.asking import attempt, expect, passed
 
 
 def check_ema(function: Callable[..., None]) -> None:
-    """function(teacher, student, momentum) moves the teacher's parameters in place: momentum * theirs + the rest of the student's.
+    """function(teacher, student, momentum) moves the teacher in place to momentum * teacher + (1 - momentum) * student.
 
     Compared with a plain loop on small networks, at several momenta. Raises NotYet.
     """
@@ -29,11 +29,11 @@ def check_ema(function: Callable[..., None]) -> None:
             continue
         expect(
             not all(torch.equal(after[n], before[n]) for n in before),
-            "the teacher did not move: change its parameters in place (mul_, add_, lerp_, copy_); `t = …` only names a new tensor.",
+            "the teacher did not move: change its parameters in place (mul_, add_, lerp_); `t = …` only names a new tensor.",
         )
         expect(
             not all(torch.allclose(after[n], swapped[n], atol=1e-6) for n in swapped),
-            "momentum goes with the student here: it is the part of the teacher that stays, 1 - momentum is what the student gives.",
+            "momentum goes with the student here: it is the part of the teacher that stays.",
         )
         expect(
             not all(torch.equal(after[n], wanted_student[n]) for n in before),

@@ -33,7 +33,7 @@ def riddle(seed: int = 0) -> dict[str, pd.DataFrame]:
 
 
 def check_diagnosis(function: Callable[[pd.DataFrame], str]) -> None:
-    """function(metrics) -> "healthy", "collapsed", "too warm" or "rate too high", for the runs of `riddle`, and others like them."""
+    """function(metrics) -> "healthy", "collapsed", "too warm" or "rate too high", on runs as `riddle` gives them."""
     for seed in (0, 1):
         for letter, kind in zip("ABCD", _order(seed), strict=True):
             said = attempt(function, _table(kind, seed))
@@ -44,7 +44,7 @@ def check_diagnosis(function: Callable[[pd.DataFrame], str]) -> None:
 
 
 def check_schedule(function: Callable[..., float]) -> None:
-    """function(step, steps, highest, lowest, warmup) -> learning rate: linear warm-up, then half a cosine; `trainer.learning_rate`."""
+    """function(step, steps, highest, lowest, warmup) -> learning rate: linear warm-up, then half a cosine, as in `trainer`."""
     for steps, warmup, highest, lowest in (
         (100, 0.1, 4e-3, 1e-5),
         (2000, 0.05, 2e-4, 1e-6),
@@ -75,7 +75,7 @@ def check_rank(function: Callable[[Tensor], float]) -> None:
         got, wanted = float(got), inspection.rankme(x)
         expect(
             isfinite(got),
-            "rank is not finite where singular values are zero: 0 * log 0 counts zero (add 1e-7, or torch.special.entr).",
+            "rank is not finite where singular values are zero: there 0 * log 0 counts zero (torch.special.entr).",
         )
         if abs(got - wanted) > 0.01 * wanted:
             _name_the_rank(got, wanted, name, x)
@@ -87,11 +87,9 @@ def _name_the_rate(got: float, wanted: float, step: int, steps: int, highest: fl
     if step < rising:
         expect(
             step or got,
-            "rate is 0 in step 0, which learns nothing in it: count the step that is made, (step + 1) / (warmup * steps).",
+            "rate is 0 in step 0, a step for nothing: rise with (step + 1) / (warmup * steps).",
         )
-        expect(
-            abs(got - highest) > 1e-6 * highest, f"rate is at its highest in step {step}, within the warm-up: it rises linearly."
-        )
+        expect(abs(got - highest) > 1e-6 * highest, f"rate is at its highest in step {step}, within the warm-up.")
         late = abs(got - highest * step / rising) < 1e-6 * highest
         expect(not late, "the warm-up is one step late: (step + 1) / (warmup * steps), so that step 0 learns too.")
     else:
@@ -110,7 +108,7 @@ def _name_the_rate(got: float, wanted: float, step: int, steps: int, highest: fl
         twice = lowest + (highest - lowest) * 0.5 * (1 + cos(2 * pi * down))
         expect(
             down in (0.0, 1.0) or abs(got - twice) > 1e-6 * highest,
-            "the cosine goes down and up again: half a period, pi and not 2 pi.",
+            "the cosine goes down and up: half a period is asked for.",
         )
     raise NotYet(f"rate({step}, {steps}, {highest}, {lowest}, {warmup}) is {got:.3g} where the library has {wanted:.3g}.")
 
@@ -128,7 +126,7 @@ def _name_the_rank(got: float, wanted: float, name: str, x: Tensor) -> None:
     expect(not near(log(wanted)), f"{said}: that is the entropy; RankMe is exp of it.")
     expect(
         not near(exp(float(torch.special.entr(squares).sum()))),
-        f"{said}: the singular values themselves are asked for, not their squares.",
+        f"{said}: take the singular values, not their squares.",
     )
     expect(not near(centred), f"{said}: the mean is not taken away, or collapse onto one direction could not be seen.")
     expect(not near(full), f"{said}: that counts singular values that are not zero; RankMe weighs them by their entropy.")

@@ -120,7 +120,9 @@ def runs(
     for ax in axes.flat[len(columns) :]:
         ax.axis("off")
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    where = {"loc": "outside right upper"} if across == 1 else {"loc": "outside lower center", "ncols": min(4, max(1, len(labels)))}
+    where = (
+        {"loc": "outside right upper"} if across == 1 else {"loc": "outside lower center", "ncols": min(4, max(1, len(labels)))}
+    )
     fig.legend(handles, labels, frameon=False, fontsize=8, **where)
     if title:
         fig.suptitle(title, fontsize=9)
