@@ -427,25 +427,18 @@ widgets.PrototypeExplorer(runs["Sinkhorn, KoLeo"], people)
 # goes to zero and the knowledge with it.
 #
 # ## Test yourself
-# 1. Why is a GLCL of zero bad news?
+# 1. Why is a GLCL of zero bad news? <details><summary>Answer</summary>Cross-entropy is at least the target's entropy; zero
+#    means one-hot targets that are always guessed: everybody gives the same answer.</details>
 # 2. A run has GLCL / ln K = 0.99 after 300 steps. Which number do you look at, and which setting do you change first?
-# 3. Why does Sinkhorn need a batch, and what happens with a batch of 2?
+#    <details><summary>Answer</summary>Prototypes per target. If they are near K, lower the teacher's temperature (or K); if
+#    they are few, look at the learning rate.</details>
+# 3. Why does Sinkhorn need a batch, and what happens with a batch of 2? <details><summary>Answer</summary>"Used equally often"
+#    is a statement about many samples. With two, each gets its own half of the prototypes, whatever it shows.</details>
 # 4. What is the teacher if $m = 1$ from the first step on? Could the student still learn something?
-# 5. KoLeo keeps features apart. Why is it no cure for collapsed prototypes?
-#
-# <details><summary>Answers</summary>
-#
-# 1. Cross-entropy is at least the target's entropy; zero means one-hot targets that are always guessed: everybody gives the
-#    same answer.
-# 2. Prototypes per target. If they are near K, lower the teacher's temperature (or K); if they are few, look at the learning
-#    rate.
-# 3. "Used equally often" is a statement about many samples. With two, each gets its own half of the prototypes, whatever it
-#    shows.
-# 4. The random start, for ever. The student can learn to copy a random network from partial views, which is a little, and no
-#    more.
-# 5. It looks at the encoder's features. The head behind them can still send all of them to one prototype, as the second run
-#    shows.
-# </details>
+#    <details><summary>Answer</summary>The random start, for ever. The student can learn to copy a random network from partial
+#    views, which is a little, and no more.</details>
+# 5. KoLeo keeps features apart. Why is it no cure for collapsed prototypes? <details><summary>Answer</summary>It looks at the
+#    encoder's features. The head behind them can still send all of them to one prototype, as the second run shows.</details>
 #
 # ## Further reading
 # - Sinkhorn assignments: Caron et al., SwAV, [arXiv 2006.09882](https://arxiv.org/abs/2006.09882).

@@ -27,8 +27,7 @@ here = lessons.begin("07_attention")  # another store: lessons.begin("07_attenti
 store, quick = here.store[here.store.column("people") > 0], here.quick
 body = store.skeleton
 trained = slimlab.pretrained("tiny", skeleton=body).eval()
-untrained = evaluate.random_encoder(trained.config).eval()  # the control
-both = {"trained": trained, "untrained": untrained}
+both = {"trained": trained, "untrained": evaluate.random_encoder(trained.config).eval()}  # the encoder and its control
 
 # %% [markdown]
 # ## One joint's view
@@ -400,7 +399,7 @@ table.style.format("{:.0%}")
 # untrained encoder stands beside. Below it: token colours, and likeness to a cell that you click.
 
 # %%
-widgets.AttentionExplorer(store, trained, index=index, other=untrained, titles=("trained", "untrained"))
+widgets.AttentionExplorer(store, trained, index=index, other=both["untrained"], titles=("trained", "untrained"))
 
 # %%
 widgets.FeatureExplorer(store, trained, index=index)
@@ -413,19 +412,18 @@ widgets.FeatureExplorer(store, trained, index=index)
 #
 # ## Test yourself
 # 1. A paper shows one attention map in which the moving hand is bright. Which two controls do you ask for?
+#    <details><summary>Answer</summary>The same map of an untrained network, and of other clips: it may be bright
+#    always.</details>
 # 2. Why are CLS and registers cut off, and rows renormalised, before a distance is computed?
+#    <details><summary>Answer</summary>They have no place on the body; a head that looks at them would otherwise seem to look
+#    near.</details>
 # 3. What would artefacts look like in the picture of norms? Why look before the final normalisation?
-# 4. Roll-out averages heads. What can it not show?
+#    <details><summary>Answer</summary>Single crosses far above their bar. The final LayerNorm gives all tokens about the same
+#    norm.</details>
+# 4. Roll-out averages heads. What can it not show? <details><summary>Answer</summary>That one head looks here and another
+#    there; and signs: what is read may be added or subtracted.</details>
 # 5. Why does a time distance of 0.5 steps say nothing in a grid of two time steps?
-#
-# <details><summary>Answers</summary>
-#
-# 1. The same map of an untrained network, and of other clips: it may be bright always.
-# 2. They have no place on the body; a head that looks at them would otherwise seem to look near.
-# 3. Single crosses far above their bar. The final LayerNorm gives all tokens about the same norm.
-# 4. That one head looks here and another there; and signs: what is read may be added or subtracted.
-# 5. Spread evenly over two steps it is 0.5: the control has the same value.
-# </details>
+#    <details><summary>Answer</summary>Spread evenly over two steps it is 0.5: the control has the same value.</details>
 #
 # ## Further reading
 # - Registers: Darcet et al., [arXiv 2309.16588](https://arxiv.org/abs/2309.16588). Roll-out: Abnar and Zuidema, [arXiv

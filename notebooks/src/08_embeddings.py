@@ -346,19 +346,18 @@ print(f"and the number that no picture replaces: kNN accuracy {knn:.3f} on {len(
 #
 # ## Test yourself
 # 1. Two islands lie far apart in a t-SNE. What follows?
+#    <details><summary>Answer</summary>That their points are no near neighbours. Not how far apart they are.</details>
 # 2. A picture has trustworthiness 0.97 and label agreement 0.3. Who is to blame, the projection or the encoder?
+#    <details><summary>Answer</summary>The encoder (or the labels): the picture shows its neighbourhoods faithfully. Look at
+#    `of_features`.</details>
 # 3. Why is the agreement of colours with clusters that were found in the same picture no evidence?
+#    <details><summary>Answer</summary>The colours come from the picture; they would agree with noise as well.</details>
 # 4. You compare two encoders by t-SNE side by side. Name three controls or steps that the comparison needs.
+#    <details><summary>Answer</summary>Same clips and settings; alignment; the untrained network; shuffled labels; numbers among
+#    features; several seeds.</details>
 # 5. Neighbours agree in performer six times as often as by chance. What would you try in pre-training?
-#
-# <details><summary>Answers</summary>
-#
-# 1. That their points are no near neighbours. Not how far apart they are.
-# 2. The encoder (or the labels): the picture shows its neighbourhoods faithfully. Look at `of_features`.
-# 3. The colours come from the picture; they would agree with noise as well.
-# 4. Same clips and settings; alignment; the untrained network; shuffled labels; numbers among features; several seeds.
-# 5. Augmentations that change what differs between performers (bone lengths, speed, mirroring), more performers, smaller crops.
-# </details>
+#    <details><summary>Answer</summary>Augmentations that change what differs between performers (bone lengths, speed,
+#    mirroring), more performers, smaller crops.</details>
 #
 # ## Further reading
 # - How to Use t-SNE Effectively: Wattenberg et al., [Distill 2016](https://distill.pub/2016/misread-tsne/).
