@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 import slimlab
-from slimlab import data, evaluate, inspection, lessons, plot, projection, widgets
-from slimlab.evaluate import Features
+from slimlab import data, evaluate, inspection, lessons, plot, pretrain, projection, widgets
 
 here = lessons.begin("08_embeddings")  # another store: lessons.begin("08_embeddings", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store[here.store.column("people") > 0], here.quick
@@ -128,13 +127,14 @@ lessons.check_agreement(agreement)
 
 # %% [markdown]
 # ## Seeds and perplexity
-# t-SNE starts from PCA here and its seed matters little then; UMAP's seed matters more. *Perplexity* is about how many
+# t-SNE starts from PCA here, so that its seed matters little; UMAP's matters more. *Perplexity* is about how many
 # neighbours each point has. *Predict: the same features at perplexity 3, 30 and 100. Where do you see the most clusters?*
 
 # %%
 sizes = {f"perplexity {p}": projection.fit(features.x, "tsne", labels=labels, perplexity=p) for p in (3, 30, 100)}
-seeds = {f"seed {s}": projection.fit(features.x, "tsne", seed=s, labels=labels) for s in (1,)}
-plot.planes(sizes | seeds, labels, title="t-SNE of the same features")
+sizes["perplexity 30, seed 1"] = projection.fit(features.x, "tsne", seed=1, labels=labels)
+seeds = {f"UMAP, seed {n}": projection.fit(features.x, "umap", seed=n, labels=labels) for n in (() if quick else (0, 1))}
+plot.planes(sizes | seeds, labels, title="the same features")
 
 # %% [markdown]
 # The number of islands is a setting. Nor do the size of an island and the distance between two islands mean anything: t-SNE evens
@@ -142,8 +142,16 @@ plot.planes(sizes | seeds, labels, title="t-SNE of the same features")
 
 # %%
 table = pd.DataFrame({name: p.quality for name, p in (sizes | seeds).items()}).T
-moved = np.abs(seeds["seed 1"].xy - sizes["perplexity 30"].xy).max() / np.ptp(sizes["perplexity 30"].xy)
-print(f"another seed moves the worst point by {moved:.0%} of the picture's width")
+
+
+def moved(first, second):
+    """How far the median point moves from one plane to the other laid onto it, in parts of the picture's width."""
+    return float(np.median(np.linalg.norm(projection.align(second, first.xy).xy - first.xy, axis=1)) / np.ptp(first.xy))
+
+
+print(f"another seed moves a point by {moved(sizes['perplexity 30'], sizes['perplexity 30, seed 1']):.0%} of the width, t-SNE")
+if seeds:
+    print(f"and by {moved(*seeds.values()):.0%}, UMAP")
 table[["trustworthiness", "neighbours_kept", "label_agreement"]].round(3)
 
 # %% [markdown]
@@ -168,13 +176,15 @@ from sklearn.cluster import KMeans
 
 clumps = KMeans(8, n_init=4, random_state=0).fit_predict(few["noise, perplexity 2"].xy)
 shuffled = rng.permutation(labels)
-pictures = {"noise, its own clumps": few["noise, perplexity 2"], "noise, actions": few["noise, perplexity 2"]}
-pictures |= {"features, actions": sizes["perplexity 30"], "features, shuffled": sizes["perplexity 30"]}
-plot.planes(pictures, dict(zip(pictures, (clumps, labels, labels, shuffled), strict=True)), title="colours: by what?")
+colours = {"noise, its own clumps": clumps, "noise, actions": labels, "features, actions": labels, "features, shuffled": shuffled}
+pictures = {}
+for name, own in colours.items():
+    x, perplexity = (noise, 2) if name.startswith("noise") else (features.x, 30)
+    pictures[name] = projection.fit(x, "tsne", labels=own, perplexity=perplexity)  # computed once, measured anew
+plot.planes(pictures, colours, title="colours: by what?")
 
 # %%
-asked = {name: (x.xy, own) for (name, x), own in zip(pictures.items(), (clumps, labels, labels, shuffled), strict=True)}
-same = {name: projection.quality(xy, xy, own)["label_agreement"] for name, (xy, own) in asked.items()}
+same = {name: p.quality["label_agreement"] for name, p in pictures.items()}
 assert same["noise, its own clumps"] > 0.7  # found in the picture, of course they agree with it
 assert same["features, actions"] > 2 * max(same["noise, actions"], same["features, shuffled"])
 pd.Series(same, name="same colour among the ten nearest").round(3)
@@ -249,8 +259,11 @@ table.round(3)
 columns = ["label_name", "subject", "camera"]
 columns = [c for c in columns if len(np.unique(clips.column(c).astype(str))) > 1]
 groups = {c.replace("label_name", "action"): np.unique(clips.column(c).astype(str), return_inverse=True)[1] for c in columns}
-colours = {f"trained, by {name}": own for name, own in groups.items()} | {f"raw, by {name}": own for name, own in groups.items()}
-pictures = {name: maps["trained" if name.startswith("trained") else "raw coordinates"] for name in colours}
+colours, pictures = {}, {}
+for kind in ("trained", "raw coordinates"):
+    for name, own in groups.items():
+        colours[f"{kind}, by {name}"] = own
+        pictures[f"{kind}, by {name}"] = projection.fit(kinds[kind].x, "tsne", labels=own)  # computed once, measured anew
 plot.planes(pictures, colours, columns=len(groups), title="one plane, different colours")
 
 # %%
@@ -261,7 +274,7 @@ for name, own in groups.items():
     for kind, f in kinds.items():
         rows[name][kind] = projection.quality(f.x, maps[kind].xy, own)["of_features"] / chance
 table = pd.DataFrame(rows).T
-table.round(2).rename_axis("times chance, among features")
+table.style.format("{:.2f}").set_caption("agreement among the ten nearest features, in multiples of chance")
 
 # %% [markdown]
 # A factor of one is "says nothing about it". Read across: what training did to the action, and what to performer and camera. A
@@ -272,22 +285,35 @@ table.round(2).rename_axis("times chance, among features")
 # laid onto the other: shift, turn or mirror, and one scale, as near as can be (*Procrustes*). With both centred,
 #
 # $$U \Sigma V^\top = X^\top Y, \qquad X \mapsto \frac{\operatorname{tr} \Sigma}{\lVert X \rVert^2}\, X\, U V^\top .$$
+#
+# A few more steps of pre-training from the shipped weights, on the training performers, and their snapshots. *Predict: by how
+# much will a clip have moved after alignment, compared with a plane whose clips are exchanged at random?*
 
 # %%
-later, earlier = maps["trained"], maps["untrained"]
-aligned = projection.align(earlier, later.xy)
-apart = {
-    name: float(np.sqrt(((p.xy - later.xy) ** 2).sum(axis=1).mean()))
-    for name, p in (("as it came", earlier), ("aligned", aligned))
-}
-assert apart["aligned"] < apart["as it came"]
-plot.planes({"trained": later, "untrained, as it came": earlier, "untrained, aligned": aligned}, labels, shared=True)
+steps = 4 if quick else 80
+config = pretrain.Config(preset="tiny", steps=steps, snapshots=2, evaluations=1, base_lr=pretrain.Config().base_lr / 4)
+folder = here.out / f"run-{train.fingerprint[:6]}-{steps}"
+run = pretrain.fit(train, config, folder=folder, start=trained, progress=False)
+later = evaluate.features(run.encoder, clips)
+planes = {"shipped": maps["trained"], f"{steps} steps later": projection.fit(later.x, "tsne", labels=labels)}
+planes["… aligned"] = projection.align(planes[f"{steps} steps later"], planes["shipped"].xy)
+plot.planes(planes, labels, shared=True)
+
 
 # %%
-wrong = projection.align(projection.Projection(scattered, {}, "tsne"), later.xy)  # the control: nothing to align
-left = float(np.sqrt(((wrong.xy - later.xy) ** 2).sum(axis=1).mean()))
-print(f"distance of a clip from its place: {apart['as it came']:.1f} as it came, {apart['aligned']:.1f} aligned")
-print(f"control, the trained plane with clips exchanged: {left:.1f} after alignment")
+def apart(plane):
+    """How far a clip is from its place in the shipped encoder's plane: root of the mean square."""
+    return float(np.sqrt(((plane.xy - planes["shipped"].xy) ** 2).sum(axis=1).mean()))
+
+
+before, after = apart(planes[f"{steps} steps later"]), apart(planes["… aligned"])
+control = apart(projection.align(projection.Projection(scattered, {}, "tsne"), planes["shipped"].xy))
+assert after <= before and after < control
+print(f"{before:.1f} as it came, {after:.1f} aligned; control, clips exchanged and aligned: {control:.1f}")
+
+# %% [markdown]
+# What is left after alignment is what changed, or what t-SNE arranged anew. Alignment cannot make two unlike planes alike: the
+# control shows what the best fit of nothing looks like.
 
 
 # %% tags=["exercise", "raises-exception"]
@@ -324,18 +350,19 @@ lessons.check_procrustes(procrustes)
 
 # %% [markdown]
 # ## Look, then count
-# Drag a line around points and those clips play; click one and it plays with its nearest. The slider goes from the untrained to
-# the trained encoder, planes aligned. Find a clip among strangers: is it the encoder's mistake, the picture's, or the label's?
+# Drag a line around points and those clips play; click one and it plays with its nearest. The slider goes from the untrained
+# encoder to the shipped one and its snapshots, planes aligned. Find a clip among strangers: is it the encoder's mistake, the
+# picture's, or the label's?
 
 # %%
-layers = {"untrained": untrained, "trained": features}
+layers = {"untrained": untrained, "shipped": features, f"{steps} steps later": later}
 explorer = widgets.EmbeddingExplorer(clips, layers, method="pca" if quick else "tsne")
 explorer
 
 # %%
 rank = {name: inspection.rankme(f.x) for name, f in layers.items()}
 print("directions in use (RankMe):", {name: round(r, 1) for name, r in rank.items()}, "; any plane shows two")
-knn = evaluate.knn(evaluate.features(trained, train), Features(features.x, features.labels, features.table)).accuracy
+knn = evaluate.knn(evaluate.features(trained, train), features).accuracy
 print(f"and the number that no picture replaces: kNN accuracy {knn:.3f} on {len(clips)} clips of performers never seen")
 
 # %% [markdown]

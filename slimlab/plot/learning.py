@@ -98,7 +98,7 @@ def runs(
 ) -> Figure:
     """Curves of several runs over one another, a panel a column of their metrics; a running median over `smooth` steps.
 
-    metrics  name -> `Run.metrics`; columns that a run lacks are left out of it
+    metrics  name -> `Run.metrics`; columns that a run lacks are left out of it. title: of a single panel, in place of its name
     """
     across = min(4, len(columns))
     down = -(-len(columns) // across)
@@ -113,7 +113,7 @@ def runs(
             y = line[name] if rare else pd.Series(line[name]).rolling(smooth, min_periods=1, center=True).median()
             look = {"marker": "o", "markersize": 3} if rare else {}
             ax.plot(line["step"], y, color=colour(i), linestyle=LINES[i % len(LINES)], label=run, **look)
-        ax.set_title(WORDS.get(name, name), loc="left", fontsize=8)
+        ax.set_title(title if title and across == 1 else WORDS.get(name, name), loc="left", fontsize=8)
         ax.set_xlabel("step")
         ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
         ax.tick_params(labelsize=7)
@@ -124,7 +124,7 @@ def runs(
         {"loc": "outside right upper"} if across == 1 else {"loc": "outside lower center", "ncols": min(4, max(1, len(labels)))}
     )
     fig.legend(handles, labels, frameon=False, fontsize=8, **where)
-    if title:
+    if title and across > 1:
         fig.suptitle(title, fontsize=9)
     fig.data = pd.concat([t.assign(run=n) for n, t in metrics.items()])  # type: ignore[attr-defined]
     return fig
