@@ -204,10 +204,10 @@ train, test = data.split(store[:: 4 if quick else 1], "cross-subject")
 candidates = {f"{n}, {how}": f(e) for n, e in both.items() for how, f in (("with", lambda e: e), ("without", without_registers))}
 found = {name: evaluate.knn(evaluate.features(e, train), evaluate.features(e, test)) for name, e in candidates.items()}
 error = (0.25 / len(test)) ** 0.5
-cost = found["trained, with"].accuracy - found["trained, without"].accuracy
+change = found["trained, without"].accuracy - found["trained, with"].accuracy
 moved = (found["trained, with"].neighbours != found["trained, without"].neighbours).double().mean()
 print({name: round(result.accuracy, 3) for name, result in found.items()}, f"one standard error is at most {error:.3f}")
-print(f"Without registers kNN of the trained encoder changes by {-cost:+.3f}; {moved:.0%} of the clips get another neighbour.")
+print(f"Without registers kNN of the trained encoder changes by {change:+.3f}; {moved:.0%} of the clips get another neighbour.")
 
 # %% [markdown]
 # An honest reading of the three, on this small model: look at your own numbers above. On the synthetic clips that the lesson
@@ -218,7 +218,7 @@ print(f"Without registers kNN of the trained encoder changes by {-cost:+.3f}; {m
 
 # %%
 if here.synthetic and not quick:
-    assert worst == 0 and abs(cost) < 2 * error
+    assert worst == 0 and abs(change) < 2 * error
     assert rows["trained"]["largest / median"] < 3
 plot.attention(look, "register 0", title="trained: where the first register looks")
 

@@ -78,9 +78,9 @@ def schedules(config: Config, points: int = 300, title: str | None = None) -> Fi
     fig, axes = figure(7.2, 1.9, 1, len(SCHEDULES))
     for i, (ax, (name, words)) in enumerate(zip(axes, SCHEDULES.items(), strict=True)):
         ax.plot(table["step"], table[name], color=colour(i))
-        low, high = table[name].min(), table[name].max()
+        low, high = float(table[name].min()), float(table[name].max())
         if high - low < 1e-9:
-            ax.set_ylim(0, 1.5 * high or 1)
+            ax.set_ylim(0, 1.5 * high or 1.0)
         ax.set_title(words, loc="left", fontsize=8)
         ax.set_xlabel("step")
         ax.tick_params(labelsize=7)

@@ -107,7 +107,7 @@ def token_norms(table: pd.DataFrame, title: str | None = None) -> Figure:
     layers = np.unique(table["layer"])
     fig, ax = figure(4.8, 2.6)
     for i, (kind, words) in enumerate((("cell", "cells"), ("registers", "registers"), ("cls", "CLS"))):
-        norms = [table["norm"][(kinds == kind) & (table["layer"] == layer)].to_numpy() for layer in layers]
+        norms = [np.asarray(table["norm"])[np.asarray((kinds == kind) & (table["layer"] == layer))] for layer in layers]
         if not len(norms[0]):
             continue
         x = layers + 1 + 0.2 * (i - 1)
