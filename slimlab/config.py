@@ -36,7 +36,8 @@ class Config:
     mask_globals   part of the global views that is masked; mask_locals: whether local views are masked too
     base_lr        learning rate at batch 1,024; it goes with the square root of the batch size
     teacher_temperature  (first, last), linear over the `temperature_warmup` part of the run
-    targets        "sinkhorn", or "centring": softmax after a running mean of the teacher's logits
+    targets        "sinkhorn", or "centring": softmax after a running mean of the teacher's logits; "softmax": nothing keeps the
+                   prototypes in balance, which collapses (to be shown, lesson 05)
     momentum, weight_decay  (first, last), on a cosine over the run
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often held-out kNN and feature rank are measured on the training side
@@ -127,8 +128,8 @@ class Config:
                 raise ValueError(f"local view {view} should be (frames, views, (least, most part)), and 1 or 2 global views")
         if self.init not in ("normal", "fan_in"):
             raise ValueError(f"init '{self.init}' is unknown; choose normal (sd 0.02) or fan_in")
-        if self.targets not in ("sinkhorn", "centring"):
-            raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn or centring")
+        if self.targets not in ("sinkhorn", "centring", "softmax"):
+            raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn, centring or softmax")
         if self.microbatch is not None and self.microbatch < 1:
             raise ValueError(f"microbatch {self.microbatch} must be at least 1, or None")
         if self.precision not in ("fp32", "bf16"):

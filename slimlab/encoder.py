@@ -294,10 +294,11 @@ class Encoder(nn.Module):
         """cos and sin (N, D/heads); CLS and registers are not turned, all joints of a time step alike. Cached."""
         key = (steps, joints, like.device, like.dtype)
         if key not in self._rotary:
-            time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
-            time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
-            cos, sin = rotary_tables(time, self.config.width // self.config.heads)
-            self._rotary[key] = (cos.to(like), sin.to(like))
+            with torch.inference_mode(False):  # kept for later calls, which may need a gradient
+                time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
+                time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
+                cos, sin = rotary_tables(time, self.config.width // self.config.heads)
+                self._rotary[key] = (cos.to(like), sin.to(like))
         return self._rotary[key]
 
 

@@ -31,7 +31,7 @@ from slimlab.objectives import (
     prototype_cross_entropy,
     sinkhorn_knopp,
 )
-from slimlab.optimiser import cosine, learning_rate, parameter_groups, set_rates
+from slimlab.optimiser import parameter_groups, schedule, set_rates
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
@@ -101,14 +101,7 @@ class Trainer:
 
     def schedule(self, step: int) -> dict[str, float]:
         """Learning rate, weight decay, teacher momentum and temperature at this step."""
-        c, part = self.config, step / self.config.steps
-        first, last = c.teacher_temperature
-        return {
-            "lr": learning_rate(c, step),
-            "weight_decay": cosine(c.weight_decay, part),
-            "momentum": cosine(c.momentum, part),
-            "temperature": first + (last - first) * min(1.0, part / max(1e-9, c.temperature_warmup)),
-        }
+        return schedule(self.config, step)
 
     def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
         """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
@@ -145,6 +138,8 @@ class Trainer:
         """Teacher's logits (N, K) -> assignments, rows sum to one, where the logits were."""
         if which in self.centres:
             return self.centres[which](logits, temperature)
+        if self.config.targets == "softmax":
+            return (logits.float() / temperature).softmax(dim=-1)
         return sinkhorn_knopp(logits, temperature, inplace=True)
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:

@@ -170,3 +170,12 @@ def test_rotary_depends_on_the_difference_of_times_alone_and_is_a_product_of_com
     complex_k = torch.complex(k[0, :8], k[0, 8:]) * torch.polar(torch.ones_like(angle), angle)
     got = rotate(k, rotary_tables(torch.tensor([3.0]), 16))[0]
     torch.testing.assert_close(got, torch.cat([complex_k.real, complex_k.imag]))
+
+
+def test_an_encoder_that_was_looked_at_can_still_be_trained():
+    encoder = Encoder(EncoderConfig(width=16, depth=1, heads=2))
+    x = torch.randn(1, 3, 16, 25, 1)
+    with torch.inference_mode():
+        encoder(x)
+    encoder(x).cls.sum().backward()
+    assert encoder.patch_embed.proj.weight.grad is not None

@@ -10,7 +10,9 @@ from tests.script import ROOT, load
 
 exercises = load("exercises")
 CHOSEN = [
-    p for n in ("01_skeletons", "03_masking", "09_evaluation", "12_paper") if (p := ROOT / "notebooks" / f"{n}.ipynb").exists()
+    p
+    for n in ("01_skeletons", "03_masking", "05_learning", "06_pretraining", "09_evaluation", "12_paper")
+    if (p := ROOT / "notebooks" / f"{n}.ipynb").exists()
 ]
 
 

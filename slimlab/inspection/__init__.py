@@ -12,7 +12,8 @@ from slimlab.inspection.attention import (
 )
 from slimlab.inspection.guessing import cells, guess, guess_errors
 from slimlab.inspection.inside import Inside, inside
-from slimlab.inspection.prototypes import Prototypes, prototypes
+from slimlab.inspection.norms import token_norms
+from slimlab.inspection.prototypes import Prototypes, prototypes, sinkhorn_stages
 from slimlab.inspection.rank import effective_prototypes, rankme, used_prototypes
 from slimlab.inspection.tokens import TokenPCA, token_pca, token_similarity
 
@@ -34,7 +35,9 @@ __all__ = [
     "prototypes",
     "rankme",
     "rollout",
+    "sinkhorn_stages",
     "token_index",
+    "token_norms",
     "token_pca",
     "token_similarity",
     "uniform_distance",

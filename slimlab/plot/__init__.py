@@ -7,15 +7,18 @@ from slimlab.plot.curves import label_curve, robustness
 from slimlab.plot.dataset import report
 from slimlab.plot.gallery import gallery
 from slimlab.plot.invariants import invariants
+from slimlab.plot.learning import assignments, runs, schedules
 from slimlab.plot.looking import (
     attention,
     attention_distance,
     attention_heads,
+    token_norms,
     token_pca,
     token_similarity,
 )
 from slimlab.plot.many_masks import asked_achieved, guess_errors, guess_maps, mask_frequency, mask_growth, mask_runs
 from slimlab.plot.masks import Masking, draw_mask, mask_gallery, mask_grid, mask_table, run_lengths, tube_colors
+from slimlab.plot.planes import planes
 from slimlab.plot.player import player
 from slimlab.plot.poses import limb_lengths, limbs, poses, view_timeline
 from slimlab.plot.prototypes import agreement, prototype_assignment, prototype_nearest, prototype_usage
@@ -33,6 +36,7 @@ __all__ = [
     "agreement",
     "anatomy",
     "asked_achieved",
+    "assignments",
     "asymmetry",
     "attention",
     "attention_distance",
@@ -61,6 +65,7 @@ __all__ = [
     "mask_table",
     "neighbours",
     "patch_cuts",
+    "planes",
     "player",
     "poses",
     "prototype_assignment",
@@ -71,8 +76,11 @@ __all__ = [
     "rotary",
     "rotary_scores",
     "run_lengths",
+    "runs",
     "save",
+    "schedules",
     "shaded",
+    "token_norms",
     "token_pca",
     "token_similarity",
     "tracks",

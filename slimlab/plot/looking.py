@@ -100,6 +100,31 @@ def attention_distance(table: pd.DataFrame, skeleton: Skeleton, steps: int, titl
 
 
 @styled
+def token_norms(table: pd.DataFrame, title: str | None = None) -> Figure:
+    """Norms of cells, registers and CLS after each block, from `inspection.token_norms`: the middle 98 % as a bar, the median as
+    a dot, the largest as a cross. Artefacts would be crosses far above their bar."""
+    kinds = table["kind"].where(~table["kind"].str.startswith("register"), "registers")
+    layers = np.unique(table["layer"])
+    fig, ax = figure(4.8, 2.6)
+    for i, (kind, words) in enumerate((("cell", "cells"), ("registers", "registers"), ("cls", "CLS"))):
+        norms = [np.asarray(table["norm"])[np.asarray((kinds == kind) & (table["layer"] == layer))] for layer in layers]
+        if not len(norms[0]):
+            continue
+        x = layers + 1 + 0.2 * (i - 1)
+        low, middle, high = np.array([np.percentile(n, (1, 50, 99)) for n in norms]).T
+        ax.vlines(x, low, high, color=colour(i), linewidth=4, alpha=0.35)
+        ax.scatter(x, middle, s=18, color=colour(i), zorder=3, label=words)
+        ax.scatter(x, [n.max() for n in norms], s=18, color=colour(i), marker="x", linewidths=1)
+    ax.set(xlabel="layer", ylabel="norm of a token", xticks=layers + 1)
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set_title(title or "norms before the final normalisation", loc="left")
+    summary = table.assign(kind=kinds).groupby(["layer", "kind"])["norm"].describe(percentiles=[0.01, 0.5, 0.99])
+    fig.data = summary.reset_index()  # type: ignore[attr-defined]
+    return fig
+
+
+@styled
 def token_pca(
     inside: Inside, layer: int = -1, person: int = 0, pca: TokenPCA | None = None, moments: int = 4, title: str | None = None
 ) -> Figure:
