@@ -1,0 +1,165 @@
+"""One run of a sweep: pre-train, evaluate on the test side, performer by performer, beside its controls."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import slimlab
+from slimlab import evaluate, pretrain
+from slimlab.config import Config
+from slimlab.data import ClipStore
+from slimlab.run import Run, RunError, replace_file, write_json
+from slimlab.study.claims import Claim, Lost
+
+PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
+
+
+def check(folder: Path) -> None:
+    """Raises RunError where an unfinished run in this folder cannot be taken up again."""
+    if (folder / "config.json").exists():
+        Run(folder)
+
+
+def run(
+    train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None, claim: Claim
+) -> dict[str, Any]:
+    """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses gives a row with `error`."""
+    at = folder / "runs" / key
+    fresh, error = not (at / "config.json").exists(), ""
+    begin, used = time.time(), time.process_time()
+    try:
+        for step in pretrain.steps(train, config, at, device=device):
+            if claim.lost:
+                _leave(step.run)
+    except Lost:
+        shutil.rmtree(at.with_name(f".{at.name}.{os.getpid()}"), ignore_errors=True)
+        raise
+    except FloatingPointError as problem:
+        error = str(problem)
+    except RunError as problem:
+        if "collapsed" not in str(problem):
+            raise
+        error = str(problem).partition(": ")[2]
+    used = time.process_time() - used
+    done = Run(at)
+    row = {
+        "seed": config.seed,
+        "steps": config.steps,
+        "error": error,
+        "knn": None,
+        "probe": None,
+        **_monitored(done.metrics),
+        "performers": {},
+    }
+    if not error:
+        row |= _judged(done, train, test, at)
+    row |= controls(train, test, config, folder)
+    return row | {
+        "train": train.fingerprint,
+        "test": test.fingerprint,
+        "data": Path(train.source).name,
+        "train_clips": len(train),
+        "test_clips": len(test),
+        "protocol": PROTOCOL,
+        "slimlab": slimlab.__version__,
+        "commit": commit(),
+        "torch": torch.__version__,
+        "device": done.about["environment"]["device"],
+        "threads": torch.get_num_threads(),
+        "seconds": done.about.get("seconds"),  # wall time of pre-training
+        "cpu_seconds": round(used, 1) if fresh else None,  # of this process; unknown where several had a part
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begin)),
+        "run": key,
+        "config": config.to_dict(),
+    }
+
+
+def _leave(run: Run) -> None:
+    """Stop working on a run that is another process's now: the checkpoint that leaving writes must not land in its folder."""
+    orphan = run.folder.with_name(f".{run.folder.name}.{os.getpid()}")
+    orphan.mkdir()
+    run.folder = orphan
+    raise Lost
+
+
+def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path) -> dict[str, Any]:
+    done.check_unseen(test)
+    encoder = done.encoder
+    sides = [evaluate.features(encoder, side) for side in (train, test)]
+    results = {"knn": evaluate.knn(*sides), "probe": evaluate.linear_probe(*sides)}
+    hits = {name: (r.predictions == r.labels).numpy() for name, r in results.items()}
+    said = {name: r.predictions.numpy() for name, r in results.items()}
+    clips = pd.DataFrame({"clip": test.column("clip"), "performer": test.column("subject"), "label": test.labels, **said})
+    replace_file(at / "predictions.csv", lambda f: f.write(clips.to_csv(index=False).encode()))
+    return {name: r.accuracy for name, r in results.items()} | {"performers": by_performer(hits, test.column("subject"))}
+
+
+def by_performer(hits: dict[str, np.ndarray], performers: np.ndarray) -> dict[str, dict[str, float]]:
+    """performer -> {clips, accuracy by each of the scores}; hits: score -> (N,) bool."""
+    out = {}
+    for performer in np.unique(performers):
+        own = performers == performer
+        out[str(performer)] = {"clips": int(own.sum())} | {name: float(hit[own].mean()) for name, hit in hits.items()}
+    return out
+
+
+def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
+    """The run's last look at a held-out training performer, and its feature rank."""
+    last = {}
+    for name, column in (("held_out_knn", "knn"), ("rank", "rank")):
+        values = metrics[column].dropna() if column in metrics else []
+        last[name] = float(values.iloc[-1]) if len(values) else None
+    return last
+
+
+def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) -> dict[str, float]:
+    """kNN and probe of raw coordinates and of the encoder as it was before its first step; kept in the sweep's folder."""
+    data = [train.fingerprint, test.fingerprint]
+    sized = config.encoder(train.skeleton)
+    text = json.dumps(asdict(sized), sort_keys=True, default=str)
+
+    def raw():
+        return [evaluate.raw_features(side) for side in (train, test)]
+
+    def untrained():
+        encoder = evaluate.random_encoder(sized, config.seed)
+        return [evaluate.features(encoder, side) for side in (train, test)]
+
+    return _control(folder, "raw", data, raw) | _control(folder, "untrained", [*data, text, str(config.seed)], untrained)
+
+
+def _control(folder: Path, name: str, what: list[str], features) -> dict[str, float]:
+    digest = hashlib.blake2b("|".join(what).encode(), digest_size=8).hexdigest()
+    file = folder / "controls" / f"{name}-{digest}.json"
+    if not file.exists():
+        sides = features()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(
+            file, {f"{name}_{s}": f(*sides).accuracy for s, f in (("knn", evaluate.knn), ("probe", evaluate.linear_probe))}
+        )
+    return json.loads(file.read_text())
+
+
+@functools.cache
+def commit() -> str:
+    """The clone's commit, "+" where files were changed since; "" outside a clone."""
+    try:
+        where = {"cwd": Path(__file__).parent, "capture_output": True, "text": True, "timeout": 10, "check": True}
+        number = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], **where).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], **where).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return number + ("+" if changed else "")
