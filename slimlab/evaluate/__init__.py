@@ -13,15 +13,30 @@ from slimlab.evaluate.result import Result
 from slimlab.evaluate.retrieval import Retrieval, retrieval
 from slimlab.evaluate.running import run
 from slimlab.evaluate.sides import few_labels
+from slimlab.evaluate.statistics import (
+    Interval,
+    Paired,
+    bootstrap_coverage,
+    by_performer,
+    mcnemar,
+    over_performers,
+    over_seeds,
+    paired,
+    paired_seeds,
+)
 from slimlab.evaluate.supervised import supervised
 
 __all__ = [
     "PROTOCOLS",
     "Features",
+    "Interval",
+    "Paired",
     "Probe",
     "Protocol",
     "Result",
     "Retrieval",
+    "bootstrap_coverage",
+    "by_performer",
     "check_body",
     "compare",
     "features",
@@ -33,6 +48,11 @@ __all__ = [
     "linear_grid",
     "linear_probe",
     "load_probes",
+    "mcnemar",
+    "over_performers",
+    "over_seeds",
+    "paired",
+    "paired_seeds",
     "prepare",
     "random_encoder",
     "raw_features",
