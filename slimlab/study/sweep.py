@@ -26,7 +26,7 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab import data
-from slimlab.config import Config
+from slimlab.config import PRESETS, Config
 from slimlab.data import ClipStore
 from slimlab.run import write_json
 from slimlab.study import trial
@@ -99,10 +99,10 @@ def sweep(
                     row = _result(folder, key)  # another process may have finished it while we were asking
                     if row is None:
                         worked = True
-                        row = trial.run(train, test, config, folder, key, device, ours) | {"split": name}
+                        row = {"arm": arm, "split": name} | trial.run(train, test, config, folder, key, device, ours)
                         if ours.lost:
                             raise Lost
-                        _finish(folder, key, row | {"arm": arm}, keep_checkpoints)
+                        _finish(folder, key, row, keep_checkpoints)
                     forget(folder / "claims", key)
                 except Lost:
                     continue
@@ -122,7 +122,7 @@ def sweep(
     finally:
         bar.close()
     arms = {key: arm for key, (arm, _) in jobs.items()}
-    return _table(folder, [(arms[key], row) for key in jobs if (row := _result(folder, key)) is not None])
+    return _table([(arms[key], finished[key]) for key in jobs if key in finished])
 
 
 def planned(
@@ -153,7 +153,7 @@ def read(folder: str | Path) -> pd.DataFrame:
     rows = [_result(folder, file.parent.name) for file in sorted(folder.glob("runs/*/result.json"))]
     if not rows:
         raise StudyError(f"{folder}: no finished run there; give the folder of a sweep, or let it finish its first run")
-    return _table(folder, [(row["arm"], row) for row in rows if row is not None])
+    return _table([(row["arm"], row) for row in rows if row is not None])
 
 
 def _recorded(config: Config) -> dict[str, Any]:
@@ -194,15 +194,15 @@ def _cell(value: Any) -> Any:
     return tuple(_cell(v) for v in value) if isinstance(value, list) else value
 
 
-def _table(folder: Path, results: list[tuple[Arm, dict[str, Any]]]) -> pd.DataFrame:
+def _table(results: list[tuple[Arm, dict[str, Any]]]) -> pd.DataFrame:
     """One line a run: what was changed, what came out, what is needed to do it again."""
     fields = list(dict.fromkeys(name for arm, _ in results for name in arm))
     lines = []
     for arm, row in results:
-        config = row["config"]
-        changed = {name: _cell(config[name]) for name in fields}
+        config = {k: _cell(v) for k, v in row["config"].items()}
+        differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != PRESETS[config["preset"]].get(k)}
         rest = {k: v for k, v in row.items() if k not in ("arm", "config", "performers")}
-        by_performer = {f"{score}@{p}": v for p, scores in row["performers"].items() for score, v in scores.items()}
-        line = {"arm": _words(arm), **changed, **rest, **by_performer, "config": json.dumps(config, sort_keys=True)}
-        lines.append(line)
+        performers = {f"{score}@{p}": v for p, scores in row["performers"].items() for score, v in scores.items()}
+        line = {"arm": _words(arm), **{name: config[name] for name in fields}, **rest}
+        lines.append(line | {"preset": config["preset"], "changes": json.dumps(differs, sort_keys=True)} | performers)
     return pd.DataFrame(lines)

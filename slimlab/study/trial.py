@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import slimlab
 from slimlab import evaluate, pretrain
 from slimlab.config import Config
 from slimlab.data import ClipStore
+from slimlab.evaluate import Features
 from slimlab.run import Run, RunError, replace_file, write_json
 from slimlab.study.claims import Claim, Lost
 
@@ -66,8 +68,7 @@ def run(
     }
     if not error:
         row |= _judged(done, train, test, at)
-    row |= controls(train, test, config, folder)
-    return row | {
+    return joined(row, controls(train, test, config, folder)) | {
         "train": train.fingerprint,
         "test": test.fingerprint,
         "data": Path(train.source).name,
@@ -98,22 +99,26 @@ def _leave(run: Run) -> None:
 def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path) -> dict[str, Any]:
     done.check_unseen(test)
     encoder = done.encoder
-    sides = [evaluate.features(encoder, side) for side in (train, test)]
-    results = {"knn": evaluate.knn(*sides), "probe": evaluate.linear_probe(*sides)}
-    hits = {name: (r.predictions == r.labels).numpy() for name, r in results.items()}
-    said = {name: r.predictions.numpy() for name, r in results.items()}
+    row, said = scores([evaluate.features(encoder, side) for side in (train, test)])
     clips = pd.DataFrame({"clip": test.column("clip"), "performer": test.column("subject"), "label": test.labels, **said})
     replace_file(at / "predictions.csv", lambda f: f.write(clips.to_csv(index=False).encode()))
-    return {name: r.accuracy for name, r in results.items()} | {"performers": by_performer(hits, test.column("subject"))}
+    return row
 
 
-def by_performer(hits: dict[str, np.ndarray], performers: np.ndarray) -> dict[str, dict[str, float]]:
-    """performer -> {clips, accuracy by each of the scores}; hits: score -> (N,) bool."""
-    out = {}
-    for performer in np.unique(performers):
-        own = performers == performer
-        out[str(performer)] = {"clips": int(own.sum())} | {name: float(hit[own].mean()) for name, hit in hits.items()}
-    return out
+def scores(sides: Sequence[Features], name: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """({knn, probe, performers: {performer: {clips, knn, probe}}}, predictions of both) of (train, test) features.
+
+    name  put before the scores: "raw" gives raw_knn, raw_probe
+    """
+    prefix, who = f"{name}_" if name else "", sides[1].table["subject"].to_numpy()
+    results = {"knn": evaluate.knn(*sides), "probe": evaluate.linear_probe(*sides)}
+    hits = {f"{prefix}{score}": (r.predictions == r.labels).numpy() for score, r in results.items()}
+    performers = {
+        str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}
+        for p in np.unique(who)
+    }
+    row = {score: float(hit.mean()) for score, hit in hits.items()} | {"performers": performers}
+    return row, {score: r.predictions.numpy() for score, r in results.items()}
 
 
 def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
@@ -125,10 +130,9 @@ def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
     return last
 
 
-def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) -> dict[str, float]:
-    """kNN and probe of raw coordinates and of the encoder as it was before its first step; kept in the sweep's folder."""
-    data = [train.fingerprint, test.fingerprint]
-    sized = config.encoder(train.skeleton)
+def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) -> dict[str, Any]:
+    """`scores` of raw coordinates and of the encoder as it was before its first step; kept in the sweep's folder."""
+    data, sized = [train.fingerprint, test.fingerprint], config.encoder(train.skeleton)
     text = json.dumps(asdict(sized), sort_keys=True, default=str)
 
     def raw():
@@ -138,18 +142,24 @@ def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) ->
         encoder = evaluate.random_encoder(sized, config.seed)
         return [evaluate.features(encoder, side) for side in (train, test)]
 
-    return _control(folder, "raw", data, raw) | _control(folder, "untrained", [*data, text, str(config.seed)], untrained)
+    return joined(_control(folder, "raw", data, raw), _control(folder, "untrained", [*data, text, str(config.seed)], untrained))
 
 
-def _control(folder: Path, name: str, what: list[str], features) -> dict[str, float]:
+def joined(*rows: dict[str, Any]) -> dict[str, Any]:
+    """One row of several; what they say of each performer goes together."""
+    out: dict[str, Any] = {}
+    for row in rows:
+        performers = {p: out.get("performers", {}).get(p, {}) | v for p, v in row.get("performers", {}).items()}
+        out |= row | {"performers": out.get("performers", {}) | performers}
+    return out
+
+
+def _control(folder: Path, name: str, what: list[str], features: Callable[[], Sequence[Features]]) -> dict[str, Any]:
     digest = hashlib.blake2b("|".join(what).encode(), digest_size=8).hexdigest()
     file = folder / "controls" / f"{name}-{digest}.json"
     if not file.exists():
-        sides = features()
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(
-            file, {f"{name}_{s}": f(*sides).accuracy for s, f in (("knn", evaluate.knn), ("probe", evaluate.linear_probe))}
-        )
+        write_json(file, scores(features(), name)[0])
     return json.loads(file.read_text())
 
 
