@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from slimlab import quirks
 from slimlab.encoder import EncoderConfig
 from slimlab.skeleton import Skeleton
 from slimlab.streams import STREAMS
@@ -37,7 +38,8 @@ class Config:
     momentum, weight_decay  (first, last), on a cosine over the run
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often held-out kNN and feature rank are measured on the training side
-    released_quirks  make the authors' known mistakes (slimlab/quirks.py), to compare with their runs
+    released_quirks  True: make the authors' known mistakes (slimlab/quirks.py), to compare with their runs; or some of them by
+                   name (`quirks.NAMES`), such as ("bone_scaling",), to see what one costs
     snapshots      how many encoders are kept along the way (`Run.snapshots`), the last step's among them
 
     Raises ValueError for an unknown preset or an impossible value.
@@ -48,7 +50,7 @@ class Config:
     steps: int = PRESET
     minutes: float | None = None
     batch_size: int = PRESET
-    released_quirks: bool = False
+    released_quirks: bool | str | tuple[str, ...] = False
     # encoder
     width: int = PRESET
     depth: int = PRESET
@@ -118,9 +120,20 @@ class Config:
             raise ValueError(f"init '{self.init}' is unknown; choose normal (sd 0.02) or fan_in")
         if self.targets not in ("sinkhorn", "centring"):
             raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn or centring")
+        made = self.released_quirks
+        named = () if isinstance(made, bool) else (made,) if isinstance(made, str) else made
+        if unknown := set(named) - set(quirks.NAMES):
+            raise ValueError(
+                f"released_quirks {', '.join(sorted(unknown))} unknown; choose True, or of {', '.join(quirks.NAMES)}"
+            )
         low, high = self.mask_bounds
         if not 0 <= low <= high <= 1:
             raise ValueError(f"mask_ratio {self.mask_ratio} must lie in 0..1")
+
+    def makes(self, quirk: str) -> bool:
+        """Whether the run makes this mistake of `quirks.NAMES`."""
+        made = self.released_quirks
+        return made is True or made == quirk or (isinstance(made, tuple) and quirk in made)
 
     @property
     def mask_bounds(self) -> tuple[float, float]:

@@ -67,7 +67,7 @@ class Trainer:
         self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
-        self.skeleton = quirks.IndexOrdered(**skeleton.to_dict()) if config.released_quirks else replace(skeleton)
+        self.skeleton = quirks.IndexOrdered(**skeleton.to_dict()) if config.makes("bone_scaling") else replace(skeleton)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.student = Networks(config, skeleton).to(device)
@@ -141,7 +141,7 @@ class Trainer:
         """Augmented views, globals first: each (views*B, 3, T, V, 1), view after view."""
         c = self.config
         rng = generator(c.seed, 1, step)
-        if c.released_quirks:
+        if c.makes("absent_frames"):
             store, clips = quirks.with_absent_frames(store, clips), np.arange(len(clips))
         views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views)
         config = self.student.encoder.config
@@ -150,7 +150,7 @@ class Trainer:
             count, batch = group.shape[:2]
             x = group.to(self.device).flatten(0, 1)  # (views*B, 3, T, V, 1)
             origin = views.origin.repeat(count, 1)
-            faulty = c.released_quirks and config.centring == "first_frame"
+            faulty = c.makes("centring") and config.centring == "first_frame"
             x = quirks.center(x, origin) if faulty else augment.center(x, self.skeleton, config.centring, origin)
             x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
             x = self._noise(x, batch, number == 0, rng)
@@ -184,7 +184,7 @@ class Trainer:
         counts = [len(x) for x in views[1:]]
         if not c.mask_locals:
             return [None if m is None else m.to(self.device) for m in masks] + [None] * len(counts)
-        if c.released_quirks:
+        if c.makes("local_ratios"):
             ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts]
         else:
             ratios = masking.stratified_ratios(sum(counts), c.mask_bounds, rng).split(counts)
@@ -195,7 +195,7 @@ class Trainer:
         """Masks (n, T', V) for n views x (n, 3, T, V, 1); the views' own motion where the strategy looks at it."""
         c = self.config
         known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
-        faulty = c.released_quirks and c.masking == "semantic_tubes"
+        faulty = c.makes("mask_budget") and c.masking == "semantic_tubes"
         draw = quirks.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
         return draw(len(x), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 

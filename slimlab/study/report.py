@@ -1,7 +1,8 @@
 """A sweep's table, summed up: an arm a line with its spread over seeds and its interval over performers; arms compared in pairs.
 
-Two kinds of spread say two things. Over seeds: would another run of the same recipe give the same? Over performers (bootstrap,
-`evaluate.over_performers`): would other people? A comparison is made on the same seeds and performers, where most of both cancels.
+Two kinds of spread say two things. Over seeds: would another run of the same recipe give the same? Over performers
+(`evaluate.over_performers`): would other people? A comparison is made on the same seeds and performers, where most of both
+cancels.
 """
 
 from __future__ import annotations
@@ -77,9 +78,7 @@ def _line(rows: pd.DataFrame, columns: Mapping[str, str], level: float) -> dict[
     return out
 
 
-def compare(
-    table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[str] = SCORES, level: float = 0.95
-) -> pd.DataFrame:
+def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[str] = SCORES, level: float = 0.95) -> pd.DataFrame:
     """Is `field` = a better than b? Runs that agree in all else, the seed included, are paired; a line a score.
 
     pairs, a, b (means), difference = a - b, better (pairs in which a is ahead); low, high, p: bootstrap and sign flips over
@@ -140,7 +139,9 @@ class Report:
         if self.table["failed"].any():
             out["failed"] = self.table["failed"].astype(str)
         for score in self.scores:
-            columns = [self.table.get(f"{score}{end}", pd.Series(np.nan, self.table.index)) for end in ("", "_sd", "_low", "_high")]
+            columns = [
+                self.table.get(f"{score}{end}", pd.Series(np.nan, self.table.index)) for end in ("", "_sd", "_low", "_high")
+            ]
             shown = [_spread(*values) for values in zip(*columns, strict=True)]
             out[TITLES.get(score, score)] = [mean for mean, _ in shown]
             out[f"{TITLES.get(score, score)}, {self.level:.0%} over performers"] = [interval for _, interval in shown]
