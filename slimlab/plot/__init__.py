@@ -17,6 +17,7 @@ from slimlab.plot.player import player
 from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.retrieval import neighbours
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
+from slimlab.plot.studies import study
 from slimlab.plot.style import save
 from slimlab.plot.training import training
 
@@ -46,6 +47,7 @@ __all__ = [
     "run_lengths",
     "save",
     "shaded",
+    "study",
     "token_pca",
     "token_similarity",
     "training",
