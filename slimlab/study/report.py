@@ -78,6 +78,25 @@ def _line(rows: pd.DataFrame, columns: Mapping[str, str], level: float) -> dict[
     return out
 
 
+def best(table: pd.DataFrame, by: str = "held_out_knn") -> str:
+    """The arm with the highest mean of `by` over seeds: by default a kNN on a held-out training performer, so that nothing of
+    the test side has a say. Arms in which a seed failed are left out. Raises ValueError where no arm has the score."""
+    means = table.groupby("arm", sort=False)[by].agg(["mean", "count", "size"])
+    means = means[means["count"] == means["size"]]
+    if not len(means):
+        raise ValueError(f"best: no arm has '{by}' for all of its seeds")
+    return str(means["mean"].idxmax())
+
+
+def load(path: str | Path) -> pd.DataFrame:
+    """A sweep's table from the .csv that `table.to_csv(path, index=False)` wrote. Raises ValueError for another table."""
+    table = pd.read_csv(path)
+    if "error" in table:
+        table["error"] = table["error"].fillna("")
+    fields(table)
+    return table
+
+
 def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[str] = SCORES, level: float = 0.95) -> pd.DataFrame:
     """Is `field` = a better than b? Runs that agree in all else, the seed included, are paired; a line a score.
 
