@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _SUBMODULES = (
-    "augment baseline cost data encoder evaluate inspection masking naive objectives plot pretrain projection quirks run "
+    "augment baseline cost data encoder evaluate inspection lessons masking naive objectives plot pretrain projection quirks run "
     "skeleton streams study weights widgets"
 ).split()
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         encoder,
         evaluate,
         inspection,
+        lessons,
         masking,
         naive,
         objectives,

@@ -1,15 +1,22 @@
 """Notebooks: built from their sources, short cells, no outputs, and they run."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from tests.lessons.test_exercises import exercises
+
 ROOT = Path(__file__).parent.parent
 BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = [p for p in BOOKS if p.stem not in ("00_quickstart", "12_paper")]
+PICTURES = "image/png image/svg+xml application/vnd.plotly.v1+json application/vnd.jupyter.widget-view+json".split()
 
 
 def run(*command, **variables):
@@ -27,13 +34,38 @@ def test_there_are_some_and_they_are_what_their_sources_give():
 @pytest.mark.parametrize("path", BOOKS, ids=lambda p: p.stem)
 def test_form(path):
     book = nbformat.read(path, as_version=4)
-    code = [c for c in book.cells if c.cell_type == "code"]
-    for cell in code:
+    for cell in (c for c in book.cells if c.cell_type == "code"):
         assert cell.outputs == [] and cell.execution_count is None
         assert len(cell.source.splitlines()) <= 15, cell.source
-    assert book.cells[0].source.startswith("# ") and "**Needs**" in book.cells[0].source
-    text = "\n".join(c.source for c in book.cells if c.cell_type == "markdown")
+        for node in (n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.ClassDef)):
+            assert (node.end_lineno or 0) - node.lineno < 10, cell.source
+    first = book.cells[0].source
+    assert first.startswith(f"# {path.stem[:2]} · ") and "**Needs**" in first
+    text = words(book)
     assert "redict" in text and "control" in text
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_form_of_a_lesson(path):
+    """The course's bar: what it teaches and takes, a frame, exercises, a summary, questions with folded answers, reading."""
+    book = nbformat.read(path, as_version=4)
+    code = [c.source for c in book.cells if c.cell_type == "code"]
+    first, text = book.cells[0].source, words(book)
+    assert "**After this lesson** you can" in first
+    assert re.search(r"\*\*Takes\*\* about \d+ minutes", first)
+    assert f'lessons.begin("{path.stem}"' in code[0] and "here.end()" in code[-1]
+    assert 2 <= len(exercises.find(book)) <= 4
+    assert [e.number for e in exercises.find(book)] == list(range(1, len(exercises.find(book)) + 1))
+    assert "## Summary" in text and "*Predict" in text and "$" in text
+    questions = text.split("## Test yourself")[1].split("## ")[0]
+    assert 3 <= questions.count("<details>") <= 6
+    reading = text.split("## Further reading")[1]
+    assert "arxiv.org/abs/" in reading
+    assert any("widgets." in c for c in code)
+
+
+def words(book) -> str:
+    return "\n".join(c.source for c in book.cells if c.cell_type == "markdown")
 
 
 def executed(out, book="00_quickstart", **variables):
@@ -46,14 +78,67 @@ def outputs(book) -> str:
     return "\n".join(str(o) for c in book.cells if c.cell_type == "code" for o in c.outputs)
 
 
-def test_quickstart_runs_and_leaves_figures_and_run(tmp_path):
-    done, book = executed(tmp_path, SLIMLAB_QUICK="1")
-    figures = {p.name for p in (tmp_path / "figures").iterdir()}
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """Each notebook executed in quick mode, once: name -> (folder, what the command said, executed notebook)."""
+
+    @cache
+    def of(name):
+        out = tmp_path_factory.mktemp(name)
+        return out, *executed(out, name, SLIMLAB_QUICK="1")
+
+    return of
+
+
+def look_through(book, lesson: bool) -> None:
+    """Nothing failed but empty exercises, with their sentence; there is something to see at once; the time is told."""
+    for cell in (c for c in book.cells if c.cell_type == "code"):
+        for output in (o for o in cell.outputs if o.output_type == "error"):
+            assert "exercise" in cell.metadata.get("tags", []) and output.ename == "NotYet", output
+            assert len(output.traceback) == 1  # a sentence, no traceback
+    pictures = [i for i, c in enumerate(book.cells) if c.cell_type == "code" and any(p in str(c.outputs) for p in PICTURES)]
+    assert pictures[0] < 5
+    if lesson:
+        code = [c for c in book.cells if c.cell_type == "code"]
+        assert "took" in str(code[-1].outputs) and "cores" in str(code[-1].outputs)
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=lambda p: p.stem)
+def test_it_runs_in_quick_mode(path, quick):
+    look_through(quick(path.stem)[2], path in LESSONS)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", BOOKS, ids=lambda p: p.stem)
+def test_it_runs_as_it_is(path, tmp_path):
+    look_through(executed(tmp_path, path.stem, SLIMLAB_QUICK="")[1], path in LESSONS)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", BOOKS, ids=lambda p: p.stem)
+def test_it_runs_on_other_data(path, tmp_path, real_data):
+    _, book = executed(tmp_path, path.stem, SLIMLAB_QUICK="", SLIMLAB_DATA=str(real_data / "utd_mhad.npz"))
+    look_through(book, path in LESSONS)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_with_its_solutions_it_runs_without_an_error(path, tmp_path):
+    run("notebooks/build.py", "--solutions", tmp_path / "solutions")
+    done = run("notebooks/execute.py", tmp_path / "solutions" / path.name, tmp_path, SLIMLAB_QUICK="1")
+    assert done.returncode == 0, done.stderr[-2000:]
+    solved = nbformat.read(tmp_path / path.name, as_version=4)
+    assert "'error'" not in outputs(solved) and outputs(solved).count("✓") >= len(
+        exercises.find(nbformat.read(path, as_version=4))
+    )
+
+
+def test_quickstart_leaves_figures_and_run(quick):
+    out, done, book = quick("00_quickstart")
+    figures = {p.name for p in (out / "figures").iterdir()}
     assert {"clip.pdf", "mask.pdf", "training.pdf", "confusion.pdf", "embedding.pdf", "results.csv"} <= figures
-    assert str(tmp_path / "00_quickstart.ipynb") in done.stdout and "run folder" in done.stdout
+    assert str(out / "00_quickstart.ipynb") in done.stdout and "run folder" in done.stdout
     assert outputs(book).count("image/png") >= 6 and "raw coordinates" in outputs(book)
-    pictures = [i for i, c in enumerate(c for c in book.cells if c.cell_type == "code") if "image/png" in str(c.outputs)]
-    assert pictures[0] <= 2  # something to see at once
 
 
 def test_quickstart_runs_on_a_readers_own_data(tmp_path, real_data):
@@ -61,12 +146,12 @@ def test_quickstart_runs_on_a_readers_own_data(tmp_path, real_data):
     assert "861 clips" in outputs(book) and "27 classes" in outputs(book)
 
 
-def test_the_papers_table_runs_without_the_real_files_and_says_so(tmp_path):
-    _, book = executed(tmp_path, "12_paper", SLIMLAB_QUICK="1")
+def test_the_papers_table_runs_without_the_real_files_and_says_so(quick):
+    out, _, book = quick("12_paper")
     said = outputs(book)
     assert "SYNTHETIC" in said and "6,368,768 parameters" in said and "28.32" in said and "4.78" in said
     assert "held-out clips" in said and "test split" in said
-    assert (tmp_path / "synthetic_as_ntu.npz").exists()
+    assert (out / "synthetic_as_ntu.npz").exists()
 
 
 def test_bad_data_fails_with_its_reason_in_sight(tmp_path):
