@@ -8,12 +8,16 @@ from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passe
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_sinkhorn
 from slimlab.lessons.masks import check_tube_mask
+from slimlab.lessons.studies import check_chosen, check_performer_interval, check_sign_flips
 
 __all__ = [
     "Lesson",
     "NotYet",
     "attempt",
     "begin",
+    "check_chosen",
+    "check_performer_interval",
+    "check_sign_flips",
     "check_sinkhorn",
     "check_tube_mask",
     "expect",

@@ -90,7 +90,7 @@ def best(table: pd.DataFrame, by: str = "held_out_knn") -> str:
 
 def load(path: str | Path) -> pd.DataFrame:
     """A sweep's table from the .csv that `table.to_csv(path, index=False)` wrote. Raises ValueError for another table."""
-    table = pd.read_csv(path)
+    table = pd.read_csv(path, dtype={"error": str})
     if "error" in table:
         table["error"] = table["error"].fillna("")
     fields(table)
