@@ -1,15 +1,15 @@
 # %% [markdown]
 # # 10 · A study: which mask is best, and how sure is that?
 #
-# **After this lesson** you can turn a question about a setting into a sweep with controls, seeds and intervals, stop it and let
-# it go on, read what it says and what it does not, and say how many seeds an answer needs.
+# **After this lesson** you can turn a question about a setting into a sweep with controls, seeds and intervals, stop it and
+# let it go on, read what it says and what it does not, and say how many seeds an answer needs.
 #
 # **Needs** lessons 03 (masking) and 09 (evaluation) or what they teach; no GPU.
 #
 # **Takes** about 50 minutes of reading and trying; the last cell prints the machine time.
 #
-# A published table has a best line. Whether that line would be best again, with another seed or on other people, decides if you
-# should believe it. This lesson asks SLiM's own question (arXiv 2603.10648, its ablation of masking) on a small scale.
+# A published table has a best line. Whether that line would be best again, with another seed or on other people, decides if
+# you should believe it. This lesson asks SLiM's own question (arXiv 2603.10648, its ablation of masking) on a small scale.
 
 # %%
 import itertools
@@ -26,9 +26,10 @@ store, quick = here.store, here.quick
 
 # %% [markdown]
 # ## The question
-# A mask hides $|M| = \mathrm{round}(\rho\, T' V)$ of the $T' \times V$ tokens of a view. Two things can be chosen: the **ratio** $\rho$ and
-# the **strategy**, that is which cells. *Semantic tubes* hide runs of joints along a limb for a while, *random cells* any cells, *joint
-# tubes* single joints for all of the time. The paper masks with semantic tubes at ratios of 0.5 to 0.9 and reports that they are best.
+# A mask hides $|M| = \mathrm{round}(\rho\, T' V)$ of the $T' \times V$ tokens of a view. Two things can be chosen: the
+# **ratio** $\rho$ and the **strategy**, that is which cells. *Semantic tubes* hide runs of joints along a limb for a while,
+# *random cells* any cells, *joint tubes* single joints for all of the time. The paper masks with semantic tubes at ratios of
+# 0.5 to 0.9 and reports that they are best.
 #
 # `tiny` looks at 32 frames in tokens of 16, so its grid has $T' = 2$ steps only:
 
@@ -40,21 +41,21 @@ draws = {f"{s}, {r}": plot.draw_mask(s, store.skeleton, steps, r, seed=1) for s 
 plot.mask_gallery(draws, store.skeleton)
 
 # %% [markdown]
-# Joint by joint (rows), in two steps of time (columns). With so few steps the strategies are closer to each other than in the paper's
-# grid of 8 steps: a first reason why an answer found here need not be the paper's. The explorer shows them on the moving body;
-# change strategy and ratio, and `view (frames)` to 64 to see a longer grid.
+# Joint by joint (rows), in two steps of time (columns). With so few steps the strategies are closer to each other than in the
+# paper's grid of 8 steps: a first reason why an answer found here need not be the paper's. The explorer shows them on the
+# moving body; change strategy and ratio, and `view (frames)` to 64 to see a longer grid.
 
 # %%
 widgets.MaskExplorer(store, ratio=0.7, frames=tiny.global_frames, patch_frames=tiny.patch_frames)
 
 # %% [markdown]
 # ## From the question to arms
-# What has to differ, and nothing else? An **arm** is a change of the configuration. `study.product` makes all combinations. Two
-# controls belong to them: an arm in which *nothing* is masked, and the encoder before its first step (every row of the table
-# carries it, with the same seed).
+# What has to differ, and nothing else? An **arm** is a change of the configuration. `study.product` makes all combinations.
+# Two controls belong to them: an arm in which *nothing* is masked, and the encoder before its first step (every row of the
+# table carries it, with the same seed).
 #
-# One decision hides here. In `tiny` only half of the two global views are masked, and no local view: of the pairs of views that GLCL
-# compares, few have a mask. A study of the ratio would then study something that hardly acts. So the base of the
+# One decision hides here. In `tiny` only half of the two global views are masked, and no local view: of the pairs of views
+# that GLCL compares, few have a mask. A study of the ratio would then study something that hardly acts. So the base of the
 # study takes the paper's placement: half of the global views *and all local ones* are masked.
 
 # %%
@@ -67,14 +68,15 @@ pd.DataFrame(arms).fillna("as the base")
 
 # %% [markdown]
 # ## A miniature, live
-# Two seeds, a few steps a run: enough to see the machinery, far too little to learn from. A seed decides initialisation, order of clips,
-# views and masks. **Stop** it whenever you like: running the cell again goes on in the middle of the run, because each run is a
-# folder and the table is built from the folders. Start the same cell in a second notebook, and the two share the work.
+# Two seeds, a few steps a run: enough to see the machinery, far too little to learn from. A seed decides initialisation,
+# order of clips, views and masks. **Stop** it whenever you like: running the cell again goes on in the middle of the run,
+# because each run is a folder and the table is built from the folders. Start the same cell in a second notebook, and the two
+# share the work.
 
 # %%
 train, test = data.split(store, "cross-subject")
 if quick:
-    train, test = train[::6], test[::6]
+    train, test, arms = train[::6], test[::6], arms[:2]
 folder = here.out / f"sweep-{train.fingerprint[:6]}-{base.steps}"
 table = study.sweep(train, arms, seeds=2, base=base, folder=folder, test=test)
 table[["arm", "seed", "knn", "probe", "held_out_knn", "untrained_knn", "seconds"]].round(3)
@@ -98,29 +100,28 @@ print(f"kNN, largest difference of two arms: {arms_range:.3f}; of the untrained 
 plot.study(table, names=names)
 
 # %% [markdown]
-# A dot is a seed, a circle their mean, the bar an interval over the test performers (below). The squares are controls. The printed
-# line holds the differences of the arms against what another initialisation does to a network that never learned. However
-# tempting the order of the circles is: with so few steps and seeds nothing can be concluded from it.
+# A dot is a seed, a circle their mean, the bar an interval over the test performers (below). The squares are controls. The
+# printed line holds the differences of the arms against what another initialisation does to a network that never learned.
+# However tempting the order of the circles is: with so few steps and seeds nothing can be concluded from it.
 #
 # ## Two kinds of luck
 # The accuracy of an arm, over seeds $s$ and test performers $p$ with $n_p$ clips each, is
 # $$\bar a = \frac{1}{S}\sum_s \frac{\sum_p n_p\, a_{sp}}{\sum_p n_p}.$$
-# Other seeds would give other $a$ (the spread over seeds), and other *people* would too. Clips of one performer resemble each other, so
-# people are drawn, not clips: the **bootstrap over performers** draws $P$ of them with replacement, with all their
+# Other seeds would give other $a$ (the spread over seeds), and other *people* would too. Clips of one performer resemble each
+# other, so people are drawn, not clips: the **bootstrap over performers** draws $P$ of them with replacement, with all their
 # clips, again and again, and takes the middle 95 % of the accuracies that come out.
 #
 # ## The full study
-# 12 masks and the arm without, on UTD-MHAD (odd performers train, even ones test), would take your machine too long to wait for.
-# The table is checked in; `python benchmarks/studies.py mask-ratio UTD_MHAD` makes it again.
+# 12 masks and the arm without, on UTD-MHAD (odd performers train, even ones test), would take your machine too long to wait
+# for. The table is checked in; `python benchmarks/studies.py mask-ratio UTD_MHAD` makes it again.
 
 # %%
 full = study.load("../docs/studies/mask-ratio.csv")
 done = full.groupby("arm", sort=False)["knn"].count()
 cpu = full["cpu_seconds"].sum() / 60
 print(f"{len(full)} runs of {len(done)} arms, {full['steps'].iloc[0]} steps each, {done.min()} to {done.max()} seeds an arm")
-print(
-    f"{full['train_clips'].iloc[0]} training, {full['test_clips'].iloc[0]} test clips; {cpu:.0f} CPU minutes; commit {full['commit'].iloc[0]}"
-)
+first = full.iloc[0]
+print(f"{first['train_clips']} training, {first['test_clips']} test clips; {cpu:.0f} CPU minutes; commit {first['commit']}")
 
 # %% [markdown]
 # *Predict, before you look: which strategy is on top, at which ratio, and by how much? Is "nothing masked" far below?*
@@ -134,9 +135,9 @@ figure
 study.report(full, names=names)
 
 # %% [markdown]
-# The bars of the arms overlap widely. That does **not** yet mean that they are alike: all arms were tested on the same people and
-# made with the same seeds, and what is hard about performer 2 is hard for all. So arms are compared **in pairs**: same seed, same
-# performer, all else alike, and only the difference is looked at.
+# The bars of the arms overlap widely. That does **not** yet mean that they are alike: all arms were tested on the same people
+# and made with the same seeds, and what is hard about performer 2 is hard for all. So arms are compared **in pairs**: same
+# seed, same performer, all else alike, and only the difference is looked at.
 
 # %%
 asked = [("masking", "semantic_tubes", "random_cells"), ("masking", "semantic_tubes", "joint_tubes"), ("mask_ratio", 0.9, 0.5)]
@@ -145,10 +146,10 @@ shown = ["a", "b", "score", "pairs", "difference", "low", "high", "p", "smallest
 compared[shown].round(3)
 
 # %% [markdown]
-# Three things to read. `low` to `high` is the interval of the difference over performers, `seeds_low` to `seeds_high` over seeds.
-# `better` says in how many pairs a was ahead. `p` flips the signs of whole performers: with four of them it can never fall below
-# `smallest_p`, however large the difference; UTD-MHAD's test side is too small for a 5 % test, and honest words are "seen", not "shown".
-# The cell says it for each comparison, by one rule: seen, if both intervals keep clear of zero.
+# Three things to read. `low` to `high` is the interval of the difference over performers, `seeds_low` to `seeds_high` over
+# seeds. `better` says in how many pairs a was ahead. `p` flips the signs of whole performers: with four of them it can never
+# fall below `smallest_p`, however large the difference; UTD-MHAD's test side is too small for a 5 % test, and honest words
+# are "seen", not "shown". The cell says it for each comparison, by one rule: seen, if both intervals keep clear of zero.
 
 # %%
 for line in compared.to_dict("records"):
@@ -159,9 +160,9 @@ for line in compared.to_dict("records"):
 
 # %% [markdown]
 # ## What may be chosen by what
-# The highest circle of the figure is the best of 13 on the *test* side, and the best of many is lucky as well as good. An honest
-# choice is made on people of the training side: `held_out_knn` is the kNN of one training performer against the others. The
-# test accuracy of the arm so chosen is a fair figure; the highest test accuracy is not.
+# The highest circle of the figure is the best of 13 on the *test* side, and the best of many is lucky as well as good. An
+# honest choice is made on people of the training side: `held_out_knn` is the kNN of one training performer against the
+# others. The test accuracy of the arm so chosen is a fair figure; the highest test accuracy is not.
 
 # %%
 means = full.groupby("arm", sort=False)[["held_out_knn", "knn", "probe"]].mean()
@@ -173,8 +174,8 @@ assert means.loc[fair, "knn"] <= means.loc[lucky, "knn"]
 
 # %% [markdown]
 # ## The control of the controls: how large is nothing?
-# How far apart do two runs of the *same* arm come, that differ by their seed alone? Every difference between arms has to be read
-# beside that. *Predict: smaller or larger than the differences between strategies above?*
+# How far apart do two runs of the *same* arm come, that differ by their seed alone? Every difference between arms has to be
+# read beside that. *Predict: smaller or larger than the differences between strategies above?*
 
 # %%
 same = [
@@ -185,10 +186,10 @@ print(f"same arm, other seed: {np.mean(same):.3f} on average, {np.max(same):.3f}
 print(f"strategies and ratios, means over their pairs: {', '.join(f'{d:.3f}' for d in strategy)}")
 
 # %% [markdown]
-# Part of the spread over seeds is shared by all arms of a seed: it starts with the untrained encoder, whose kNN also depends on it.
-# Pairing by seed takes that part out, and what is left decides how many seeds a question needs. If the paired
-# differences have standard deviation $\sigma_d$, a difference $\delta$ stands clear of its 95 % interval once
-# $t_{S-1}\, \sigma_d / \sqrt{S} < \delta$, where $t_{S-1}$ is Student's quantile.
+# Part of the spread over seeds is shared by all arms of a seed: it starts with the untrained encoder, whose kNN also depends
+# on it. Pairing by seed takes that part out, and what is left decides how many seeds a question needs. If the paired
+# differences have standard deviation $\sigma_d$, a difference $\delta$ stands clear of its 95 % interval once $t_{S-1}\,
+# \sigma_d / \sqrt{S} < \delta$, where $t_{S-1}$ is Student's quantile.
 
 # %%
 cells = full.assign(ratio=pd.to_numeric(full["mask_ratio"], errors="coerce")).dropna(subset=["ratio", "knn"])
@@ -197,22 +198,21 @@ paired = wide["semantic_tubes"] - wide["random_cells"]
 sd, alone = paired.std(ddof=1), wide["semantic_tubes"].groupby("ratio").std(ddof=1).mean()
 print(f"sd over seeds: {alone:.3f} of an arm, {sd:.3f} of a paired difference")
 for delta in (0.05, 0.02, 0.01):
-    width = [
-        evaluate.over_seeds(delta + sd * np.resize([1, -1], s) / np.std(np.resize([1, -1], s), ddof=1)) for s in range(2, 200)
-    ]
-    needed = next((interval.units for interval in width if interval.high - interval.low < 2 * delta), "more than 200")
+    half = {s: stats.t.ppf(0.975, s - 1) * sd / np.sqrt(s) for s in range(2, 200)}  # of the interval over s seeds
+    needed = next((s for s, width in half.items() if width < delta), "200 or more")
     print(f"to see a difference of {delta}: {needed} seeds")
 
 # %% [markdown]
 # Three seeds, the usual number, see only large differences. And no number of seeds helps against four performers.
 #
 # ## Does it say what the paper says?
-# The paper finds semantic tubes at 0.5 to 0.9 best. The lines marked SEEN above are what this study can add. Where it does not see
-# the paper's order, there are reasons that have nothing to do with the paper being wrong:
+# The paper finds semantic tubes at 0.5 to 0.9 best. The lines marked SEEN above are what this study can add. Where it does
+# not see the paper's order, there are reasons that have nothing to do with the paper being wrong:
 #
-# - **Scale.** A few hundred steps of 32 clips against 187,500 of 768; a network of width 64; 431 training clips against 40,091.
-# - **Grid.** Two time steps instead of eight. A tube cannot be long, so hiding a limb "for a while" and hiding single cells are nearly
-#   the same thing; local views of one step have no time at all, and on them joint tubes *are* random cells.
+# - **Scale.** A few hundred steps of 32 clips against 187,500 of 768; a network of width 64; 431 training clips against
+#   40,091.
+# - **Grid.** Two time steps instead of eight. A tube cannot be long, so hiding a limb "for a while" and hiding single cells
+#   are nearly the same thing; local views of one step have no time at all, and on them joint tubes *are* random cells.
 # - **Weight.** `tiny` gives MFM a quarter of the paper's weight: what the mask hides counts for less.
 # - **Ruler.** kNN and probe read pooled features, and four people judge.
 
@@ -233,8 +233,8 @@ lessons.check_chosen(chosen)
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Taking the arm of the single best run: with three seeds an arm, the highest of all runs is mostly luck. Reporting the accuracy
-# by which was chosen: it is the highest of many and flatters.
+# Taking the arm of the single best run: with three seeds an arm, the highest of all runs is mostly luck. Reporting the
+# accuracy by which was chosen: it is the highest of many and flatters.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -259,12 +259,13 @@ lessons.check_performer_interval(interval)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `rng.integers(0, P, (draws, P))` gives the performers of every draw. With them index both arrays: hits are `accuracy * clips`.
+# `rng.integers(0, P, (draws, P))` gives the performers of every draw. With them index both arrays: hits are `accuracy *
+# clips`.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Drawing clips: the interval comes out far too narrow. Averaging accuracies without clips: a performer with 20 clips would count as
-# much as one with 200. Drawing without replacement: every draw is the same.
+# Drawing clips: the interval comes out far too narrow. Averaging accuracies without clips: a performer with 20 clips would
+# count as much as one with 200. Drawing without replacement: every draw is the same.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -294,8 +295,8 @@ lessons.check_sign_flips(p_value)
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# One side alone: a difference the other way would have impressed you as much. `>` instead of `>=`: the pattern that was seen counts too;
-# and since sums of floats differ by their order, allow for 1e-12.
+# One side alone: a difference the other way would have impressed you as much. `>` instead of `>=`: the pattern that was seen
+# counts too; and since sums of floats differ by their order, allow for 1e-12.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -317,8 +318,8 @@ here.end()
 
 # %% [markdown]
 # ## Summary
-# - A study is arms, seeds and controls; each run is a folder, and the table is built from the folders, so that it can be stopped, shared
-#   and checked.
+# - A study is arms, seeds and controls; each run is a folder, and the table is built from the folders, so that it can be
+#   stopped, shared and checked.
 # - Two kinds of luck: seeds and people. Intervals over performers draw people with all their clips.
 # - Arms are compared in pairs on the same seeds and people; overlapping bars do not answer that question.
 # - Choose by training performers, report on the test side.
@@ -334,15 +335,18 @@ here.end()
 # <details><summary>Answers</summary>
 #
 # 1. It cannot be said from the bars: what they share (hard people) cancels in the paired difference.
-# 2. Its accuracy depends on the initialisation, which the seed decides; the gain of pre-training is over the encoder it began with.
-# 3. The choice was made by the test side, and the best of 20 single runs is lucky: a seed's spread is as large as many effects.
+# 2. Its accuracy depends on the initialisation, which the seed decides; the gain of pre-training is over the encoder it began
+#    with.
+# 3. The choice was made by the test side, and the best of 20 single runs is lucky: a seed's spread is as large as many
+#    effects.
 # 4. 2/2³ = 0.25. More seeds (six reach 0.031), and more test performers: another protocol, or leave-one-performer-out.
 # 5. Otherwise the mask touches few of the pairs that GLCL compares, and the ratio has little to act on.
 # </details>
 #
 # ## Further reading
 # - Do, Chen, Youk, Kim, "Less is More", [arXiv 2603.10648](https://arxiv.org/abs/2603.10648): the method and its ablations.
-# - Bouthillier et al., "Accounting for Variance in Machine Learning Benchmarks", [arXiv 2103.03098](https://arxiv.org/abs/2103.03098).
-# - Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", [arXiv 2108.13264](https://arxiv.org/abs/2108.13264):
-#   few runs, intervals, and what to report.
+# - Bouthillier et al., "Accounting for Variance in Machine Learning Benchmarks", [arXiv
+#   2103.03098](https://arxiv.org/abs/2103.03098).
+# - Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", [arXiv
+#   2108.13264](https://arxiv.org/abs/2108.13264): few runs, intervals, and what to report.
 # - Tong et al., "VideoMAE", [arXiv 2203.12602](https://arxiv.org/abs/2203.12602): tube masking and high ratios in video.
