@@ -18,7 +18,7 @@ def check_chosen(function: Callable[[pd.DataFrame], Any]) -> None:
         table = _made_up(np.random.default_rng(seed))
         got = attempt(function, table.copy())
         expect(isinstance(got, tuple) and len(got) == 2, "chosen should return two things: the arm, and its test accuracy.")
-        means = table.groupby("arm")[["held_out_knn", "knn"]].mean()
+        means: Any = table.groupby("arm")[["held_out_knn", "knn"]].mean()  # pandas is loosely typed here
         arm, accuracy = str(got[0]), _number(got[1], "the accuracy that chosen returns")
         expect(arm in means.index, f"chosen returned '{arm}', which is no arm of the table: return a value of the column `arm`.")
         right = str(means["held_out_knn"].idxmax())
@@ -83,7 +83,7 @@ def check_sign_flips(function: Callable[..., Any]) -> None:
         a, b = shared + rng.normal(0.02, 0.01, count), shared + rng.normal(0, 0.01, count)
         a, b = (b, a) if seed % 2 else (a, b)
         got = _number(attempt(function, a.copy(), b.copy()), "what p_value returns")
-        wanted = evaluate.paired_seeds(a, b).p
+        wanted = evaluate.paired_seeds(a.tolist(), b.tolist()).p
         if abs(got - wanted) < 1e-9:
             continue
         expect(0 <= got <= 1, f"p_value returns {got:.3g}: a p-value is a part of the 2^{count} patterns, between 0 and 1.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ def study(
 
 
 def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str, hue: str | None, named: dict[str, str]) -> None:
-    place = pd.to_numeric(arms[x], errors="coerce")
+    place: Any = pd.to_numeric(arms[x], errors="coerce")
     on_axis, beside = arms[place.notna()].assign(place=place), arms[place.isna()]
     groups = list(on_axis.groupby(hue, sort=False)) if hue else [("", on_axis)]
     width = 0.03 * float(np.ptp(on_axis["place"]) or 1.0)
@@ -66,20 +67,26 @@ def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str
         for where, arm in zip(at, lines["arm"], strict=True):
             seeds = table.loc[table["arm"] == arm, score].to_numpy(float)
             ax.plot(np.full(len(seeds), where), seeds, "o", color=colour(i), markersize=2, alpha=0.5, linestyle="none")
-    for i, (_, line) in enumerate(beside.iterrows()):
-        ax.axhline(line[score], color="0.35", linewidth=1, linestyle=DASHES[i % 4], label=named.get(line["arm"], line["arm"]))
+    for i, line in enumerate(beside.to_dict("records")):
+        ax.axhline(
+            float(line[score]),
+            color="0.35",
+            linewidth=1,
+            linestyle=DASHES[i % 4],
+            label=named.get(str(line["arm"]), str(line["arm"])),
+        )
     ax.set_xlabel(x.replace("_", " "))
     ax.set_xticks(sorted(set(on_axis["place"])))
 
 
 def _forest(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, named: dict[str, str]) -> None:
-    for row, (_, line) in enumerate(arms.iterrows()):
+    for row, line in enumerate(arms.to_dict("records")):
         control = line["arm"] in CONTROLS.values()
         look = {"color": "0.45" if control else colour(0), "marker": "s" if control else "o", "markersize": 4.5, "capsize": 2}
         ax.errorbar(line[score], row, xerr=_bars(arms.iloc[[row]], score), **look)
         seeds = table.loc[table["arm"] == line["arm"], score].to_numpy(float)
         ax.plot(seeds, np.full(len(seeds), row), "o", color=colour(0), markersize=2, alpha=0.5, linestyle="none")
-    ax.set_yticks(range(len(arms)), [named.get(a, a) for a in arms["arm"]])
+    ax.set_yticks(range(len(arms)), [named.get(a, a) for a in map(str, arms["arm"])])
     ax.set_ylim(len(arms) - 0.5, -0.5)
     ax.grid(axis="x", color="0.9", linewidth=0.6)
     ax.set_xlabel("accuracy, test performers")

@@ -80,9 +80,9 @@ def _line(rows: pd.DataFrame, columns: Mapping[str, str], level: float) -> dict[
 
 def best(table: pd.DataFrame, by: str = "held_out_knn") -> str:
     """The arm with the highest mean of `by` over seeds: by default a kNN on a held-out training performer, so that nothing of
-    the test side has a say. Arms in which a seed failed are left out. Raises ValueError where no arm has the score."""
-    means = table.groupby("arm", sort=False)[by].agg(["mean", "count", "size"])
-    means = means[means["count"] == means["size"]]
+    the test side has a say. Arms that lack a seed which others have are left out. Raises ValueError where no arm has all."""
+    means: Any = table.groupby("arm", sort=False)[by].agg(["mean", "count"])  # pandas is loosely typed here
+    means = means[means["count"] == table["seed"].nunique()]
     if not len(means):
         raise ValueError(f"best: no arm has '{by}' for all of its seeds")
     return str(means["mean"].idxmax())
@@ -109,7 +109,7 @@ def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[st
         raise ValueError(f"compare: the arms do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}")
     sides = []
     for value in (a, b):
-        rows = table[[_same(v, value) for v in table[field]]]
+        rows: Any = table[[_same(v, value) for v in table[field]]]
         sides.append(rows.assign(pair=[tuple(map(str, r)) for r in rows[others].itertuples(index=False)]).set_index("pair"))
     lines = []
     for score in scores:
@@ -155,7 +155,7 @@ class Report:
     def cells(self) -> pd.DataFrame:
         """Arm, seeds, and for each score "mean ± sd" and "[low, high]", as text."""
         out = pd.DataFrame({"arm": [self.names.get(a, a) for a in self.table["arm"]], "seeds": self.table["seeds"].astype(str)})
-        if self.table["failed"].any():
+        if any(self.table["failed"].tolist()):
             out["failed"] = self.table["failed"].astype(str)
         for score in self.scores:
             columns = [

@@ -110,8 +110,9 @@ def scores(sides: Sequence[Features], name: str = "") -> tuple[dict[str, Any], d
 
     name  put before the scores: "raw" gives raw_knn, raw_probe
     """
-    prefix, who = f"{name}_" if name else "", sides[1].table["subject"].to_numpy()
-    results = {"knn": evaluate.knn(*sides), "probe": evaluate.linear_probe(*sides)}
+    train, test = sides
+    prefix, who = f"{name}_" if name else "", np.asarray(test.table["subject"])
+    results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test)}
     hits = {f"{prefix}{score}": (r.predictions == r.labels).numpy() for score, r in results.items()}
     performers = {
         str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}
@@ -125,8 +126,8 @@ def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
     """The run's last look at a held-out training performer, and its feature rank."""
     last = {}
     for name, column in (("held_out_knn", "knn"), ("rank", "rank")):
-        values = metrics[column].dropna() if column in metrics else []
-        last[name] = float(values.iloc[-1]) if len(values) else None
+        values = metrics[column].dropna().tolist() if column in metrics else []
+        last[name] = float(values[-1]) if values else None
     return last
 
 
