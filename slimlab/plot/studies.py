@@ -56,7 +56,8 @@ def study(
 
 def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str, hue: str | None, named: dict[str, str]) -> None:
     place: Any = pd.to_numeric(arms[x], errors="coerce")
-    on_axis, beside = arms[place.notna()].assign(place=place), arms[place.isna()]
+    on_axis = arms[place.notna()].assign(place=place)
+    beside: Any = arms[place.isna()]  # pandas is loosely typed here
     groups = list(on_axis.groupby(hue, sort=False)) if hue else [("", on_axis)]
     width = 0.03 * float(np.ptp(on_axis["place"]) or 1.0)
     for i, (value, lines) in enumerate(groups):
