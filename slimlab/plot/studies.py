@@ -64,7 +64,7 @@ def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str
         lines = lines.sort_values("place")
         at = lines["place"].to_numpy(float) + width * (i - (len(groups) - 1) / 2)
         look = {"color": colour(i), "marker": MARKERS[i], "markersize": 4.5, "linewidth": 1.2, "capsize": 2}
-        ax.errorbar(at, lines[score], yerr=_bars(lines, score), label=named.get(str(value), str(value)), **look)
+        ax.errorbar(at, lines[score], yerr=_bars(lines, score), label=named.get(str(value), str(value).replace("_", " ")), **look)
         for where, arm in zip(at, lines["arm"], strict=True):
             seeds = table.loc[table["arm"] == arm, score].to_numpy(float)
             ax.plot(np.full(len(seeds), where), seeds, "o", color=colour(i), markersize=2, alpha=0.5, linestyle="none")
