@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from slimlab import quirks
 from slimlab.encoder import EncoderConfig
 from slimlab.skeleton import Skeleton
 from slimlab.streams import STREAMS
@@ -41,7 +42,8 @@ class Config:
     momentum, weight_decay  (first, last), on a cosine over the run
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often held-out kNN and feature rank are measured on the training side
-    released_quirks  make the authors' known mistakes (slimlab/quirks.py), to compare with their runs
+    released_quirks  True: make the authors' known mistakes (slimlab/quirks.py), to compare with their runs; or some of them by
+                   name (`quirks.NAMES`), such as ("bone_scaling",), to see what one costs
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
     microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, centre and KoLeo
@@ -56,7 +58,7 @@ class Config:
     steps: int = PRESET
     minutes: float | None = None
     batch_size: int = PRESET
-    released_quirks: bool = False
+    released_quirks: bool | str | tuple[str, ...] = False
     # encoder
     width: int = PRESET
     depth: int = PRESET
@@ -134,9 +136,20 @@ class Config:
             raise ValueError(f"microbatch {self.microbatch} must be at least 1, or None")
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision '{self.precision}' is unknown; choose fp32 or bf16")
+        made = self.released_quirks
+        named = () if isinstance(made, bool) else (made,) if isinstance(made, str) else made
+        if unknown := set(named) - set(quirks.NAMES):
+            raise ValueError(
+                f"released_quirks {', '.join(sorted(unknown))} unknown; choose True, or of {', '.join(quirks.NAMES)}"
+            )
         low, high = self.mask_bounds
         if not 0 <= low <= high <= 1:
             raise ValueError(f"mask_ratio {self.mask_ratio} must lie in 0..1")
+
+    def makes(self, quirk: str) -> bool:
+        """Whether the run makes this mistake of `quirks.NAMES`."""
+        made = self.released_quirks
+        return made is True or made == quirk or (isinstance(made, tuple) and quirk in made)
 
     @property
     def mask_bounds(self) -> tuple[float, float]:

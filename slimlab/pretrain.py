@@ -223,7 +223,7 @@ def monitor(trainer: Any, store: ClipStore) -> dict[str, float]:
         places = np.flatnonzero(which)
         return store[places[np.linspace(0, len(places) - 1, min(len(places), MONITOR_CLIPS)).round().astype(int)]]
 
-    faulty = getattr(trainer.config, "released_quirks", False)  # the MAE has none
+    faulty = isinstance(trainer.config, Config) and trainer.config.makes("test_view")  # the MAE has none
     gallery = evaluate.features(encoder, some(known & ~last if known.any() else ~last), released_quirks=faulty, cache=None)
     out = {"rank": inspection.rankme(gallery.x[:, : trainer.config.width])}
     if (known & last).any() and (known & ~last).any():

@@ -1,4 +1,5 @@
-"""The known faults of the authors' released code, one by one, for runs that have to match theirs: `released_quirks=True`.
+"""The known faults of the authors' released code, one by one, for runs that have to match theirs: `released_quirks=True`,
+or some of them by name.
 
 slimlab does each of these right; nothing here is used unless that switch is on. Source: https://github.com/KAIST-VICLab/SLiM.
 """
@@ -16,6 +17,9 @@ from slimlab import masking
 from slimlab.data import ClipStore
 from slimlab.data.store import Arrays
 from slimlab.skeleton import Skeleton
+
+# What `Config(released_quirks=…)` can switch on one by one; True is all of them.
+NAMES = ("bone_scaling", "absent_frames", "centring", "mask_budget", "local_ratios", "test_view")
 
 
 class IndexOrdered(Skeleton):

@@ -15,6 +15,7 @@ from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
 from slimlab.lessons.paper import check_honest_choice, check_people_ratios
 from slimlab.lessons.quickstart import check_nearest_label, check_visible_tokens
+from slimlab.lessons.studies import check_chosen, check_performer_interval, check_sign_flips
 from slimlab.lessons.teacher import check_ema
 from slimlab.lessons.tokens import check_block_flops, check_patchify, check_rotary
 from slimlab.lessons.training import check_diagnosis, check_rank, check_schedule, riddle
@@ -32,6 +33,7 @@ __all__ = [
     "check_block_flops",
     "check_bone_lengths",
     "check_bone_scaling",
+    "check_chosen",
     "check_diagnosis",
     "check_distance",
     "check_ema",
@@ -46,6 +48,7 @@ __all__ = [
     "check_pairs",
     "check_patchify",
     "check_people_ratios",
+    "check_performer_interval",
     "check_positions",
     "check_procrustes",
     "check_rank",
@@ -54,6 +57,7 @@ __all__ = [
     "check_schedule",
     "check_shuffled",
     "check_sides",
+    "check_sign_flips",
     "check_sinkhorn",
     "check_standardise",
     "check_stratified_ratios",

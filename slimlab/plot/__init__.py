@@ -25,6 +25,7 @@ from slimlab.plot.prototypes import agreement, prototype_assignment, prototype_n
 from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.retrieval import neighbours
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
+from slimlab.plot.studies import study
 from slimlab.plot.style import save
 from slimlab.plot.tokens import asymmetry, patch_cuts, rotary, rotary_scores
 from slimlab.plot.tracks import tracks
@@ -80,6 +81,7 @@ __all__ = [
     "save",
     "schedules",
     "shaded",
+    "study",
     "token_norms",
     "token_pca",
     "token_similarity",
