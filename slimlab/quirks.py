@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slimlab import masking
+from slimlab import masking, tubes
 from slimlab.data import ClipStore
 from slimlab.data.store import Arrays
 from slimlab.skeleton import Skeleton
@@ -54,7 +54,7 @@ def semantic_tubes(
     18 % of masks miss their budget at ratio 0.5 and 41 % at 0.9 (mean 0.89).
     """
     goal, rng, device = masking.prepare(n, steps, len(skeleton), ratio, generator, device)
-    runs = masking.Runs(skeleton)
+    runs = tubes.Runs(skeleton)
     mask = np.zeros((n, steps, runs.words), dtype=np.uint64)
     missing, failures = goal.cpu().numpy().copy(), np.zeros(n, dtype=np.int64)
     while True:

@@ -151,7 +151,7 @@ def test_a_run_goes_on_in_another_precision(whole, train, quick, tmp_path, monke
         assert run.about["status"] == "finished" and run.metrics["step"].tolist() == list(range(quick.steps))
         same = np.array(run.metrics["loss"] == whole.metrics["loss"])
         assert same[:5].all() == (first is quick) and not same[5:].any()
-    assert pretrain._folder(train, quick, None) == pretrain._folder(train, halved, None)
+    assert pretrain.folder_of(train, quick, None) == pretrain.folder_of(train, halved, None)
 
 
 def test_finished_runs_return_at_once_and_other_settings_are_refused(whole, train, quick, tmp_path):
