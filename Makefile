@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 DATA ?=
 OUT ?= out/quickstart
 
-.PHONY: lab quickstart notebooks check test test-full bench clean
+.PHONY: lab quickstart notebooks solutions site bundle links check test test-full bench clean
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'slimlab needs Python 3.11 or newer'"
@@ -23,6 +23,19 @@ quickstart: $(VENV)/.ready
 
 notebooks: $(VENV)/.ready
 	$(PY) notebooks/build.py
+
+solutions: $(VENV)/.ready
+	$(PY) notebooks/build.py --solutions out/solutions
+
+site: $(VENV)/.ready
+	$(PY) notebooks/website.py out/site
+	$(PY) notebooks/links.py out/site
+
+bundle: $(VENV)/.ready
+	$(PY) notebooks/bundle.py out/classroom
+
+links: $(VENV)/.ready
+	$(PY) notebooks/links.py
 
 check: $(VENV)/.ready
 	$(VENV)/bin/ruff format --check .

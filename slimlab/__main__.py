@@ -43,6 +43,22 @@ def convert(a: argparse.Namespace) -> None:
     print(data.convert(a.source, a.destination, a.format, a.dtype))
 
 
+def export(a: argparse.Namespace) -> None:
+    from slimlab import data
+
+    store = data.synthetic() if a.data == "synthetic" else data.open(a.data)
+    if a.clips:
+        store = store[a.clips]
+    if Path(a.destination).suffix == ".html":
+        from slimlab import plot
+
+        clips = [store[i] for i in range(min(len(store), 8))] if a.clips else [store[0]]
+        titles = [clip.name for clip in clips]
+        print(plot.save(plot.player(clips, store.skeleton, titles=titles, fps=store.fps), a.destination))
+    else:
+        print(f"{len(store)} clips: {data.export(store, a.destination, a.format)}")
+
+
 def report(a: argparse.Namespace) -> None:
     import pandas as pd
 
@@ -94,10 +110,18 @@ def evaluate(a: argparse.Namespace) -> None:
     run.check_unseen(test)
     c = run.config
     same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "progress": True}
-    others = {"supervised from scratch": e.supervised(run.encoder.config, train, a.supervised, **same)} if a.supervised else None
-    table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k, others=others, pool=a.pool)
-    with pd.option_context("display.width", 120):
-        print(table.to_string(index=False, float_format="{:.3f}".format))
+    others = {}
+    if a.supervised:
+        others["supervised from scratch"] = e.supervised(run.encoder.config, train, a.supervised, **same)
+    if a.equal_time:
+        seconds = run.about.get("seconds", 0.0)
+        control = e.supervised(run.encoder.config, train, batch_size=c.batch_size, seconds=seconds, **same)
+        others[f"supervised from scratch, {seconds:.0f} s as the run"] = control
+    about = {"split": a.split, "run": str(run.folder)}
+    table = e.compare(run.encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about)
+    with pd.option_context("display.width", 160, "display.max_columns", 9):
+        print(table.iloc[:, :7].to_string(index=False, float_format="{:.3f}".format))
+    print("low, high: 95 % bootstrap interval over the test performers")
     replace_file(run.folder / "evaluation.csv", lambda f: table.to_csv(f, index=False))
     print(f"{len(train)} training and {len(test)} test clips, {a.split}; written to {run.folder / 'evaluation.csv'}")
 
@@ -129,7 +153,7 @@ def figures(a: argparse.Namespace) -> None:
     from slimlab import data, plot
 
     store = None if a.data is None else data.synthetic() if a.data == "synthetic" else data.open(a.data)
-    written = plot.gallery(a.run, store, a.out, method=a.method)
+    written = plot.gallery(a.run, store, a.out, method=a.method, formats=a.formats)
     print(f"{len(written)} files in {written[0].parent}: {', '.join(sorted({f.stem for f in written}))}")
 
 
@@ -145,7 +169,7 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {f.__name__: f for f in (lab, convert, report, pretrain, evaluate, embed, figures, cost)}
+COMMANDS = {f.__name__: f for f in (lab, convert, export, report, pretrain, evaluate, embed, figures, cost)}
 
 
 def _weights(name: str, skeleton):
@@ -185,6 +209,13 @@ def _parser() -> argparse.ArgumentParser:
         "--format", help="where it is not recognised: ragged, utd-mhad, ntu-npz, ntu-skeleton, pyskl, … (data/README.md)"
     )
     p.add_argument("--dtype", default="float32", choices=["float32", "float16"])
+    p = command("export", "Write clips as ragged .npz, NTU's .npz, .csv, a store's folder, or an .html page that plays them.")
+    p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
+    p.add_argument("destination", help="….csv, ….npz, ….html, or a folder's name")
+    p.add_argument("--format", choices=["store", "ragged", "ntu-npz", "csv"], help="where the ending does not say it")
+    p.add_argument(
+        "--clips", type=int, nargs="+", metavar="N", help="these alone, from 0 (.html: at most 8; the first by default)"
+    )
     p = command("report", "What a set holds, and which of its clips deserve a look.")
     p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
     p.add_argument("--format", help="where it is not recognised")
@@ -210,6 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--pool", default="cls+mean", help="cls, mean, cls+mean, or tokens: every token, aligned in time")
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
+    p.add_argument("--equal-time", action="store_true", help="also train it with labels for as long as the run took")
     p = command("embed", "Features of a file, as .csv or .npz.")
     p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")
     p.add_argument("file")
@@ -219,6 +251,13 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("data", nargs="?", help="trained and held-out clips together (default: where the run's data came from)")
     p.add_argument("--out", help="another folder than RUN/figures")
     p.add_argument("--method", default="pca", choices=["pca", "tsne", "umap"], help="of the embedding")
+    p.add_argument(
+        "--formats",
+        nargs="+",
+        default=["pdf", "png"],
+        choices=["pdf", "svg", "png"],
+        help="of each figure; CSV is always beside it",
+    )
     p = command("cost", "FLOPs and speed of SLiM and of MAMP's encoder, the paper's figures beside ours.")
     p.add_argument("--people", type=float, default=1.2, help="people in a clip, on average")
     p.add_argument("--seconds", type=float, default=5.0, help="for each line against the clock; 0: FLOPs alone")

@@ -106,7 +106,7 @@ class Attention(nn.Module):
         qkv = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, D/heads)
         if rotary is not None:
-            q, k = _rotate(q, rotary), _rotate(k, rotary)
+            q, k = rotate(q, rotary), rotate(k, rotary)
             if torch.is_grad_enabled():
                 v = v.contiguous()  # as a part of qkv it would keep q and k, which nothing needs any more, in the graph
         weights = None
@@ -294,14 +294,11 @@ class Encoder(nn.Module):
         """cos and sin (N, D/heads); CLS and registers are not turned, all joints of a time step alike. Cached."""
         key = (steps, joints, like.device, like.dtype)
         if key not in self._rotary:
-            half = self.config.width // self.config.heads // 2
-            frequency = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
-            time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
-            time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
-            angle = (time[:, None] * frequency).repeat(1, 2)  # (N, D/heads)
-            sin = angle.sin()
-            sin[:, :half] *= -1  # the sign of the half-split rotation, folded in
-            self._rotary[key] = (angle.cos().to(like), sin.to(like))
+            with torch.inference_mode(False):  # kept for later calls, which may need a gradient
+                time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
+                time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
+                cos, sin = rotary_tables(time, self.config.width // self.config.heads)
+                self._rotary[key] = (cos.to(like), sin.to(like))
         return self._rotary[key]
 
 
@@ -315,7 +312,22 @@ def combined(features: Tensor, people: Tensor | None, how: str) -> Tensor:
     return total
 
 
-def _rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+def rotary_tables(time: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """cos and sin (N, size) float64 of rotary position embedding (arXiv 2104.09864) at times (N,), as `rotate` takes them.
+
+    Numbers i and i + size/2 of a vector are a pair, turned by time * 10000^(-2i/size) rad. The sign of the half-split rotation
+    is folded into sin: its first half is negative.
+    """
+    half = size // 2
+    frequency = 10000.0 ** (-torch.arange(half, dtype=torch.float64, device=time.device) / half)
+    angle = (time.double()[:, None] * frequency).repeat(1, 2)  # (N, size)
+    sin = angle.sin()
+    sin[:, :half] *= -1
+    return angle.cos(), sin
+
+
+def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    """Queries or keys (…, N, size) turned by the tables of `rotary_tables`."""
     cos, sin = rotary[0].to(x.dtype), rotary[1].to(x.dtype)
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 

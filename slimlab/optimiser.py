@@ -25,6 +25,18 @@ def set_rates(optimizer: torch.optim.Optimizer, lr: float, weight_decay: float) 
         group["weight_decay"] = weight_decay if group["decays"] else 0.0
 
 
+def schedule(config: Any, step: int) -> dict[str, float]:
+    """Learning rate, weight decay, teacher momentum and temperature at a step of a run with these settings."""
+    part = step / config.steps
+    first, last = config.teacher_temperature
+    return {
+        "lr": learning_rate(config, step),
+        "weight_decay": cosine(config.weight_decay, part),
+        "momentum": cosine(config.momentum, part),
+        "temperature": first + (last - first) * min(1.0, part / max(1e-9, config.temperature_warmup)),
+    }
+
+
 def learning_rate(config: Any, step: int) -> float:
     """Linear warm-up to config.lr over the `warmup` part of the run, then a cosine to config.min_lr."""
     rise = (step + 1) / max(1.0, config.warmup * config.steps)

@@ -31,7 +31,7 @@ from slimlab.objectives import (
     prototype_cross_entropy,
     sinkhorn_knopp,
 )
-from slimlab.optimiser import cosine, learning_rate, parameter_groups, set_rates
+from slimlab.optimiser import parameter_groups, schedule, set_rates
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
@@ -69,7 +69,7 @@ class Trainer:
         self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
-        self.skeleton = quirks.IndexOrdered(**skeleton.to_dict()) if config.released_quirks else replace(skeleton)
+        self.skeleton = quirks.IndexOrdered(**skeleton.to_dict()) if config.makes("bone_scaling") else replace(skeleton)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.student = Networks(config, skeleton).to(device)
@@ -101,14 +101,7 @@ class Trainer:
 
     def schedule(self, step: int) -> dict[str, float]:
         """Learning rate, weight decay, teacher momentum and temperature at this step."""
-        c, part = self.config, step / self.config.steps
-        first, last = c.teacher_temperature
-        return {
-            "lr": learning_rate(c, step),
-            "weight_decay": cosine(c.weight_decay, part),
-            "momentum": cosine(c.momentum, part),
-            "temperature": first + (last - first) * min(1.0, part / max(1e-9, c.temperature_warmup)),
-        }
+        return schedule(self.config, step)
 
     def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
         """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
@@ -145,6 +138,8 @@ class Trainer:
         """Teacher's logits (N, K) -> assignments, rows sum to one, where the logits were."""
         if which in self.centres:
             return self.centres[which](logits, temperature)
+        if self.config.targets == "softmax":
+            return (logits.float() / temperature).softmax(dim=-1)
         return sinkhorn_knopp(logits, temperature, inplace=True)
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
@@ -152,7 +147,7 @@ class Trainer:
         c = self.config
         rng = generator(c.seed, 1, step)
         own = parallel.share(len(clips))
-        if c.released_quirks:
+        if c.makes("absent_frames"):
             store, clips = quirks.with_absent_frames(store, clips), np.arange(len(clips))
         views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views, own)
         config = self.student.encoder.config
@@ -162,7 +157,7 @@ class Trainer:
             rows = (count * len(clips), rows_of(own, count, len(clips)))
             x = group.to(self.device).flatten(0, 1)  # (views*B, 3, T, V, 1)
             origin = views.origin.repeat(count, 1)
-            faulty = c.released_quirks and config.centring == "first_frame"
+            faulty = c.makes("centring") and config.centring == "first_frame"
             x = quirks.center(x, origin) if faulty else augment.center(x, self.skeleton, config.centring, origin)
             x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows)
             x = self._noise(x, len(clips), number == 0, rng, rows)
@@ -201,7 +196,7 @@ class Trainer:
         if not c.mask_locals:
             masks += [None] * len(counts[1:])
         else:
-            if c.released_quirks:
+            if c.makes("local_ratios"):
                 ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts[1:]]
             else:
                 ratios = masking.stratified_ratios(sum(counts[1:]), c.mask_bounds, rng).split(counts[1:])
@@ -216,7 +211,7 @@ class Trainer:
         known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
         known = {name: parallel.gathered(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
         known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
-        faulty = c.released_quirks and c.masking == "semantic_tubes"
+        faulty = c.makes("mask_budget") and c.masking == "semantic_tubes"
         draw = quirks.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
         return draw(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 

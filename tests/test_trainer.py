@@ -222,3 +222,18 @@ def test_parts_of_a_batch_add_up_to_the_whole(synthetic, quick, microbatch, chan
         assert a == pytest.approx(b, rel=2e-4)
     torch.testing.assert_close(weights, same, rtol=1e-3, atol=1e-4)
     assert fewer == microbatch * 2 < most
+
+
+def test_targets_without_balance_are_a_softmax_and_collapse(synthetic, quick):
+    """Lesson 05's provoked collapse: one prototype for all; with Sinkhorn, from the same seed, many are used."""
+    used = {}
+    for targets in ("softmax", "sinkhorn"):
+        config = replace(quick, targets=targets, koleo_weight=0.0, batch_size=16, steps=30)
+        trainer = Trainer(config, synthetic.skeleton)
+        logits = torch.randn(5, 16)
+        if targets == "softmax":
+            torch.testing.assert_close(trainer._targets("cls", logits, 0.1), (logits / 0.1).softmax(dim=1))
+        for s in range(30):
+            values = trainer.step(synthetic, clips_of_step(len(synthetic), 16, config.seed, s), s)
+        used[targets] = values["used_prototypes"]
+    assert used["softmax"] < 2.5 and used["sinkhorn"] > 6
