@@ -3,10 +3,13 @@
 const bytes = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
 const LEFT = 46, RIGHT = 10, TOP = 22, BOTTOM = 20, LEGEND = 22;
 
-function ticks(low, high, count) { // round numbers from low to high
+function ticks(low, high, count) { // round numbers from low to high, with their texts
   const rough = (high - low) / count, ten = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].find((m) => m * ten >= rough) * ten, out = [];
-  for (let i = Math.ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; i++) out.push(i * step);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / ten === 2.5 ? 1 : 0));
+  for (let i = Math.ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; i++) {
+    out.push([i * step, digits > 4 && i ? (i * step).toExponential(1) : (i * step).toFixed(digits > 4 ? 0 : digits)]);
+  }
   return out;
 }
 function number(v) {
@@ -43,7 +46,7 @@ function render({ model, el }) {
     });
     if (scene.together) { // one time axis for all panels
       const known = panels.filter((p) => p.lines.some((l) => l.count));
-      const [x0, x1] = [Math.min(...known.map((p) => p.x0)), Math.max(...known.map((p) => p.x1))];
+      const x0 = Math.min(...known.map((p) => p.x0)), x1 = Math.max(...known.map((p) => p.x1), ...scene.marks.map((m) => m.x));
       if (known.length) for (const p of panels) [p.x0, p.x1] = [x0, x1];
     }
   }
@@ -100,14 +103,14 @@ function render({ model, el }) {
     const { x, y, width, height } = p.box, empty = !p.lines.some((l) => l.count);
     write(p.title, x - 30, y - 8, { font: "12px sans-serif", most: width + 34 });
     if (empty) write("nothing yet", x + width / 2, y + height / 2, { align: "center", colour: "#999" });
-    for (const tick of empty ? [] : ticks(p.y0, p.y1, Math.max(2, height / 34))) {
+    for (const [tick, text] of empty ? [] : ticks(p.y0, p.y1, Math.max(2, height / 34))) {
       rule(x, p.py(tick), x + width, p.py(tick), "#EEEEEC");
-      write(number(tick), x - 5, p.py(tick) + 3, { align: "right", colour: "#666" });
+      write(text, x - 5, p.py(tick) + 3, { align: "right", colour: "#666" });
     }
     rule(x, y + height, x + width, y + height, "#BBB");
     if (!empty && (p.last || !scene.together)) {
-      for (const tick of ticks(p.x0, p.x1, Math.max(2, width / 80))) {
-        if (!p.bars || Number.isInteger(tick)) write(number(tick), p.px(tick), y + height + 13, { align: "center", colour: "#666" });
+      for (const [tick, text] of ticks(p.x0, p.x1, Math.max(2, width / 80))) {
+        if (Number.isInteger(tick)) write(text, p.px(tick), y + height + 13, { align: "center", colour: "#666" });
       }
     }
     for (const level of empty ? [] : p.levels) {
@@ -118,7 +121,8 @@ function render({ model, el }) {
       const at = p.px(mark.x);
       if (empty || at < x || at > x + width) continue;
       rule(at, y, at, y + height, "#CC79A7", [4, 2]);
-      if (index === 0) write(mark.text, at + 3, y + 9, { colour: "#A0527F" });
+      const right = at < x + width / 2;
+      if (index === 0) write(mark.text, at + (right ? 3 : -3), y + 9, { colour: "#A0527F", align: right ? "left" : "right" });
     }
     context.save();
     context.beginPath();

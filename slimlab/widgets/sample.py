@@ -75,10 +75,7 @@ class MaskedSample(W.VBox):
         sides = np.broadcast_to(plot.by_side(body), (frames, 1, len(body), 3))
         colours, sizes = [sides, shaded(values[each], (0, 1))[:, None]], [seen, np.ones_like(seen)]
         joints = found.joints.numpy()
-        titles = [
-            f"{self.chooser.title(self.chooser.index)}: what the student sees",
-            "how near it comes to the teacher's prototype",
-        ]
+        titles = ["what the student sees", "how near it comes to the teacher"]
         bodies = plot.bodies([joints, joints], body, colours, sizes, titles=titles)
         if self.stage is None:
             self.stage = Stage(bodies, height=330)

@@ -66,7 +66,7 @@ class TrainingMonitor(W.VBox):
         own = self._own()
         if own is not None:
             self._metrics = own.metrics.to_dict("records")
-        self.curves = Curves(height=560, layout={"width": "100%"})
+        self.curves = Curves(height=500, layout={"width": "100%"})
         self.sample = None if self.store is None else MaskedSample(self.store)
         self.line = W.HTML()
         self.progress = W.IntProgress(0, 0, self.config.steps, layout={"width": "260px"})
