@@ -66,6 +66,7 @@ def test_every_page_is_there_and_every_link_leads_somewhere(site):
     page = (site / "00_small.html").read_text()
     assert 'rel="next" href="01_next.html"' in page and "<math" in page and "$" not in page.split("<script")[0]
     assert "Not yet:" in page and "ansi-red-fg" in page and "Traceback" not in page and "<strong>bold</strong>" in page
+    assert page.count("Bodies that move, on a canvas.") == 1  # two explorers with a stage, its code once
     assert 'title="pyproject.toml in the repository"' in page
     for address in external:  # links to read, nothing that a page needs
         assert not address.endswith((".js", ".css"))

@@ -219,7 +219,7 @@ rows = [("SkeletonMAE", "30x25", 74.8, 77.7, 72.5, 73.5), ("MAMP", "30x25", 84.9
 rows += [("S-JEPA", "30x25", 85.3, 89.8, 79.6, 79.9), ("GFP", "30x25", 85.9, 92.0, None, None)]
 rows += [("SLiM", "8x25", 87.9, 93.2, 81.2, 83.6)]
 published = pd.DataFrame(rows, columns=columns)
-print(f"here: {'released weights' if weights else 'tiny'} on {Path(ntu).name}: {100 * honest:.1f} (cached views)")
+print(f"here: {'released weights' if weights else 'tiny'} on {Path(ntu or store.source).name}: {100 * honest:.1f} (cached views)")
 published
 
 # %% [markdown]

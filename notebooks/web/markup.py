@@ -53,7 +53,13 @@ def notebook(book: NotebookNode) -> str:
             _drawn_by_script(output.get("data", {}), models, shown)
     book.metadata.pop("widgets", None)
     body, _ = Exporter().from_notebook_node(book)
-    return body + _script("widgets", {model: models[model] for model in sorted(shown)})
+    code: dict[str, None] = {}  # of the widgets, each once: plotly's own is megabytes
+    shown_models = {model: from_dict(models[model]) for model in sorted(shown)}
+    for model in shown_models.values():
+        if "_esm" in model["state"]:
+            code.setdefault(model["state"]["_esm"])
+            model["state"]["_esm"] = list(code).index(model["state"]["_esm"])
+    return body + _script("widgets", {"models": shown_models, "code": list(code)})
 
 
 def _drawn_by_script(data: dict, models: dict, shown: set[str]) -> None:

@@ -30,7 +30,8 @@ for (const element of document.querySelectorAll(".figure")) {
   });
 }
 
-const states = JSON.parse(document.getElementById("widgets")?.textContent || "{}");
+const { models: states, code } = JSON.parse(document.getElementById("widgets")?.textContent || '{"models":{},"code":[]}');
+const modules = code.map((text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
 const models = new Map();
 
 function model(reference) {
@@ -143,8 +144,7 @@ function draw(reference) {
 function canvas(it) {
   const element = make("div", { className: "canvas" });
   if (it.get("_css")) document.head.append(make("style", { textContent: it.get("_css") }));
-  const code = URL.createObjectURL(new Blob([it.get("_esm")], { type: "text/javascript" }));
-  import(code).then(async (module) => {
+  import(modules[it.get("_esm")]).then(async (module) => {
     const widget = typeof module.default === "function" ? await module.default() : module.default;
     await widget.initialize?.({ model: it });
     await widget.render?.({ model: it, el: element });

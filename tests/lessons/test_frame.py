@@ -1,0 +1,50 @@
+"""A lesson's frame: whose data it opens, where it writes, and what it says of both."""
+
+from pathlib import Path
+
+import pytest
+
+from slimlab import data, lessons
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch):
+    for name in ("SLIMLAB_DATA", "SLIMLAB_OUT", "SLIMLAB_QUICK"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "mine.npz"
+    data.save_ragged(data.synthetic(clips=22)[:7], path)
+    return path
+
+
+def test_synthetic_data_is_called_that(capsys):
+    here = lessons.begin("03_masking", clips=22)
+    assert len(here.store) == 22 and here.synthetic and not here.quick and here.out == Path("..") / "out" / "03_masking"
+    here.end()
+    said = capsys.readouterr().out
+    assert "SYNTHETIC" in said and "QUICK" not in said
+    assert "03_masking took " in said and " cores" in said and "torch" in said
+
+
+def test_a_readers_own_data_comes_from_the_cell_or_else_from_the_environment(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SLIMLAB_DATA", str(tmp_path / "gone"))
+    here = lessons.begin("x", data=file)  # what the reader wrote goes first
+    assert len(here.store) == 7 and not here.synthetic and "SYNTHETIC" not in capsys.readouterr().out
+    with pytest.raises(data.DataError, match="no such file"):
+        lessons.begin("x")
+    monkeypatch.setenv("SLIMLAB_DATA", str(file))
+    assert len(lessons.begin("x").store) == 7
+    monkeypatch.setenv("SLIMLAB_DATA", "")  # as `make quickstart` without DATA= gives it
+    assert lessons.begin("x", clips=22).synthetic
+
+
+def test_quick_mode_and_the_folder_come_from_the_environment(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SLIMLAB_QUICK", "1")
+    monkeypatch.setenv("SLIMLAB_OUT", str(tmp_path))
+    here = lessons.begin("x", clips=22)
+    assert here.quick and here.out == tmp_path
+    here.end()
+    assert "QUICK mode" in capsys.readouterr().out
