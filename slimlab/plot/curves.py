@@ -51,7 +51,10 @@ def label_curve(table: pd.DataFrame, classifier: str | None = None) -> Figure:
             clips=("label_clips", "mean"), mean=("accuracy", "mean"), low=("accuracy", "min"), high=("accuracy", "max")
         )
         line = line.sort_values("clips")
-        spread = [line["mean"] - line["low"], line["high"] - line["mean"]]
+        spread = [
+            (line["mean"] - line["low"]).clip(lower=0),
+            (line["high"] - line["mean"]).clip(lower=0),
+        ]  # of equal seeds: -1e-17
         look = {"color": colour(i), "marker": MARKERS[i], "markersize": 4, "linewidth": 1.2, "capsize": 2}
         ax.errorbar(line["clips"] * (1 + 0.012 * i), line["mean"], yerr=spread, label=str(features), **look)
     ticks: dict[float, list[str]] = {}  # amounts that come to the same number of clips share a tick
