@@ -219,31 +219,39 @@ lessons.check_average_precision(average_precision)
 
 # %% [markdown]
 # ## How sure?
-# The figure is meant for people who were not recorded. Clips of one performer resemble each other, so the thing to resample is
-# the **performer**, with all their clips: $\bar a^* = \sum_p n_p^* a_p / \sum_p n_p^*$ for performers drawn with replacement.
+# The figure is meant for people who were not recorded. Clips of one performer may resemble each other, so the thing to resample
+# is the **performer**, with all their clips. With $P$ performers drawn with replacement, performer $p$ comes $m_p$ times, and
 #
-# *Predict: is an interval over clips wider or narrower than one over performers?*
+# $$ a^* = \frac{\sum_p m_p\, h_p}{\sum_p m_p\, n_p}, \qquad \sum_p m_p = P, $$
+#
+# where $h_p$ of the $n_p$ clips are right. Up to nine performers all $P^P$ draws are gone through
+# (`slimlab/evaluate/statistics.py`).
+#
+# *Predict: which interval is the widest: bootstrap over performers, Student's t over performers, or bootstrap over clips?*
 
 # %%
 nearest = evaluate.knn(given, asked, k=1)
 performers = evaluate.over_performers(nearest, test)
 student = evaluate.over_performers(nearest, test, method="t")
-clips = evaluate.over_performers(nearest, np.arange(len(test)), draws=2000)  # each clip a unit of its own: too sure
+clips = evaluate.over_performers(nearest, np.arange(len(test)), draws=2000)  # each clip a unit of its own
 for name, i in (("bootstrap over performers", performers), ("Student's t over performers", student), ("over clips", clips)):
     print(f"{name:28s} {i.mean:.3f} [{i.low:.3f}, {i.high:.3f}]")
-print(performers.note)
+wide = {name: i.high - i.low for name, i in (("bootstrap", performers), ("t", student), ("clips", clips))}
+print("from narrow to wide:", " < ".join(sorted(wide, key=wide.__getitem__)), "|", performers.note)
 evaluate.by_performer(nearest, test).style.format({"accuracy": "{:.3f}"}).hide(axis="index")
 
 # %% [markdown]
 # With few performers the bootstrap can only reshuffle what it has, and its interval holds the truth less often than it says.
-# The t interval is honest if performers are roughly normal, and wide. How many performers does one need?
+# The t interval is honest if performers are roughly normal, and wide where they differ. Over clips: where performers differ by
+# more than chance, that interval is too narrow; where the table above shows them alike it can even be the wider one, but a
+# few performers who happen to agree say little about the next. How many does one need?
 
 # %%
 counts = (3, 4, 5, 8, 10, 20, 40)
 worth = pd.Series({n: evaluate.bootstrap_coverage(n) for n in counts}, name="a 95 % bootstrap interval holds the truth")
 smallest = pd.Series({n: 2 / 2**n for n in counts}, name="smallest p of a paired test")
 assert smallest[4] > 0.05 and smallest[5] > 0.05 > smallest[8]
-pd.concat([worth, smallest], axis=1).rename_axis("performers").style.format({worth.name: "{:.0%}", smallest.name: "{:.4f}"})
+pd.concat([worth, smallest], axis=1).rename_axis("performers").style.format({worth.name: "{:.0%}", smallest.name: "{:.2g}"})
 
 # %% [markdown]
 # Is the encoder better than raw coordinates on these clips? The paired test flips the sign of whole performers; McNemar's
@@ -328,9 +336,9 @@ widgets.RetrievalViewer(train, test, features=(given, asked))
 # <details><summary>1. Two papers report kNN 0.72 and 0.74. What do you ask first?</summary>
 # k and temperature, what the features are (blocks, pool, people), the test view, who chose the settings, and how many
 # performers the difference rests on. </details>
-# <details><summary>2. Why is an interval over clips too narrow?</summary>
-# It treats clips of one performer as independent. Another performer would bring a whole set of clips that are all easier or
-# all harder. </details>
+# <details><summary>2. When is an interval over clips too narrow?</summary>
+# Where performers differ. It treats clips of one performer as independent; another performer would bring a whole set of clips
+# that are all easier or all harder. </details>
 # <details><summary>3. McNemar gives p = 0.001, the sign flip 0.125, with four performers. Which is right?</summary>
 # Both, about different things: for these four people the difference is no accident of the clips; whether it holds for others
 # four people cannot show. </details>

@@ -1,8 +1,9 @@
 """How far a number can be trusted: intervals over performers and over seeds, and paired tests on the same clips.
 
 The unit that a cross-subject figure generalises over is the performer: clips of one performer resemble each other, so an
-interval over clips is too narrow. Bootstrap: Efron and Tibshirani 1993, chapter 13 (percentile interval); sign flips: Fisher's
-randomisation test for pairs; McNemar 1947 in its exact form. What can be enumerated is enumerated instead of drawn.
+interval over clips is as a rule too narrow. Bootstrap: Efron and Tibshirani 1993, chapter 13 (percentile interval); sign
+flips: Fisher's randomisation test for pairs; McNemar 1947 in its exact form. What can be enumerated is enumerated instead of
+drawn.
 """
 
 from __future__ import annotations

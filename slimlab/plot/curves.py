@@ -45,22 +45,26 @@ def label_curve(table: pd.DataFrame, classifier: str | None = None) -> Figure:
     """An `evaluate.label_curve` table: accuracy over labelled clips (log), mean over seeds, bars: lowest and highest seed."""
     chosen, classifier = _of(table, classifier)
     fig, ax = figure(5.2, 3.0)
+    ax.set_xscale("log")
     for i, (features, part) in enumerate(chosen.groupby("features", sort=False)):
         line = part.groupby("labels", sort=False).agg(
             clips=("label_clips", "mean"), mean=("accuracy", "mean"), low=("accuracy", "min"), high=("accuracy", "max")
         )
         line = line.sort_values("clips")
-        spread = [line["mean"] - line["low"], line["high"] - line["mean"]]
+        spread = [
+            (line["mean"] - line["low"]).clip(lower=0),
+            (line["high"] - line["mean"]).clip(lower=0),
+        ]  # of equal seeds: -1e-17
         look = {"color": colour(i), "marker": MARKERS[i], "markersize": 4, "linewidth": 1.2, "capsize": 2}
         ax.errorbar(line["clips"] * (1 + 0.012 * i), line["mean"], yerr=spread, label=str(features), **look)
-        ax.set_xscale("log")
-        ax.set_xticks(
-            line["clips"], [f"{c:.0f}\n{words}" for c, words in zip(line["clips"], line.index, strict=True)], minor=False
-        )
-        ax.minorticks_off()
+    ticks: dict[float, list[str]] = {}  # amounts that come to the same number of clips share a tick
+    for words, part in chosen.groupby("labels", sort=False):
+        ticks.setdefault(float(part["label_clips"].mean()), []).append(str(words))
+    ax.set_xticks(list(ticks), [f"{clips:.0f}\n{', '.join(words)}" for clips, words in ticks.items()])
+    ax.minorticks_off()
     seeds = chosen["seed"].nunique()
     ax.set(xlabel="labelled training clips", ylabel=f"accuracy ({classifier})", ylim=(0, 1))
-    ax.set_title(f"mean over {seeds} seeds, bars: lowest and highest", loc="left")
+    ax.set_title(f"mean over {seeds} seeds, bars: lowest and highest" if seeds > 1 else "one seed", loc="left")
     _legend(fig, ax)
     fig.data = chosen  # type: ignore[attr-defined]
     return fig

@@ -35,11 +35,14 @@ def test_label_curves_show_mean_and_spread():
     rows = [
         {"features": f, "classifier": "kNN", "labels": w, "label_clips": n, "seed": s, "accuracy": 0.1 * s + n / 100}
         for f in ("raw", "encoder")
-        for w, n in (("10 %", 10), ("50 %", 50))
+        for w, n in (("1 a class", 10), ("10 %", 10), ("50 %", 50))
         for s in (0, 1)
     ]
     figure = plot.label_curve(pd.DataFrame(rows))
     lines = figure.axes[0].containers
     assert len(lines) == 2
-    np.testing.assert_allclose(lines[0].lines[0].get_ydata(orig=False), [0.15, 0.55])
+    np.testing.assert_allclose(lines[0].lines[0].get_ydata(orig=False), [0.15, 0.15, 0.55])
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["10\n1 a class, 10 %", "50\n50 %"]
     assert "2 seeds" in figure.axes[0].get_title(loc="left")
+    equal = pd.DataFrame([r | {"accuracy": 0.7720930232558139, "seed": s} for r in rows for s in range(3)])
+    plot.label_curve(equal)  # their mean is a rounding error below them
