@@ -36,7 +36,7 @@ body = store.skeleton
 index = 1
 x, people = data.test_view(store, [index])  # (1, 3, 64, V, M), (1, M)
 x = augment.center(x, body)
-wrist = next(j for j, name in enumerate(body.names) if "right_wrist" in name)
+wrist = next((j for j, name in enumerate(body.names) if "right_wrist" in name), len(body) - 1)  # or another joint
 plot.patch_cuts(x[0, :, :, :, 0].numpy(), body, wrist, title=store[index].name)
 
 # %% [markdown]

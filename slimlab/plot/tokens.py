@@ -94,7 +94,7 @@ def asymmetry(table: pd.DataFrame, title: str = "") -> Figure:
     paint = [LEFT if m == "SLiM" else RIGHT for m in table["method"]]
     for ax, column in zip(axes[0], columns, strict=True):
         bars = ax.barh(range(len(table)), values[column], color=paint)
-        ax.bar_label(bars, [f"{v:#.3g}".rstrip(".") for v in values[column]], padding=2, fontsize=8)
+        ax.bar_label(bars, [f"{v:,.0f}" if v >= 100 else f"{v:#.3g}" for v in values[column]], padding=2, fontsize=8)
         ax.set_xlim(0, 1.18 * np.nanmax(values[column]))
         ax.set_xlabel({"gflops": "GFLOPs a clip (counted)", "milliseconds": "milliseconds a clip (this machine)"}[column])
     axes[0][0].set_yticks(range(len(table)), [f"{m}: {w}" for m, w in zip(table["method"], table["what"], strict=True)])
