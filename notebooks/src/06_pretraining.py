@@ -158,7 +158,7 @@ held = min(pretrain.MONITOR_CLIPS, int((train.column("subject") == np.unique(tra
 p = known["knn"].iloc[-1]
 print(f"held-out kNN {p:.2f}, give or take {math.sqrt(p * (1 - p) / held):.2f} (one standard error, {held} clips)")
 assert abs(metrics["glcl"].iloc[0] / math.log(config.prototypes) - 1) < 0.25  # it begins near ln K
-if not quick:
+if run.config.steps >= 200:  # a slow machine makes fewer in its minute
     assert tail["glcl_over_lnk"] < 0.97 and tail["used_prototypes"] > 20
 
 # %% [markdown]

@@ -86,7 +86,7 @@ def _name_the_rate(got: float, wanted: float, step: int, steps: int, highest: fl
     rising, part = warmup * steps, step / steps
     if step < rising:
         expect(
-            step or got,
+            step > 0 or got > 0,
             "rate is 0 in step 0, a step for nothing: rise with (step + 1) / (warmup * steps).",
         )
         expect(abs(got - highest) > 1e-6 * highest, f"rate is at its highest in step {step}, within the warm-up.")

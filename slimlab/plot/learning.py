@@ -78,7 +78,8 @@ def schedules(config: Config, points: int = 300, title: str | None = None) -> Fi
     fig, axes = figure(7.2, 1.9, 1, len(SCHEDULES))
     for i, (ax, (name, words)) in enumerate(zip(axes, SCHEDULES.items(), strict=True)):
         ax.plot(table["step"], table[name], color=colour(i))
-        low, high = float(table[name].min()), float(table[name].max())
+        values = np.asarray(table[name], dtype=float)
+        low, high = float(values.min()), float(values.max())
         if high - low < 1e-9:
             ax.set_ylim(0, 1.5 * high or 1.0)
         ax.set_title(words, loc="left", fontsize=8)
@@ -120,7 +121,7 @@ def runs(
     for ax in axes.flat[len(columns) :]:
         ax.axis("off")
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    where = (
+    where: dict[str, Any] = (
         {"loc": "outside right upper"} if across == 1 else {"loc": "outside lower center", "ncols": min(4, max(1, len(labels)))}
     )
     fig.legend(handles, labels, frameon=False, fontsize=8, **where)
