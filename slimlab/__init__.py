@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _SUBMODULES = (
     "augment baseline cost data encoder evaluate inspection lessons masking naive objectives plot pretrain projection quirks run "
-    "skeleton streams weights widgets"
+    "skeleton streams study weights widgets"
 ).split()
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         run,
         skeleton,
         streams,
+        study,
         weights,
         widgets,
     )

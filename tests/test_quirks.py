@@ -134,6 +134,34 @@ def test_local_mask_ratios_stand_in_order(synthetic):
                 assert of_first.max() <= 0.72  # 0.7, rounded up to whole cells
 
 
+def test_faulty_scaling_touches_the_views_that_are_scaled_alone():
+    """Each view is scaled with probability 1/2; the others are not rebuilt and stay whole."""
+    x = torch.randn(400, 3, 2, 25, 1, generator=rng())
+    right, faulty = (augment.skeleton_aware(x, s, rng(1), 0.5, (1.0, 1.0), 0.0, False) for s in (KINECT_V2, FAULTY))
+    torch.testing.assert_close(right, x)
+    broken = (faulty - x).abs().amax(dim=(1, 2, 3, 4)) > 1e-4
+    assert 0.4 < float(broken.float().mean()) < 0.6
+
+
+def test_quirks_can_be_made_one_by_one(synthetic):
+    """Faulty scaling alone changes views and no mask; the missed budget alone changes masks and no view."""
+    settings = {
+        name: plain(released_quirks=made)
+        for name, made in (("none", False), ("bones", ("bone_scaling",)), ("masks", "mask_budget"))
+    }
+    settings = {name: replace(config, bone_scale=(0.85, 1.15), augment_probability=0.5) for name, config in settings.items()}
+    drawn = {}
+    for name, config in settings.items():
+        trainer = Trainer(config, synthetic.skeleton)
+        views = trainer._views(synthetic, np.arange(64), 0)
+        drawn[name] = views[0], trainer._masks(views, 0)[0]
+    assert torch.equal(drawn["none"][0], drawn["masks"][0]) and not torch.equal(drawn["none"][1], drawn["masks"][1])
+    assert torch.equal(drawn["none"][1], drawn["bones"][1]) and not torch.equal(drawn["none"][0], drawn["bones"][0])
+    assert all(Config(released_quirks=True).makes(q) and not Config().makes(q) for q in quirks.NAMES)
+    with pytest.raises(ValueError, match="bone-scaling unknown; choose True, or of bone_scaling"):
+        Config(released_quirks=("bone-scaling",))
+
+
 def test_the_switch_is_off_and_is_recorded(synthetic, quick, tmp_path):
     assert not Config().released_quirks and not Config(preset="paper").released_quirks
     config = replace(quick, steps=2, released_quirks=True)

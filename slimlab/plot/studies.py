@@ -1,0 +1,101 @@
+"""Figures of a study: every arm with the interval over performers and its seeds, beside the controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from slimlab.plot.style import MARKERS, colour, figure, styled
+from slimlab.study.report import CONTROLS, SCORES, TITLES, fields, summary
+
+DASHES = ((0, (1, 1)), (0, (5, 2)), (0, (5, 1, 1, 1)), (0, (3, 3)))
+
+
+@styled
+def study(
+    table: pd.DataFrame,
+    x: str | None = None,
+    hue: str | None = None,
+    scores: Sequence[str] = SCORES,
+    level: float = 0.95,
+    names: Mapping[str, str] | None = None,
+) -> Figure:
+    """A sweep's table, a panel a score: mean over seeds, bar: interval over performers (bootstrap, `level`), small dots: seeds.
+
+    x    a field of numbers to stand on the axis, such as "mask_ratio"; arms without a number there, and the controls, become
+         horizontal lines. None: one line of the figure for each arm
+    hue  another field, such as "masking": a line in the figure for each of its values
+    names  arm or value -> what to call it
+    Raises ValueError for fields that the arms do not differ in. The figure's data is `study.summary`.
+    """
+    for field in (x, hue):
+        if field is not None and field not in fields(table):
+            raise ValueError(f"study: the arms do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}")
+    arms, named = summary(table, scores, level), dict(names or {})
+    if x is None:
+        fig, axes = figure(2.6 + 2.3 * len(scores), 0.9 + 0.2 * len(arms), 1, len(scores), sharey=True, squeeze=False)
+        for ax, score in zip(axes[0], scores, strict=True):
+            _forest(ax, table, arms, score, named)
+    else:
+        fig, axes = figure(0.6 + 2.9 * len(scores), 3.4, 1, len(scores), sharey=True, squeeze=False)
+        for ax, score in zip(axes[0], scores, strict=True):
+            _lines(ax, table, arms, score, x, hue, named)
+        axes[0, 0].set_ylabel("accuracy, test performers")
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
+    for ax, score in zip(axes[0], scores, strict=True):
+        ax.set_title(TITLES.get(score, score), loc="left")
+    fig.data = arms  # type: ignore[attr-defined]
+    return fig
+
+
+def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str, hue: str | None, named: dict[str, str]) -> None:
+    place: Any = pd.to_numeric(arms[x], errors="coerce")
+    on_axis = arms[place.notna()].assign(place=place)
+    beside: Any = arms[place.isna()]  # pandas is loosely typed here
+    groups = list(on_axis.groupby(hue, sort=False)) if hue else [("", on_axis)]
+    width = 0.03 * float(np.ptp(on_axis["place"]) or 1.0)
+    for i, (value, lines) in enumerate(groups):
+        lines = lines.sort_values("place")
+        at = lines["place"].to_numpy(float) + width * (i - (len(groups) - 1) / 2)
+        look = {"color": colour(i), "marker": MARKERS[i], "markersize": 4.5, "linewidth": 1.2, "capsize": 2}
+        ax.errorbar(at, lines[score], yerr=_bars(lines, score), label=named.get(str(value), str(value).replace("_", " ")), **look)
+        for where, arm in zip(at, lines["arm"], strict=True):
+            seeds = table.loc[table["arm"] == arm, score].to_numpy(float)
+            ax.plot(np.full(len(seeds), where), seeds, "o", color=colour(i), markersize=2, alpha=0.5, linestyle="none")
+    for i, line in enumerate(beside.to_dict("records")):
+        ax.axhline(
+            float(line[score]),
+            color="0.35",
+            linewidth=1,
+            linestyle=DASHES[i % 4],
+            label=named.get(str(line["arm"]), str(line["arm"])),
+        )
+    ax.set_xlabel(x.replace("_", " "))
+    ax.set_xticks(sorted(set(on_axis["place"])))
+
+
+def _forest(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, named: dict[str, str]) -> None:
+    for row, line in enumerate(arms.to_dict("records")):
+        control = line["arm"] in CONTROLS.values()
+        look = {"color": "0.45" if control else colour(0), "marker": "s" if control else "o", "markersize": 4.5, "capsize": 2}
+        ax.errorbar(line[score], row, xerr=_bars(arms.iloc[[row]], score), **look)
+        seeds = table.loc[table["arm"] == line["arm"], score].to_numpy(float)
+        ax.plot(seeds, np.full(len(seeds), row), "o", color=colour(0), markersize=2, alpha=0.5, linestyle="none")
+    ax.set_yticks(range(len(arms)), [named.get(a, a) for a in map(str, arms["arm"])])
+    ax.set_ylim(len(arms) - 0.5, -0.5)
+    ax.grid(axis="x", color="0.9", linewidth=0.6)
+    ax.set_xlabel("accuracy, test performers")
+
+
+def _bars(lines: pd.DataFrame, score: str) -> np.ndarray | None:
+    """(2, n) below and above the mean; None where performers are unknown. The mean over clips lies inside its interval."""
+    if f"{score}_low" not in lines:
+        return None
+    mean = lines[score].to_numpy(float)
+    return np.stack([mean - lines[f"{score}_low"], lines[f"{score}_high"] - mean]).clip(min=0)

@@ -1,0 +1,68 @@
+"""How many labels features need: the same features with ever fewer labelled clips, in the shape of a sweep's table.
+
+A row is one draw of the clips that keep their label, so that `report`, `compare` and `plot.study` read it like any sweep:
+fields `features` and `labels` (clips per class), `seed` is the draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+import slimlab
+from slimlab import evaluate
+from slimlab.data import ClipStore, DataError
+from slimlab.encoder import EncoderConfig
+from slimlab.evaluate import Features
+from slimlab.study import trial
+
+
+def label_curve(
+    sides: Mapping[str, tuple[Features, Features]], amounts: Sequence[int] = (1, 2, 4, 8, 16), draws: int = 5
+) -> pd.DataFrame:
+    """kNN and probe on frozen features: name -> (training, test features); `amounts` clips of every class keep their label.
+
+    All features are given the same draws, and a smaller amount lies inside a larger one. Raises DataError without labels.
+    """
+    rows = []
+    for name, (train, test) in sides.items():
+        for amount in amounts:
+            for draw in range(draws):
+                few = evaluate.few_labels(train.labels, int(amount), draw)
+                given = Features(train.x[few], train.labels[few], train.table.iloc[few])
+                rows.append(_row(name, amount, draw, (given, test)))
+    return pd.DataFrame(rows)
+
+
+def from_scratch(
+    config: EncoderConfig,
+    train: ClipStore,
+    test: ClipStore,
+    amounts: Sequence[int] = (1, 2, 4, 8, 16),
+    draws: int = 3,
+    steps: int = 600,
+    name: str = "with labels, from scratch",
+    **training: Any,
+) -> pd.DataFrame:
+    """The control: for every amount and draw the same network, trained from scratch on the labelled clips alone.
+
+    training  goes to `evaluate.supervised` (mirror, rotation, batch_size, lr). Its features are judged like all others.
+    """
+    if (train.labels < 0).all():
+        raise DataError(f"{train.source}: no training clip has a label")
+    rows = []
+    for amount in amounts:
+        for draw in range(draws):
+            few = train[evaluate.few_labels(train, int(amount), draw)]
+            encoder = evaluate.supervised(config, few, steps, seed=draw, **training)
+            rows.append(_row(name, amount, draw, (evaluate.features(encoder, few), evaluate.features(encoder, test))))
+    return pd.DataFrame(rows)
+
+
+def _row(name: str, amount: int, draw: int, sides: tuple[Features, Features]) -> dict[str, Any]:
+    row, _ = trial.scores(sides)
+    performers = {f"{score}@{p}": v for p, scores in row.pop("performers").items() for score, v in scores.items()}
+    first = {"arm": f"{name}, {amount} a class", "features": name, "labels": int(amount), "seed": draw}
+    return first | row | {"train_clips": len(sides[0]), "test_clips": len(sides[1]), "slimlab": slimlab.__version__} | performers

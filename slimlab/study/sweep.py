@@ -1,0 +1,208 @@
+"""Sweeps: arms (changes of a configuration) times seeds, each a run folder; the table is made from the folders.
+
+    FOLDER/runs/<id>/       a run (slimlab/run.py), and when it is finished
+        result.json         its row of the table
+        predictions.csv     clip, performer, label, and what kNN and probe said
+    FOLDER/controls/        rows of the controls that runs share, by content
+    FOLDER/claims/          which process does which run now (claims.py)
+
+The id is a digest of settings, seed and data, so that a sweep finds its finished runs however it was asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from slimlab import data
+from slimlab.config import PRESETS, Config
+from slimlab.data import ClipStore
+from slimlab.run import write_json
+from slimlab.study import trial
+from slimlab.study.claims import Lost, claim, forget
+
+Arm = dict[str, Any]
+
+
+class StudyError(RuntimeError):
+    """A sweep that cannot go on or a table that cannot be read; the text names folder, reason and remedy."""
+
+
+def product(grid: Mapping[str, Sequence[Any]]) -> list[Arm]:
+    """All combinations of the values: [{"mask_ratio": 0.3, "masking": "random_cells"}, …], the last name fastest."""
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def sweep(
+    store: ClipStore,
+    grid: Mapping[str, Sequence[Any]] | Sequence[Arm],
+    seeds: int | Iterable[int] = 3,
+    base: Config | None = None,
+    folder: str | Path | None = None,
+    split: str = "cross-subject",
+    test: ClipStore | None = None,
+    minutes: float | None = None,
+    device: torch.device | str | None = None,
+    keep_checkpoints: bool = False,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Pre-train every arm with every seed, evaluate it, and return the table: one row a finished run.
+
+    store     all clips, divided by the protocol `split` (`data.split`); or the training side, where `test` is given
+    grid      field of `pretrain.Config` -> its values, all combinations; or a list of arms, each a dict of changed fields
+              ({} is the base itself)
+    seeds     how many (0, 1, …), or which; a seed decides initialisation, order of clips, views and masks
+    base      the configuration that arms change; None: preset `tiny`
+    folder    of the whole sweep; None: runs/study-<digest of the question>
+    minutes   begin no further run after so many wall minutes; the table then lacks rows, and the same call goes on
+    keep_checkpoints  also keep optimiser, heads and snapshots of finished runs (encoder and metrics are always kept)
+
+    Seeds are the outer loop: whenever it is stopped, arms have been tried equally often, give or take one. Stopped or killed,
+    the same call goes on where it was, in the middle of a run too. Several processes may be started on the same folder:
+    each takes the next run that nobody has (a dead process's run is taken over), and each returns the whole table.
+    Settings are best compared on `held_out_knn`, a training performer's; `knn` and `probe` are the test side's, to be reported.
+    A run that diverges or collapses is a row with `error` and without accuracies.
+
+    Raises ValueError for a field that Config lacks or an impossible value, StudyError where a result in the folder is damaged,
+    RunError where a run is, DataError where the split is impossible; all before the first run begins.
+    """
+    train, test = (store, test) if test is not None else data.split(store, split)
+    name = "given" if store is train else split
+    jobs = planned(grid, seeds, base or Config(), train, test)
+    folder = Path(folder) if folder is not None else Path("runs") / f"study-{_digest(''.join(sorted(jobs)))}"
+    finished = {key: row for key in jobs if (row := _result(folder, key)) is not None}
+    for key in jobs.keys() - finished.keys():
+        trial.check(folder / "runs" / key)
+    deadline = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    bar = tqdm(total=len(jobs), initial=len(finished), desc="runs of the sweep", disable=not progress)
+    try:
+        while len(finished) < len(jobs) and time.monotonic() < deadline:
+            worked = False
+            for key, (arm, config) in jobs.items():
+                if key in finished or time.monotonic() >= deadline:
+                    continue
+                ours = claim(folder / "claims", key)
+                if ours is None:
+                    continue
+                try:
+                    row = _result(folder, key)  # another process may have finished it while we were asking
+                    if row is None:
+                        worked = True
+                        row = {"arm": arm, "split": name} | trial.run(train, test, config, folder, key, device, ours)
+                        if ours.lost:
+                            raise Lost
+                        _finish(folder, key, row, keep_checkpoints)
+                    forget(folder / "claims", key)
+                except Lost:
+                    continue
+                finally:
+                    ours.release()
+                finished[key] = row
+                bar.update()
+                shown = {k: f"{row[k]:.3f}" for k in ("knn", "probe") if row.get(k) is not None}
+                bar.set_postfix({"last": _words(arm), "seed": config.seed} | shown, refresh=True)
+            for key in jobs.keys() - finished.keys():  # what others did meanwhile
+                if (row := _result(folder, key)) is not None:
+                    finished[key] = row
+                    bar.update()
+                    worked = True
+            if not worked:
+                time.sleep(1.0)  # the last runs are in other hands
+    finally:
+        bar.close()
+    arms = {key: arm for key, (arm, _) in jobs.items()}
+    return _table([(arms[key], finished[key]) for key in jobs if key in finished])
+
+
+def planned(
+    grid: Mapping[str, Sequence[Any]] | Sequence[Arm], seeds: int | Iterable[int], base: Config, train: ClipStore, test: ClipStore
+) -> dict[str, tuple[Arm, Config]]:
+    """id -> (arm, configuration) of every run, seeds outermost. Raises ValueError as `sweep` does."""
+    arms = product(grid) if isinstance(grid, Mapping) else [dict(arm) for arm in grid]
+    seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not arms or not seeds:
+        raise ValueError("sweep: nothing to do; give at least one arm and one seed")
+    jobs: dict[str, tuple[Arm, Config]] = {}
+    for seed, arm in itertools.product(seeds, arms):
+        if unknown := set(arm) - set(base.to_dict()):
+            raise ValueError(f"sweep: Config has no field {', '.join(sorted(unknown))}; fields: {', '.join(base.to_dict())}")
+        if fixed := set(arm) & {"seed", "preset"}:
+            raise ValueError(
+                f"sweep: {', '.join(sorted(fixed))} cannot be an arm's; seeds have their argument, the preset is base's"
+            )
+        config = replace(base, seed=seed, **arm)
+        text = json.dumps(_recorded(config), sort_keys=True) + train.fingerprint + test.fingerprint
+        jobs.setdefault(f"{_digest(text)}-seed{seed}", (arm, config))
+    return jobs
+
+
+def read(folder: str | Path) -> pd.DataFrame:
+    """The table of every finished run in a sweep's folder. Raises StudyError where there is none or a result is damaged."""
+    folder = Path(folder)
+    rows = [_result(folder, file.parent.name) for file in sorted(folder.glob("runs/*/result.json"))]
+    if not rows:
+        raise StudyError(f"{folder}: no finished run there; give the folder of a sweep, or let it finish its first run")
+    return _table([(row["arm"], row) for row in rows if row is not None])
+
+
+def _recorded(config: Config) -> dict[str, Any]:
+    """All settings but those that change no number."""
+    return {k: v for k, v in config.to_dict().items() if k not in ("checkpoint_seconds", "snapshots")}
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def _result(folder: Path, key: str) -> dict[str, Any] | None:
+    file = folder / "runs" / key / "result.json"
+    if not file.exists():
+        return None
+    try:
+        row = json.loads(file.read_text())
+        if missing := {"arm", "seed", "knn", "probe", "train", "test"} - set(row):
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    except (OSError, ValueError, TypeError) as error:
+        raise StudyError(f"{file}: damaged result ({error}); delete the folder {file.parent} to do this run again") from error
+    return row
+
+
+def _finish(folder: Path, key: str, row: dict[str, Any], keep_checkpoints: bool) -> None:
+    run = folder / "runs" / key
+    write_json(run / "result.json", row)
+    if not keep_checkpoints:
+        (run / "checkpoint.pt").unlink(missing_ok=True)
+        shutil.rmtree(run / "snapshots", ignore_errors=True)
+
+
+def _words(arm: Arm) -> str:
+    return ", ".join(f"{k}={v}" for k, v in arm.items()) or "base"
+
+
+def _cell(value: Any) -> Any:
+    return tuple(_cell(v) for v in value) if isinstance(value, list) else value
+
+
+def _table(results: list[tuple[Arm, dict[str, Any]]]) -> pd.DataFrame:
+    """One line a run: what was changed, what came out, what is needed to do it again."""
+    fields = list(dict.fromkeys(name for arm, _ in results for name in arm))
+    lines = []
+    for arm, row in results:
+        config = {k: _cell(v) for k, v in row["config"].items()}
+        differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != PRESETS[config["preset"]].get(k)}
+        rest = {k: v for k, v in row.items() if k not in ("arm", "config", "performers")}
+        performers = {f"{score}@{p}": v for p, scores in row["performers"].items() for score, v in scores.items()}
+        line = {"arm": _words(arm), **{name: config[name] for name in fields}, **rest}
+        lines.append(line | {"preset": config["preset"], "changes": json.dumps(differs, sort_keys=True)} | performers)
+    return pd.DataFrame(lines)

@@ -1,0 +1,176 @@
+"""One run of a sweep: pre-train, evaluate on the test side, performer by performer, beside its controls."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import slimlab
+from slimlab import evaluate, pretrain
+from slimlab.config import Config
+from slimlab.data import ClipStore
+from slimlab.evaluate import Features
+from slimlab.run import Run, RunError, replace_file, write_json
+from slimlab.study.claims import Claim, Lost
+
+PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
+
+
+def check(folder: Path) -> None:
+    """Raises RunError where an unfinished run in this folder cannot be taken up again."""
+    if (folder / "config.json").exists():
+        Run(folder)
+
+
+def run(
+    train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None, claim: Claim
+) -> dict[str, Any]:
+    """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses gives a row with `error`."""
+    at = folder / "runs" / key
+    fresh, error = not (at / "config.json").exists(), ""
+    begin, used = time.time(), time.process_time()
+    try:
+        for step in pretrain.steps(train, config, at, device=device):
+            if claim.lost:
+                _leave(step.run)
+    except Lost:
+        shutil.rmtree(at.with_name(f".{at.name}.{os.getpid()}"), ignore_errors=True)
+        raise
+    except FloatingPointError as problem:
+        error = str(problem)
+    except RunError as problem:
+        if "collapsed" not in str(problem):
+            raise
+        error = str(problem).partition(": ")[2]
+    used = time.process_time() - used
+    done = Run(at)
+    row = {
+        "seed": config.seed,
+        "steps": config.steps,
+        "error": error,
+        "knn": None,
+        "probe": None,
+        **_monitored(done.metrics),
+        "performers": {},
+    }
+    if not error:
+        row |= _judged(done, train, test, at)
+    return joined(row, controls(train, test, config, folder)) | {
+        "train": train.fingerprint,
+        "test": test.fingerprint,
+        "data": Path(train.source).name,
+        "train_clips": len(train),
+        "test_clips": len(test),
+        "protocol": PROTOCOL,
+        "slimlab": slimlab.__version__,
+        "commit": commit(),
+        "torch": torch.__version__,
+        "device": done.about["environment"]["device"],
+        "threads": torch.get_num_threads(),
+        "seconds": done.about.get("seconds"),  # wall time of pre-training
+        "cpu_seconds": round(used, 1) if fresh else None,  # of this process; unknown where several had a part
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begin)),
+        "run": key,
+        "config": config.to_dict(),
+    }
+
+
+def _leave(run: Run) -> None:
+    """Stop working on a run that is another process's now: the checkpoint that leaving writes must not land in its folder."""
+    orphan = run.folder.with_name(f".{run.folder.name}.{os.getpid()}")
+    orphan.mkdir()
+    run.folder = orphan
+    raise Lost
+
+
+def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path) -> dict[str, Any]:
+    done.check_unseen(test)
+    encoder = done.encoder
+    row, said = scores([evaluate.features(encoder, side) for side in (train, test)])
+    clips = pd.DataFrame({"clip": test.column("clip"), "performer": test.column("subject"), "label": test.labels, **said})
+    replace_file(at / "predictions.csv", lambda f: f.write(clips.to_csv(index=False).encode()))
+    return row
+
+
+def scores(sides: Sequence[Features], name: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """({knn, probe, performers: {performer: {clips, knn, probe}}}, predictions of both) of (train, test) features.
+
+    name  put before the scores: "raw" gives raw_knn, raw_probe
+    """
+    train, test = sides
+    prefix, who = f"{name}_" if name else "", np.asarray(test.table["subject"])
+    results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test)}
+    hits = {f"{prefix}{score}": (r.predictions == r.labels).numpy() for score, r in results.items()}
+    performers = {
+        str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}
+        for p in np.unique(who)
+    }
+    row = {score: float(hit.mean()) for score, hit in hits.items()} | {"performers": performers}
+    return row, {score: r.predictions.numpy() for score, r in results.items()}
+
+
+def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
+    """The run's last look at a held-out training performer, and its feature rank."""
+    last = {}
+    for name, column in (("held_out_knn", "knn"), ("rank", "rank")):
+        values = metrics[column].dropna().tolist() if column in metrics else []
+        last[name] = float(values[-1]) if values else None
+    return last
+
+
+def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) -> dict[str, Any]:
+    """`scores` of raw coordinates and of the encoder as it was before its first step; kept in the sweep's folder."""
+    data, sized = [train.fingerprint, test.fingerprint], config.encoder(train.skeleton)
+    text = json.dumps(asdict(sized), sort_keys=True, default=str)
+
+    def raw():
+        return [evaluate.raw_features(side) for side in (train, test)]
+
+    def untrained():
+        encoder = evaluate.random_encoder(sized, config.seed)
+        return [evaluate.features(encoder, side) for side in (train, test)]
+
+    return joined(_control(folder, "raw", data, raw), _control(folder, "untrained", [*data, text, str(config.seed)], untrained))
+
+
+def joined(*rows: dict[str, Any]) -> dict[str, Any]:
+    """One row of several; what they say of each performer goes together."""
+    out: dict[str, Any] = {}
+    for row in rows:
+        performers = {p: out.get("performers", {}).get(p, {}) | v for p, v in row.get("performers", {}).items()}
+        out |= row | {"performers": out.get("performers", {}) | performers}
+    return out
+
+
+def _control(folder: Path, name: str, what: list[str], features: Callable[[], Sequence[Features]]) -> dict[str, Any]:
+    digest = hashlib.blake2b("|".join(what).encode(), digest_size=8).hexdigest()
+    file = folder / "controls" / f"{name}-{digest}.json"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, scores(features(), name)[0])
+    return json.loads(file.read_text())
+
+
+@functools.cache
+def commit() -> str:
+    """The clone's commit, "+" where files were changed since; "" outside a clone."""
+    try:
+        where = {"cwd": Path(__file__).parent, "capture_output": True, "text": True, "timeout": 10, "check": True}
+        number = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], **where).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], **where).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return number + ("+" if changed else "")

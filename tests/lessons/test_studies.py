@@ -1,0 +1,77 @@
+"""The checks of the study's exercises take right answers and name the mistakes that readers make."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from slimlab import evaluate, lessons
+
+
+def chosen(table):
+    means = table.groupby("arm")[["held_out_knn", "knn"]].mean()
+    arm = means["held_out_knn"].idxmax()
+    return arm, means.loc[arm, "knn"]
+
+
+def by_test(table):
+    means = table.groupby("arm")["knn"].mean()
+    return means.idxmax(), means.max()
+
+
+def best_run(table):
+    line = table.loc[table["held_out_knn"].idxmax()]
+    return line["arm"], line["knn"]
+
+
+def held_out_reported(table):
+    means = table.groupby("arm")["held_out_knn"].mean()
+    return means.idxmax(), means.max()
+
+
+def interval(accuracy, clips, rng, draws, replace=True, weigh=True, each=False):
+    if each:  # clips instead of performers
+        hits = np.repeat(accuracy, clips) > rng.random(clips.sum())
+        values = rng.choice(hits, (draws, len(hits))).mean(axis=1)
+    else:
+        drawn = np.stack([rng.choice(len(accuracy), len(accuracy), replace=replace) for _ in range(draws)])
+        weights = clips[drawn] if weigh else np.ones_like(drawn)
+        values = (accuracy[drawn] * weights).sum(axis=1) / weights.sum(axis=1)
+    return tuple(np.quantile(values, [0.025, 0.975]))
+
+
+def p_value(a, b, one_sided=False, strict=False):
+    d = a - b
+    flips = np.array(list(itertools.product([1, -1], repeat=len(d)))) @ d
+    seen = d.sum() if one_sided else abs(d.sum())
+    flips = flips if one_sided else np.abs(flips)
+    return float((flips > seen + 1e-12).mean() if strict else (flips >= seen - 1e-12).mean())
+
+
+def test_right_answers():
+    lessons.check_chosen(chosen)
+    lessons.check_performer_interval(interval)
+    lessons.check_sign_flips(p_value)
+    lessons.check_sign_flips(lambda a, b: evaluate.paired_seeds(a, b).p)
+
+
+@pytest.mark.parametrize(
+    "check, function, says",
+    [
+        (lessons.check_chosen, by_test, "best on the test side"),
+        (lessons.check_chosen, best_run, "single best run"),
+        (lessons.check_chosen, held_out_reported, "flatters"),
+        (lessons.check_chosen, lambda t: chosen(t)[0], "two things"),
+        (lessons.check_chosen, lambda t: ("none", 0.5), "no arm"),
+        (lessons.check_performer_interval, lambda *a: interval(*a, replace=False), "no width"),
+        (lessons.check_performer_interval, lambda *a: interval(*a, weigh=False), "count alike"),
+        (lessons.check_performer_interval, lambda *a: interval(*a, each=True), "whole performers"),
+        (lessons.check_performer_interval, lambda *a: 0.5, "two numbers"),
+        (lessons.check_sign_flips, lambda a, b: p_value(a, b, one_sided=True), "one side alone|p_value gives"),
+        (lessons.check_sign_flips, lambda a, b: p_value(a, b, strict=True), "returns 0|>="),
+        (lessons.check_sign_flips, lambda a, b: 7, "between 0 and 1"),
+    ],
+)
+def test_wrong_answers_are_named(check, function, says):
+    with pytest.raises(lessons.NotYet, match=says):
+        check(function)
