@@ -203,7 +203,7 @@ flattered = evaluate.knn(evaluate.raw_features(leaky), judge).accuracy
 share = (len(leaky) - len(train)) / len(test)
 expected = honest + share * (1 - honest)  # the smuggled ones become right, where they were not
 print(f"accuracy {honest:.3f} honest (the control), {flattered:.3f} with the leak; expected about {expected:.3f}")
-assert flattered > honest
+assert flattered >= honest
 
 
 # %% tags=["exercise", "raises-exception"]

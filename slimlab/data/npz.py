@@ -92,7 +92,12 @@ class Npz:
         shape, dtype = self.shapes[name]
         if int(np.prod(shape, dtype=object)) * dtype.itemsize > WHOLE:
             raise DataError(f"{self.path}: array '{name}' is {shape}, larger than any list of clips; write the file again")
-        return next(self.stream(name, [shape[0] if shape else 1]))
+        array = next(self.stream(name, [shape[0] if shape else 1]))
+        if dtype.kind == "U" and array.size:
+            code = np.frombuffer(array.tobytes(), np.dtype("u4").newbyteorder(dtype.byteorder))
+            if ((code > 0x10FFFF) | ((code >= 0xD800) & (code < 0xE000))).any():
+                raise DataError(f"{self.path}: array '{name}' holds what is no text; write the file again")
+        return array
 
     def stream(self, name: str, counts: Iterable[int], skip: int = 0) -> Iterator[np.ndarray]:
         """The array in parts of so many entries of its first axis, after the first `skip`, read through the zip.

@@ -5,7 +5,7 @@ zero is absent). A track is one person's rows in one clip, in frame order; a cli
 
 On disk a store is a folder, version 1 of the format:
 
-    store.json      version, skeleton, label names, frames per second, fingerprint, source
+    store.json      version, skeleton, label names, frames per second, source
     joints.npy      (R, V, 3) float32 or float16, metres, y up
     frames.npy      (R,) int32, the row's frame number within its clip
     tracks.npy      (K, 4) int64: clip, person, first row, rows; sorted by clip, then person

@@ -217,6 +217,10 @@ def damage(kind, path):
     elif kind == "NaN":
         a["joints"][17, 0, 2] = np.nan
         np.savez(path, **a)
+    elif kind == "no text":
+        raw = bytearray(a["clip_names"].tobytes())
+        raw[8:12] = b"\xff\xff\xff\x7f"
+        np.savez(path, **{**a, "clip_names": np.frombuffer(bytes(raw), a["clip_names"].dtype)})
     elif kind == "duplicate names":
         a["clip_names"][4] = a["clip_names"][0]
         np.savez(path, **a)
@@ -241,6 +245,7 @@ KINDS = {
     "no parents": "'parents' is missing",
     "other arrays": "slimlab reads",
     "NaN": "not a number",
+    "no text": "no text",
     "duplicate names": "both called",
 }
 
