@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 DATA ?=
 OUT ?= out/quickstart
 
-.PHONY: lab quickstart notebooks check test test-full bench clean
+.PHONY: lab quickstart notebooks solutions site bundle links check test test-full bench clean
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'slimlab needs Python 3.11 or newer'"
@@ -24,6 +24,19 @@ quickstart: $(VENV)/.ready
 notebooks: $(VENV)/.ready
 	$(PY) notebooks/build.py
 
+solutions: $(VENV)/.ready
+	$(PY) notebooks/build.py --solutions out/solutions
+
+site: $(VENV)/.ready
+	$(PY) notebooks/website.py out/site
+	$(PY) notebooks/links.py out/site
+
+bundle: $(VENV)/.ready
+	$(PY) notebooks/bundle.py out/classroom
+
+links: $(VENV)/.ready
+	$(PY) notebooks/links.py
+
 check: $(VENV)/.ready
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
@@ -37,8 +50,13 @@ test: check
 test-full: check
 	$(PY) -m pytest -m "full or not full"
 
+# the tables go to docs/performance.md by benchmarks/write_performance.py
+BENCHES := startup.py views.py encoder.py step.py profile_step.py "profile_step.py --preset tiny --steps 20" widgets.py \
+	synthetic_difficulty.py data.py evaluation.py
+
 bench: $(VENV)/.ready
-	$(PY) benchmarks/synthetic_difficulty.py
+	failed=0; for b in $(BENCHES); do set -- $$b; test -f benchmarks/$$1 || continue; \
+		echo "== $$b"; $(PY) benchmarks/$$b || failed=1; done; exit $$failed
 	test -z "$(DATA)" || $(PY) benchmarks/utd_table.py $(DATA)
 
 clean:

@@ -10,23 +10,27 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; the exit status. 1: a complaint about input, printed in a line; 2: a wrong command line; 130: Ctrl-C."""
+    """Run a command; the exit status: 1 after a complaint about input, 2 a wrong command line, 130 Ctrl-C, 143 SIGTERM."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "doctor":
         from slimlab import doctor
 
         return doctor.report()
     from slimlab.data import DataError
+    from slimlab.parallel import Parted
     from slimlab.run import RunError
 
     try:
         return COMMANDS[arguments.command](arguments) or 0
-    except (DataError, RunError, FloatingPointError, ValueError, OSError) as error:
+    except (DataError, RunError, Parted, FloatingPointError, ValueError, OSError) as error:
         print(f"slimlab {arguments.command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:  # Ctrl-C, and what `slimlab.interrupt` makes of SIGTERM
+        status = 130 if isinstance(ended, KeyboardInterrupt) else ended.code
+        if status not in (130, 143):
+            raise
         print("\nstopped; the run's last step is in its checkpoint, the same command goes on from it", file=sys.stderr)
-        return 130
+        return int(status)
 
 
 def lab(a: argparse.Namespace) -> int:
@@ -37,6 +41,22 @@ def convert(a: argparse.Namespace) -> None:
     from slimlab import data
 
     print(data.convert(a.source, a.destination, a.format, a.dtype))
+
+
+def export(a: argparse.Namespace) -> None:
+    from slimlab import data
+
+    store = data.synthetic() if a.data == "synthetic" else data.open(a.data)
+    if a.clips:
+        store = store[a.clips]
+    if Path(a.destination).suffix == ".html":
+        from slimlab import plot
+
+        clips = [store[i] for i in range(min(len(store), 8))] if a.clips else [store[0]]
+        titles = [clip.name for clip in clips]
+        print(plot.save(plot.player(clips, store.skeleton, titles=titles, fps=store.fps), a.destination))
+    else:
+        print(f"{len(store)} clips: {data.export(store, a.destination, a.format)}")
 
 
 def report(a: argparse.Namespace) -> None:
@@ -56,13 +76,27 @@ def report(a: argparse.Namespace) -> None:
 
 
 def pretrain(a: argparse.Namespace) -> None:
+    from slimlab import parallel
     from slimlab import pretrain as p
 
-    train, test = _sides(a)
-    print(f"pre-training on the {len(train)} clips of the training side; the {len(test)} test clips are not seen")
+    with parallel.processes(a.device):
+        train, test = _sides(a)
+        _say(f"pre-training on the {len(train)} clips of the training side; the {len(test)} test clips are not seen")
+        _say(_fit(a, p, train))
+
+
+def _say(text: object) -> None:
+    """Print, once where several processes run."""
+    from slimlab import parallel
+
+    if parallel.rank() == 0:
+        print(text)
+
+
+def _fit(a: argparse.Namespace, p, train):
     given = {f.name: getattr(a, f.name) for f in fields(p.Config) if getattr(a, f.name, None) is not None}
     start = _weights(a.start, train.skeleton) if a.start else None
-    print(p.fit(train, p.Config(**given), a.folder, resume=not a.fresh, device=a.device, start=start))
+    return p.fit(train, p.Config(**given), a.folder, resume=not a.fresh, device=a.device, start=start)
 
 
 def evaluate(a: argparse.Namespace) -> None:
@@ -76,10 +110,18 @@ def evaluate(a: argparse.Namespace) -> None:
     run.check_unseen(test)
     c = run.config
     same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "progress": True}
-    others = {"supervised from scratch": e.supervised(run.encoder.config, train, a.supervised, **same)} if a.supervised else None
-    table = e.compare(run.encoder, train, test, seed=a.seed, k=a.k, others=others, pool=a.pool)
-    with pd.option_context("display.width", 120):
-        print(table.to_string(index=False, float_format="{:.3f}".format))
+    others = {}
+    if a.supervised:
+        others["supervised from scratch"] = e.supervised(run.encoder.config, train, a.supervised, **same)
+    if a.equal_time:
+        seconds = run.about.get("seconds", 0.0)
+        control = e.supervised(run.encoder.config, train, batch_size=c.batch_size, seconds=seconds, **same)
+        others[f"supervised from scratch, {seconds:.0f} s as the run"] = control
+    about = {"split": a.split, "run": str(run.folder)}
+    table = e.compare(run.encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about)
+    with pd.option_context("display.width", 160, "display.max_columns", 9):
+        print(table.iloc[:, :7].to_string(index=False, float_format="{:.3f}".format))
+    print("low, high: 95 % bootstrap interval over the test performers")
     replace_file(run.folder / "evaluation.csv", lambda f: table.to_csv(f, index=False))
     print(f"{len(train)} training and {len(test)} test clips, {a.split}; written to {run.folder / 'evaluation.csv'}")
 
@@ -111,7 +153,7 @@ def figures(a: argparse.Namespace) -> None:
     from slimlab import data, plot
 
     store = None if a.data is None else data.synthetic() if a.data == "synthetic" else data.open(a.data)
-    written = plot.gallery(a.run, store, a.out, method=a.method)
+    written = plot.gallery(a.run, store, a.out, method=a.method, formats=a.formats)
     print(f"{len(written)} files in {written[0].parent}: {', '.join(sorted({f.stem for f in written}))}")
 
 
@@ -127,7 +169,7 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {f.__name__: f for f in (lab, convert, report, pretrain, evaluate, embed, figures, cost)}
+COMMANDS = {f.__name__: f for f in (lab, convert, export, report, pretrain, evaluate, embed, figures, cost)}
 
 
 def _weights(name: str, skeleton):
@@ -167,6 +209,13 @@ def _parser() -> argparse.ArgumentParser:
         "--format", help="where it is not recognised: ragged, utd-mhad, ntu-npz, ntu-skeleton, pyskl, … (data/README.md)"
     )
     p.add_argument("--dtype", default="float32", choices=["float32", "float16"])
+    p = command("export", "Write clips as ragged .npz, NTU's .npz, .csv, a store's folder, or an .html page that plays them.")
+    p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
+    p.add_argument("destination", help="….csv, ….npz, ….html, or a folder's name")
+    p.add_argument("--format", choices=["store", "ragged", "ntu-npz", "csv"], help="where the ending does not say it")
+    p.add_argument(
+        "--clips", type=int, nargs="+", metavar="N", help="these alone, from 0 (.html: at most 8; the first by default)"
+    )
     p = command("report", "What a set holds, and which of its clips deserve a look.")
     p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
     p.add_argument("--format", help="where it is not recognised")
@@ -177,7 +226,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--folder", help="the run's folder (default: runs/…)")
     p.add_argument("--steps", type=int)
     p.add_argument("--minutes", type=float, help="wall minutes instead of steps")
-    p.add_argument("--batch-size", type=int)
+    p.add_argument("--batch-size", type=int, help="of all processes together")
+    p.add_argument("--microbatch", type=int, help="clips of a process in memory at once; the numbers stay those of the batch")
+    p.add_argument("--precision", choices=["fp32", "bf16"])
+    p.add_argument("--compile", action="store_true", default=None, help="translate the encoder's blocks (torch.compile)")
     p.add_argument("--seed", type=int)
     p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
     p.add_argument("--start", metavar="WEIGHTS", help="begin with these: tiny, tiny-v1 (shipped), a run's folder")
@@ -189,6 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--pool", default="cls+mean", help="cls, mean, cls+mean, or tokens: every token, aligned in time")
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
+    p.add_argument("--equal-time", action="store_true", help="also train it with labels for as long as the run took")
     p = command("embed", "Features of a file, as .csv or .npz.")
     p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")
     p.add_argument("file")
@@ -198,6 +251,13 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("data", nargs="?", help="trained and held-out clips together (default: where the run's data came from)")
     p.add_argument("--out", help="another folder than RUN/figures")
     p.add_argument("--method", default="pca", choices=["pca", "tsne", "umap"], help="of the embedding")
+    p.add_argument(
+        "--formats",
+        nargs="+",
+        default=["pdf", "png"],
+        choices=["pdf", "svg", "png"],
+        help="of each figure; CSV is always beside it",
+    )
     p = command("cost", "FLOPs and speed of SLiM and of MAMP's encoder, the paper's figures beside ours.")
     p.add_argument("--people", type=float, default=1.2, help="people in a clip, on average")
     p.add_argument("--seconds", type=float, default=5.0, help="for each line against the clock; 0: FLOPs alone")

@@ -13,6 +13,12 @@ from torch import Tensor
 from slimlab.skeleton import Skeleton
 
 CENTRINGS = ("none", "first_frame", "every_frame")
+Rows = tuple[int, Tensor]  # how many views the whole batch has, and which of them are at hand: several processes share a batch
+
+
+def present(x: Tensor) -> Tensor:
+    """(B, 1, T, 1, M) bool: where a person is there, which is where not all of the coordinates are zero."""
+    return x.abs().sum(dim=1, keepdim=True).sum(dim=3, keepdim=True) != 0  # faster than any(), and exact: nothing cancels
 
 
 def mirror(x: Tensor, skeleton: Skeleton) -> Tensor:
@@ -36,11 +42,14 @@ def rotate(x: Tensor, angles: Tensor) -> Tensor:
     return torch.einsum("bdc,bctvm->bdtvm", _rotation(angles.to(x)), x)
 
 
-def jitter(x: Tensor, std: float | Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Add Gaussian noise of `std` metres, a number or one per clip (B,). Absent people stay absent."""
+def jitter(x: Tensor, std: float | Tensor, generator: torch.Generator | None = None, rows: Rows | None = None) -> Tensor:
+    """Add Gaussian noise of `std` metres, a number or one per clip (B,). Absent people stay absent.
+
+    rows  see `skeleton_aware`
+    """
     std = torch.as_tensor(std, dtype=x.dtype, device=x.device).view(-1, 1, 1, 1, 1)
-    there = (x != 0).any(dim=(1, 3), keepdim=True)  # (B, 1, T, 1, M)
-    return x + _normal(x, generator) * std * there
+    there = present(x)
+    return x + _normal(x, generator, rows) * std * there
 
 
 def center(x: Tensor, skeleton: Skeleton, how: str = "first_frame", origin: Tensor | None = None) -> Tensor:
@@ -56,7 +65,7 @@ def center(x: Tensor, skeleton: Skeleton, how: str = "first_frame", origin: Tens
         raise ValueError(f"centring '{how}' is unknown; choose one of {', '.join(CENTRINGS)}")
     if how == "none":
         return x
-    there = (x != 0).any(dim=(1, 3), keepdim=True)  # (B, 1, T, 1, M)
+    there = present(x)
     middle = x[:, :, :, skeleton.center : skeleton.center + 1]  # (B, 3, T, 1, M)
     if how == "first_frame":
         if origin is not None:
@@ -75,6 +84,7 @@ def skeleton_aware(
     scale: tuple[float, float] = (0.85, 1.15),
     angle: float | tuple[float, float, float] = 0.3,
     mirrors: bool = True,
+    rows: Rows | None = None,
 ) -> Tensor:
     """Mirroring, bone scaling and rotation, each with `probability` and drawn anew for each of the B views.
 
@@ -82,14 +92,17 @@ def skeleton_aware(
     scale      bounds of the limb factors; mirrored limbs share theirs
     angle      most radians about each axis
     mirrors    False where left and right are different classes (UTD-MHAD's swipes)
+    rows       (n, which): x holds these rows of a batch of n; it is drawn for all n, so that a share is treated as in the whole
     """
-    batch, joints = len(x), len(skeleton)
+    batch, joints = (len(x) if rows is None else rows[0]), len(skeleton)
     chance = torch.rand(3, batch, generator=generator) < probability
     groups = int(skeleton.part_groups.max()) + 1
     factors = scale[0] + (scale[1] - scale[0]) * torch.rand(batch, groups, generator=generator)
     factors = torch.where(chance[0, :, None], factors, 1.0)[:, skeleton.part_groups]  # (B, parts)
     limits = torch.as_tensor(angle).expand(3)
     angles = (2 * torch.rand(batch, 3, generator=generator) - 1) * limits * chance[1, :, None]
+    if rows is not None:
+        chance, factors, angles, batch = chance[:, rows[1]], factors[rows[1]], angles[rows[1]], len(x)
 
     whole = torch.eye(joints)  # a view that is not scaled is not rebuilt, which only a faulty rebuilding can tell (quirks.py)
     over_joints = torch.where(chance[0, :, None, None], _scaling(skeleton, factors), whole)  # (B, V, V)
@@ -114,10 +127,12 @@ def drop_axis(x: Tensor, chosen: Tensor) -> Tensor:
     return x * keep.view(-1, 3, 1, 1, 1)
 
 
-def _normal(x: Tensor, generator: torch.Generator | None) -> Tensor:
+def _normal(x: Tensor, generator: torch.Generator | None, rows: Rows | None = None) -> Tensor:
     """Standard normal noise like x, drawn where the generator lives, so that a CPU seed means the same everywhere."""
     device = x.device if generator is None else generator.device
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=device).to(x.device)
+    shape = x.shape if rows is None else (rows[0], *x.shape[1:])
+    noise = torch.randn(shape, generator=generator, dtype=x.dtype, device=device)
+    return (noise if rows is None else noise[rows[1]]).to(x.device)
 
 
 def _scaling(skeleton: Skeleton, factors: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 
 from slimlab import quirks
 from slimlab.encoder import EncoderConfig
+from slimlab.presets import PRESETS
 from slimlab.skeleton import Skeleton
 from slimlab.streams import STREAMS
 
@@ -20,6 +21,9 @@ LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[
 # The view set of SLiM's first preprint: one view of each length, inside the first global view's interval alone. How long
 # their intervals are it does not say; these are the released code's.
 PREPRINT_VIEWS: LocalViews = ((32, 1, (0.35, 0.7), 1), (16, 1, (0.15, 0.4), 1), (8, 1, (0.05, 0.2), 1))
+
+
+HOW = ("checkpoint_seconds", "precision", "compile", "microbatch")  # settings that may change from one part of a run to the next
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,17 @@ class Config:
     mask_globals   part of the global views that is masked; mask_locals: whether local views are masked too
     base_lr        learning rate at batch 1,024; it goes with the square root of the batch size
     teacher_temperature  (first, last), linear over the `temperature_warmup` part of the run
-    targets        "sinkhorn", or "centring": softmax after a running mean of the teacher's logits
+    targets        "sinkhorn", or "centring": softmax after a running mean of the teacher's logits; "softmax": nothing keeps the
+                   prototypes in balance, which collapses (to be shown, lesson 05)
     momentum, weight_decay  (first, last), on a cosine over the run
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often held-out kNN and feature rank are measured on the training side
     released_quirks  True: make the authors' known mistakes (slimlab/quirks.py), to compare with their runs; or some of them by
                    name (`quirks.NAMES`), such as ("bone_scaling",), to see what one costs
+    precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
+    compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
+    microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, centre and KoLeo
+                   see the whole batch all the same, in two passes. None: all
     snapshots      how many encoders are kept along the way (`Run.snapshots`), the last step's among them
 
     Raises ValueError for an unknown preset or an impossible value.
@@ -98,6 +107,10 @@ class Config:
     evaluations: int = PRESET
     snapshots: int = PRESET
     checkpoint_seconds: float = PRESET
+    # how it is computed, not what: a run may go on under others
+    precision: str = "fp32"
+    microbatch: int | None = None
+    compile: bool = False
 
     def __post_init__(self) -> None:
         take_preset(self, PRESETS)
@@ -118,8 +131,12 @@ class Config:
                 raise ValueError(f"local view {view} should be (frames, views, (least, most part)), and 1 or 2 global views")
         if self.init not in ("normal", "fan_in"):
             raise ValueError(f"init '{self.init}' is unknown; choose normal (sd 0.02) or fan_in")
-        if self.targets not in ("sinkhorn", "centring"):
-            raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn or centring")
+        if self.targets not in ("sinkhorn", "centring", "softmax"):
+            raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn, centring or softmax")
+        if self.microbatch is not None and self.microbatch < 1:
+            raise ValueError(f"microbatch {self.microbatch} must be at least 1, or None")
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision '{self.precision}' is unknown; choose fp32 or bf16")
         made = self.released_quirks
         named = () if isinstance(made, bool) else (made,) if isinstance(made, str) else made
         if unknown := set(named) - set(quirks.NAMES):
@@ -185,89 +202,3 @@ def take_preset(config: Any, presets: dict[str, dict[str, Any]]) -> None:
 
 def _tuples(value):
     return tuple(_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {
-        "steps": 187_500,
-        "batch_size": 768,
-        "width": 256,
-        "depth": 8,
-        "heads": 8,
-        "patch_frames": 8,
-        "registers": 4,
-        "init": "normal",
-        "centring": "first_frame",
-        "input_scale": 1.0,
-        "stream": "joint",
-        "global_frames": 64,
-        "global_range": (0.5, 1.0),
-        "local_views": ((32, 1, (0.35, 0.7)), (16, 2, (0.15, 0.4)), (8, 1, (0.05, 0.2))),
-        "augment_probability": 0.5,
-        "mirror": True,
-        "bone_scale": (0.85, 1.15),
-        "rotation": 0.3,
-        "noise": 1.0,
-        "masking": "semantic_tubes",
-        "mask_ratio": (0.5, 0.9),
-        "mask_globals": 0.5,
-        "mask_locals": True,
-        "targets": "sinkhorn",
-        "prototypes": 65_536,
-        "head_hidden": 2048,
-        "head_bottleneck": 256,
-        "student_temperature": 0.1,
-        "teacher_temperature": (0.04, 0.07),
-        "temperature_warmup": 30 / 150,
-        "glcl_weight": 1.0,
-        "mfm_weight": 1.0,
-        "koleo_weight": 0.1,
-        "base_lr": 2e-4,
-        "min_lr": 1e-6,
-        "patch_lr_factor": 0.2,
-        "warmup": 20 / 150,
-        "weight_decay": (0.04, 0.2),
-        "gradient_clip": 3.0,
-        "momentum": (0.994, 1.0),
-        "frozen_prototypes": 1 / 150,
-        "evaluations": 150,
-        "snapshots": 10,
-        "checkpoint_seconds": 600.0,
-    }
-}
-
-# SLiM whole (GLCL, MFM, STM, SAA) where two CPU cores learn in minutes. Chosen on held-out training performers of UTD-MHAD;
-# the log is docs/small_scale.md. Five wall minutes on 2 cores (3,035 to 3,225 steps) gave kNN 0.836 +- 0.018 and
-# probe 0.835 +- 0.006 on UTD-MHAD, odd -> even performers (benchmarks/utd_table.py); 18,000 steps, half an hour of two idle
-# cores, 0.860 and 0.893 (one seed, benchmarks/learning_curve.py).
-PRESETS["tiny"] = PRESETS["paper"] | {
-    "steps": 2000,
-    "batch_size": 32,
-    "width": 64,
-    "depth": 3,
-    "heads": 2,
-    "patch_frames": 16,
-    "init": "fan_in",
-    "centring": "every_frame",
-    "input_scale": 3.0,
-    "global_frames": 32,
-    "global_range": (0.8, 1.0),
-    "local_views": ((16, 1, (0.4, 0.8)),),
-    "mirror": False,
-    "mask_locals": False,
-    "prototypes": 128,
-    "head_hidden": 256,
-    "head_bottleneck": 64,
-    "teacher_temperature": (0.02, 0.02),
-    "mfm_weight": 0.25,
-    "koleo_weight": 0.02,
-    "base_lr": 4e-3 * 32**0.5,
-    "min_lr": 1e-5,
-    "patch_lr_factor": 1.0,
-    "warmup": 0.05,
-    "weight_decay": (0.04, 0.04),
-    "momentum": (0.97, 1.0),
-    "frozen_prototypes": 0.0,
-    "evaluations": 10,
-    "checkpoint_seconds": 30.0,
-}

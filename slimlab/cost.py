@@ -83,13 +83,11 @@ def throughput(
     people       mean people a clip, 1 to 2: so many of the clips hold a second one
     skip_absent  False: every clip's empty second body is encoded too, as the released codes do
     """
-    (x, there), times = _batch(encoder, people, batch_size), []
-    begin = time.perf_counter()
+    x, there = _batch(encoder, people, batch_size)
     with torch.inference_mode():
         encoder(x[:1])
-        while len(times) < 3 or time.perf_counter() - begin < seconds:
-            times.append(_seconds(lambda: encoder(x, people=there if skip_absent else None), x.device))
-    return batch_size / float(np.median(times))
+        taken = _median_seconds(lambda: encoder(x, people=there if skip_absent else None), x.device, seconds)
+    return batch_size / taken
 
 
 def memory(encoder: nn.Module, people: float = 1, batch_size: int = 16) -> int:
@@ -182,6 +180,41 @@ def mix(
     return out
 
 
+def asymmetry(seconds: float = 1.0, batch_size: int = 4, device: torch.device | str = "cpu") -> pd.DataFrame:
+    """One pass of each network of the paper's sizes for a clip of one person: what pre-training runs, and what features need.
+
+    Columns: method, what, tokens, gflops, milliseconds (a clip; the median of the batches that fit in `seconds`; 0 seconds: no
+    clock, NaN). Attention is the same fused kernel in both; the passes are forward alone, without gradient.
+    """
+    slim, mae = Encoder().to(device).eval(), baseline.MAE().to(device).eval()
+    config, rng = mae.encoder.config, torch.Generator().manual_seed(0)
+    x = torch.randn(batch_size, 3, slim.config.frames, len(slim.config.skeleton), 1, generator=rng).to(device)
+    clips = torch.randn(batch_size, 3, config.frames, len(config.skeleton), generator=rng).to(device)
+    places = torch.rand(batch_size, config.steps * len(config.skeleton), generator=rng).argsort(dim=1)[:, :MAMP_VISIBLE, None]
+    places = places.to(device).expand(-1, -1, config.width)  # (B, N, D)
+    with torch.inference_mode():
+        seen = mae.encoder.encode(mae.encoder.embed(clips).gather(1, places))  # (B, N, D)
+        encoding, decoding = _one_view(mae, MAMP_VISIBLE)
+        whole, cells = config.steps * len(config.skeleton), slim.config.frames // slim.config.patch_frames * len(KINECT_V2)
+        passes = [
+            ("SLiM", "a view, pre-training or inference", cells, _one_person(slim), lambda: slim(x)),
+            ("MAMP", "inference, encoder", whole, _one_person(mae.encoder), lambda: mae.encoder.encode(mae.encoder.embed(clips))),
+            (
+                "MAMP",
+                "pre-training, encoder",
+                MAMP_VISIBLE,
+                encoding,
+                lambda: mae.encoder.encode(mae.encoder.embed(clips).gather(1, places)),
+            ),
+            ("MAMP", "pre-training, decoder", whole, decoding, lambda: mae.decode(seen, places)),
+        ]
+        lines = []
+        for method, what, tokens, operations, call in passes:
+            taken = 1000 * _median_seconds(call, x.device, seconds) / batch_size if seconds else float("nan")
+            lines.append((method, what, tokens, operations[0] / 1e9, taken))
+    return pd.DataFrame(lines, columns=["method", "what", "tokens", "gflops", "milliseconds"])
+
+
 def _one_person(encoder: Any, frames: int | None = None) -> tuple[float, float]:
     """`count` of encoding one person, on tensors without data."""
     encoder = copy.deepcopy(encoder).to("meta")
@@ -234,6 +267,14 @@ def _training_step(config: Any, skeleton: Skeleton, clips: int, device: torch.de
 
     chosen = clips_of_step(len(store), clips, config.seed, 0)
     return lambda: trainer.step(store, chosen, 0), trainer
+
+
+def _median_seconds(call: Callable[[], Any], device: torch.device, seconds: float) -> float:
+    """Median of the calls that fit in `seconds`, at least 3."""
+    times, begin = [], time.perf_counter()
+    while len(times) < 3 or time.perf_counter() - begin < seconds:
+        times.append(_seconds(call, device))
+    return float(np.median(times))
 
 
 def _seconds(call: Callable[[], Any], device: torch.device) -> float:

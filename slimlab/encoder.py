@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.streams import STREAMS
@@ -105,7 +106,9 @@ class Attention(nn.Module):
         qkv = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, D/heads)
         if rotary is not None:
-            q, k = _rotate(q, rotary), _rotate(k, rotary)
+            q, k = rotate(q, rotary), rotate(k, rotary)
+            if torch.is_grad_enabled():
+                v = v.contiguous()  # as a part of qkv it would keep q and k, which nothing needs any more, in the graph
         weights = None
         if explicit:
             weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (B, heads, N, N)
@@ -124,7 +127,25 @@ class SwiGLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # two products instead of one that is cut in half: every tensor stays contiguous, which is faster
         (gate, value), (gate_bias, value_bias) = self.w12.weight.chunk(2), self.w12.bias.chunk(2)
-        return self.w3(F.silu(F.linear(x, gate, gate_bias)) * F.linear(x, value, value_bias))
+        gate, value = F.linear(x, gate, gate_bias), F.linear(x, value, value_bias)  # (B, N, hidden) each
+        if torch.compiler.is_compiling():
+            return self.w3(F.silu(gate) * value)
+        return self.w3(_Gated.apply(gate, value) if torch.is_grad_enabled() else F.silu(gate, inplace=True).mul_(value))
+
+
+class _Gated(torch.autograd.Function):
+    """silu(gate) * value; the graph keeps these two alone, where autograd would keep silu(gate) as well."""
+
+    @staticmethod
+    def forward(ctx, gate: Tensor, value: Tensor) -> Tensor:
+        ctx.save_for_backward(gate, value)
+        return F.silu(gate).mul_(value)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        gate, value = ctx.saved_tensors
+        return torch.ops.aten.silu_backward(gradients[0] * value, gate), F.silu(gate).mul_(gradients[0])
 
 
 class Block(nn.Module):
@@ -219,6 +240,11 @@ class Encoder(nn.Module):
             else None,
         )
 
+    def compile_blocks(self) -> None:
+        """Let `torch.compile` translate the blocks at their first use, once for all of them. Needs a C++ compiler."""
+        for block in self.blocks:
+            block.compile()
+
     def features(
         self, x: Tensor, people: Tensor | None = None, blocks: int = 1, pool: str = "cls+mean", combine: str = "concat"
     ) -> Tensor:
@@ -268,14 +294,11 @@ class Encoder(nn.Module):
         """cos and sin (N, D/heads); CLS and registers are not turned, all joints of a time step alike. Cached."""
         key = (steps, joints, like.device, like.dtype)
         if key not in self._rotary:
-            half = self.config.width // self.config.heads // 2
-            frequency = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)
-            time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
-            time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
-            angle = (time[:, None] * frequency).repeat(1, 2)  # (N, D/heads)
-            sin = angle.sin()
-            sin[:, :half] *= -1  # the sign of the half-split rotation, folded in
-            self._rotary[key] = (angle.cos().to(like), sin.to(like))
+            with torch.inference_mode(False):  # kept for later calls, which may need a gradient
+                time = torch.arange(steps).repeat_interleave(joints)  # (T/8*V,)
+                time = torch.cat([torch.zeros(1 + self.config.registers), time])  # (N,)
+                cos, sin = rotary_tables(time, self.config.width // self.config.heads)
+                self._rotary[key] = (cos.to(like), sin.to(like))
         return self._rotary[key]
 
 
@@ -289,9 +312,24 @@ def combined(features: Tensor, people: Tensor | None, how: str) -> Tensor:
     return total
 
 
-def _rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-    cos, sin = rotary
-    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
+def rotary_tables(time: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """cos and sin (N, size) float64 of rotary position embedding (arXiv 2104.09864) at times (N,), as `rotate` takes them.
+
+    Numbers i and i + size/2 of a vector are a pair, turned by time * 10000^(-2i/size) rad. The sign of the half-split rotation
+    is folded into sin: its first half is negative.
+    """
+    half = size // 2
+    frequency = 10000.0 ** (-torch.arange(half, dtype=torch.float64, device=time.device) / half)
+    angle = (time.double()[:, None] * frequency).repeat(1, 2)  # (N, size)
+    sin = angle.sin()
+    sin[:, :half] *= -1
+    return angle.cos(), sin
+
+
+def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    """Queries or keys (…, N, size) turned by the tables of `rotary_tables`."""
+    cos, sin = rotary[0].to(x.dtype), rotary[1].to(x.dtype)
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 
 def _init_linear(weight: Tensor, std: float | None) -> None:

@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from slimlab.skeleton import Skeleton
+from slimlab.tubes import Runs, first_cells, pack
 
 PATIENCE = 10  # failed proposals in a row before a tube may be trimmed, as many as the authors' code allows
+DRAWS = 4  # proposals drawn at a time
 ROUNDS = 200  # proposals before random cells complete a mask (unseen in practice; a bound on the time)
 
 
@@ -45,25 +47,34 @@ def semantic_tubes(
     a new cell and no more than is missing. tubes, an integer tensor like the result, is filled with each cell's tube, from 1.
     """
     goal, rng, device = prepare(n, steps, len(skeleton), ratio, generator, device)
-    runs = Runs(skeleton, rng)
-    mask = torch.zeros(n, steps, len(skeleton), dtype=torch.bool, device=rng)
-    failures = torch.zeros(n, dtype=torch.long, device=rng)
-    for turn in range(ROUNDS):
-        missing = goal - mask.sum(dim=(1, 2))
-        if turn % 4 == 0 and not bool((missing > 0).any()):
+    runs = Runs(skeleton)
+    mask = np.zeros((n, steps, runs.words), dtype=np.uint64)
+    missing, failures = goal.cpu().numpy().copy(), np.zeros(n, dtype=np.int64)
+    for turn in range(0, ROUNDS, DRAWS):
+        going = np.flatnonzero(missing > 0)
+        if not len(going):
             break
-        new = runs.propose(missing, steps, generator) & ~mask  # (n, T', V)
-        added = new.sum(dim=(1, 2))
-        fits = (added > 0) & (added <= missing)
-        trims = (added > missing) & (missing > 0) & (failures >= PATIENCE)
-        if bool(trims.any()):
-            new[trims] = _first_cells(new[trims], missing[trims])
-        new &= (fits | trims)[:, None, None]
-        mask |= new
-        if tubes is not None:
-            tubes.masked_fill_(new, turn + 1)
-        failures = torch.where(fits | trims, 0, failures + 1)
-    return _complete(mask, goal, generator).to(device)
+        draws = torch.rand(DRAWS, 6, n, generator=generator, device=rng).cpu().numpy()[:, :, going]
+        lack, failed, grown = missing[going], failures[going], mask[going]
+        for ahead, (draw, length, rows) in enumerate(zip(draws, *runs.choose(draws), strict=True)):
+            new = runs.stretch(lack, steps, length, rows, draw) & ~grown  # (n, T', words)
+            added = runs.count(new)
+            fits = (added > 0) & (added <= lack)
+            trims = (added > lack) & (lack > 0) & (failed >= PATIENCE)
+            if trims.any():
+                new[trims] = pack(first_cells(runs.unpack(new[trims]), lack[trims]))
+                added[trims] = lack[trims]
+            taken = fits | trims
+            new[~taken] = 0
+            grown |= new
+            lack -= added * taken
+            failed = np.where(taken, 0, failed + 1)
+            if tubes is not None:
+                cells = np.zeros((n, steps, len(skeleton)), dtype=bool)
+                cells[going] = runs.unpack(new)
+                tubes.masked_fill_(torch.from_numpy(cells).to(tubes.device), turn + ahead + 1)
+        missing[going], failures[going], mask[going] = lack, failed, grown
+    return _complete(torch.from_numpy(runs.unpack(mask)).to(rng), goal, generator).to(device)
 
 
 def random_cells(
@@ -212,55 +223,12 @@ def prepare(n, steps, joints, ratio, generator, device) -> tuple[Tensor, torch.d
     return budget(ratio, steps, joints).expand(n).to(rng), rng, out
 
 
-class Runs:
-    """All contiguous runs of joints along the chains of a body's parts, ready to be drawn from on a device."""
-
-    def __init__(self, skeleton: Skeleton, device: torch.device) -> None:
-        parts = list(skeleton.parts.values())
-        rows, first = [], []
-        # the run of `length` joints that begins at place `s` of part `p` is number first[p] + offset[p, length-1] + s
-        offset = np.zeros((len(parts), max(map(len, parts))), dtype=np.int64)
-        for p, chain in enumerate(parts):
-            first.append(len(rows))
-            for length in range(1, len(chain) + 1):
-                offset[p, length - 1] = len(rows) - first[p]
-                for start in range(len(chain) - length + 1):
-                    row = np.zeros(len(skeleton), dtype=bool)
-                    row[list(chain[start : start + length])] = True
-                    rows.append(row)
-        self.rows = torch.from_numpy(np.stack(rows)).to(device)  # (R, V)
-        self.first, self.sizes = (torch.tensor(v, device=device) for v in (first, [len(chain) for chain in parts]))
-        self.offset = torch.from_numpy(offset).to(device)  # (parts, longest)
-
-    def propose(self, missing: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
-        """One tube (n, T', V) for each mask that lacks `missing` (n,) cells."""
-        draw = torch.rand(6, len(missing), generator=generator, device=missing.device)
-        part = (draw[0] * len(self.sizes)).long()
-        length = (draw[1] * self.sizes[part]).long() + 1
-        run = self.first[part] + self.offset[part, length - 1] + (draw[2] * (self.sizes[part] - length + 1)).long()
-        most = missing.clamp(max=4 * self.rows.shape[1])  # half of the 8 x V grid of a 64-frame clip
-        low, high = most.clamp(max=steps), most.clamp(min=steps)  # the bounds swap where less is missing
-        area = low + (high - low) * draw[3]
-        duration = (area / length).round().long().clamp(1, steps)
-        start = (draw[4] * (steps - duration + 1)).long()
-        time = torch.arange(steps, device=missing.device)
-        within = (time >= start[:, None]) & (time < (start + duration)[:, None])  # (n, T')
-        return within[:, :, None] & self.rows[run][:, None, :]  # (n, T', V)
-
-
 def _joint_by_joint(rank: Tensor, goal: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
     """Whole joints in the order of rank (n, V); the last one from either end of time, as far as the budget goes."""
     order = rank[:, None, :] * steps + torch.arange(steps, device=rank.device)[:, None]  # (n, T', V)
     mask = order < goal[:, None, None]
     backwards = torch.rand(len(rank), generator=generator, device=rank.device) < 0.5
     return torch.where(backwards[:, None, None], mask.flip(1), mask)
-
-
-def _first_cells(cells: Tensor, keep: Tensor) -> Tensor:
-    """The first `keep` true cells of each grid, joint by joint along time, so that a trimmed tube stays a tube."""
-    by_joint = cells.transpose(1, 2).flatten(1)  # (n, V*T')
-    kept = by_joint & (by_joint.cumsum(dim=1) <= keep[:, None])
-    return kept.unflatten(1, (cells.shape[2], cells.shape[1])).transpose(1, 2)  # (n, T', V)
 
 
 def _complete(mask: Tensor, goal: Tensor, generator: torch.Generator | None) -> Tensor:

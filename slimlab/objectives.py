@@ -13,6 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slimlab import parallel
+
+HALVES = (torch.float16, torch.bfloat16)
+CHUNK = 1 << 24  # logits held at once by `prototype_cross_entropy`: 64 MB
+
 
 class PrototypeHead(nn.Module):
     """Features -> prototype logits: a three-layer MLP, L2 normalisation, a weight-normalised linear layer without bias."""
@@ -39,7 +44,8 @@ class PrototypeHead(nn.Module):
 
     def embed(self, x: Tensor) -> Tensor:
         """(…, width) -> (…, bottleneck) of unit length, what is compared with the prototypes."""
-        return F.normalize(self.mlp(x), dim=-1, eps=1e-6)
+        x = self.mlp(x)
+        return F.normalize(x.float() if x.dtype in HALVES else x, dim=-1, eps=1e-6)
 
     @property
     def directions(self) -> Tensor:
@@ -48,28 +54,32 @@ class PrototypeHead(nn.Module):
 
 
 @torch.no_grad()
-def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
+def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3, inplace: bool = False) -> Tensor:
     """Soft assignments (N, K) of N samples to K prototypes, used equally often; rows sum to one.
 
+    inplace  the logits' memory becomes the assignments': at 65,536 prototypes a second matrix is what does not fit
+
+    Of several processes the samples of all count, and each gets the rows of its own.
     Alternates: columns to 1/K, rows to 1/N. The scalings are kept as two vectors and each row is shifted by its maximum,
     so that nothing overflows and the matrix is read, not rewritten, in each iteration.
     """
-    scaled = logits.detach() / temperature
-    if scaled.dtype in (torch.float16, torch.bfloat16):
-        scaled = scaled.float()
-    samples, prototypes = scaled.shape
+    logits = logits.detach()
+    logits = logits.float() if logits.dtype in HALVES else logits if inplace else logits.clone()
+    prototypes = logits.shape[1]
+    samples = int(parallel.total(torch.tensor(len(logits), device=logits.device)))
     if samples == 0:
-        return scaled
-    top = scaled.amax(dim=1, keepdim=True)  # (N, 1)
-    q = (scaled - top).exp()  # (N, K)
-    rows = (top - top.amax()).exp().squeeze(1)  # (N,) undoes the shift
-    columns = torch.ones_like(q[0])
+        return logits
+    top = logits.amax(dim=1, keepdim=True)  # (N, 1)
+    highest = parallel.largest(top.amax() if len(top) else top.new_tensor(-torch.inf))
+    rows = ((top - highest) / temperature).exp().squeeze(1)  # (N,) undoes the shift
+    q = logits.sub_(top).div_(temperature).exp_()  # (N, K)
+    columns = q.new_ones(prototypes)
     tiny = torch.finfo(q.dtype).tiny
     for _ in range(iterations):
-        columns = 1 / (prototypes * (rows @ q)).clamp(min=tiny)  # (K,)
+        columns = 1 / (prototypes * parallel.total(rows @ q)).clamp(min=tiny)  # (K,)
         rows = 1 / (samples * (q @ columns)).clamp(min=tiny)  # (N,)
-    q = q * columns
-    return q / q.sum(dim=1, keepdim=True)
+    q *= columns
+    return q.div_(q.sum(dim=1, keepdim=True))
 
 
 class RunningCentre(nn.Module):
@@ -88,8 +98,9 @@ class RunningCentre(nn.Module):
     @torch.no_grad()
     def forward(self, logits: Tensor, temperature: float) -> Tensor:
         """(N, K) -> (N, K), rows sum to one."""
-        self.batch = logits.float().mean(dim=0) if len(logits) else None
-        return ((logits.float() - self.mean) / temperature).softmax(dim=-1)
+        samples = parallel.total(torch.tensor(float(len(logits)), device=logits.device))
+        self.batch = parallel.total(logits.float().sum(dim=0)) / samples if samples else None
+        return (logits.float() - self.mean).div_(temperature).softmax(dim=-1)
 
     @torch.no_grad()
     def follow(self) -> None:
@@ -104,6 +115,53 @@ def cross_entropy(student_logits: Tensor, targets: Tensor, temperature: float) -
     # rows of targets sum to one, so the log-normaliser needs no weighting; one pass fewer over K
     scaled = student_logits / temperature
     return scaled.logsumexp(dim=-1) - (targets * scaled).sum(dim=-1)
+
+
+def prototype_cross_entropy(
+    embedding: Tensor, directions: Tensor, targets: Tensor, weights: Tensor, temperature: float = 0.1
+) -> Tensor:
+    """sum_n weight_n * cross_entropy(embedding_n @ directions.T, target_n), a scalar, without the logits of all rows at once.
+
+    embedding (N, E) and directions (K, E) are a head's, targets (N, K) rows that sum to one, weights (N,). Logits and their
+    gradient are made for some rows at a time and forgotten, so that beside the targets hardly anything of size N x K exists;
+    the gradients of embedding and directions are worked out on the way forward, which costs no product more than autograd's.
+    The same numbers as GLCL and MFM from logits (`global_local_loss`, `masked_feature_loss`).
+    """
+    learns = torch.is_grad_enabled() and (embedding.requires_grad or directions.requires_grad)
+    return _ChunkedCrossEntropy.apply(embedding, directions, targets, weights, temperature, learns)  # pyright: ignore
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, embedding, directions, targets, weights, temperature: float, learns: bool) -> Tensor:
+        half = torch.get_autocast_dtype(embedding.device.type) if torch.is_autocast_enabled(embedding.device.type) else None
+        e, d = (x if half is None else x.to(half) for x in (embedding / temperature, directions))
+        loss = weights.new_zeros(())
+        by_embedding, by_directions = [], torch.zeros_like(d) if learns else None
+        with torch.autocast(embedding.device.type, enabled=False):
+            for part, target, weight in zip(*(x.split(max(1, CHUNK // len(d))) for x in (e, targets, weights)), strict=True):
+                logits = part @ d.T  # (n, K)
+                logits = logits.float() if half is not None else logits
+                hit = (target.unsqueeze(1) @ logits.unsqueeze(2)).flatten()  # (n,)
+                top = logits.amax(dim=1, keepdim=True)
+                p = logits.sub_(top).exp_()
+                norm = p.sum(dim=1, keepdim=True)
+                loss += weight @ (top + norm.log()).squeeze(1).sub_(hit)
+                if by_directions is None:
+                    continue
+                p *= weight.unsqueeze(1) / norm
+                p = p.addcmul_(target, weight.unsqueeze(1), value=-1).to(d.dtype)  # the gradient by the logits
+                by_embedding.append(p @ d)
+                torch.addmm(by_directions, p.T, part, out=by_directions)
+        if by_directions is not None:
+            by_e = torch.cat(by_embedding).to(embedding.dtype) / temperature
+            ctx.save_for_backward(by_e, by_directions.to(directions.dtype))
+        return loss
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        by_embedding, by_directions = ctx.saved_tensors
+        return by_embedding * gradients[0], by_directions * gradients[0], None, None, None, None
 
 
 def global_local_loss(student_logits: Sequence[Tensor], teacher_targets: Sequence[Tensor], temperature: float = 0.1) -> Tensor:
@@ -129,17 +187,22 @@ def masked_feature_loss(student_logits: Tensor, teacher_targets: Tensor, mask: T
     mask                             (views, T', V) bool over all global views of the batch
     A mean over each view's masked cells, then over all views; views without masked cells count zero.
     """
+    return (cross_entropy(student_logits, teacher_targets, temperature) * cell_weights(mask)).sum()
+
+
+def cell_weights(mask: Tensor) -> Tensor:
+    """(cells,) what each masked cell of mask (views, T', V) weighs in MFM: 1 / (masked cells of its view * views)."""
     per_view = mask.flatten(1).sum(dim=1)  # (views,)
-    view = torch.repeat_interleave(torch.arange(len(mask), device=mask.device), per_view)
-    loss = cross_entropy(student_logits, teacher_targets, temperature)  # (cells,)
-    return (loss / per_view[view]).sum() / len(mask)
+    return (1 / (per_view * len(mask))).repeat_interleave(per_view)
 
 
 def koleo_loss(features: Tensor) -> Tensor:
     """KoLeo: -mean log(distance to the nearest neighbour + 1e-6) of L2-normalised features (B, D), B >= 2.
 
-    Spreads the features of one global view over the sphere. A single feature has no neighbour: the loss is zero.
+    Spreads the features of one global view over the sphere. A single feature has no neighbour: the loss is zero. Of several
+    processes each computes the loss of everybody's features (`parallel.gathered`).
     """
+    features = parallel.gathered(features)
     if len(features) < 2:
         return features.sum() * 0.0
     features = F.normalize(features.float(), dim=-1, eps=1e-8)

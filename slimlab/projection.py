@@ -7,8 +7,6 @@ first import takes 15 s, and a seed keeps it to one core.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 import warnings
 from dataclasses import dataclass, field, replace
@@ -19,13 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slimlab.run import replace_file
+from slimlab import cache as disk
 
 METHODS = ("pca", "tsne", "umap")
-DEFAULTS: dict[str, dict[str, float]] = {
-    "pca": {},
-    "tsne": {"perplexity": 30.0},
-    "umap": {"n_neighbors": 15, "min_dist": 0.1},
+METRICS = ("euclidean", "cosine")
+DEFAULTS: dict[str, dict[str, float | str]] = {
+    "pca": {"metric": "euclidean"},
+    "tsne": {"metric": "euclidean", "perplexity": 30.0},
+    "umap": {"metric": "euclidean", "n_neighbors": 15, "min_dist": 0.1},
 }
 COMPONENTS = 50  # principal components that t-SNE and UMAP see
 KEPT_FILES = 100  # projections kept on disk; the ones used longest ago go first
@@ -59,7 +58,7 @@ class Projection:
         if self.method == "tsne" or self._source is None:
             raise ValueError("t-SNE has no map for new points, nor has an aligned projection; use a fitted 'pca' or 'umap'")
         known, settings, seed = self._source
-        rows = _rows(x)
+        rows = _measured_by(_rows(x), settings)
         if rows.shape[1] != known.shape[1]:
             raise ValueError(f"features have {rows.shape[1]} columns, the projection was fitted on {known.shape[1]}")
         if self.method == "pca":
@@ -76,14 +75,16 @@ def fit(
     seed: int = 0,
     labels: Tensor | np.ndarray | None = None,
     cache: str | Path | None = "default",
-    **settings: float,
+    **settings: float | str,
 ) -> Projection:
     """Project features (N, F), N >= 2, to the plane; the same features, settings and seed give the same picture.
 
     method    "pca" (signs fixed), "tsne" (perplexity=30), "umap" (n_neighbors=15, min_dist=0.1)
+    metric    "euclidean", or "cosine": rows are brought to length 1 first, where the squared distance is 2 - 2 cosine; quality
+              is measured in the same metric. kNN and retrieval compare by cosine
     labels    (N,) classes, for `label_agreement` in the quality; unknown ones (-1) are left out
     cache     folder of finished t-SNE and UMAP projections; None: nothing is kept. Default: $SLIMLAB_CACHE or the user's cache
-    Raises ValueError for another method or setting, too few rows, or features that are not finite.
+    Raises ValueError for another method, metric or setting, too few rows, or features that are not finite.
     """
     if method not in METHODS:
         raise ValueError(f"projection '{method}' is not there; choose {', '.join(METHODS)}")
@@ -94,14 +95,17 @@ def fit(
     if len(rows) < 2:
         raise ValueError(f"features are {rows.shape}, should be (N, F) with N >= 2")
     chosen = DEFAULTS[method] | settings
+    if chosen["metric"] not in METRICS:
+        raise ValueError(f"metric '{chosen['metric']}' is not there; choose {' or '.join(METRICS)}")
+    rows = _measured_by(rows, chosen)
     begin, seconds = time.perf_counter(), 0.0
-    file = None if cache is None or method == "pca" else _file(rows, method, chosen, seed, cache)
-    xy = None if file is None else _read(file, len(rows))
-    if xy is None:
+    file = None if method == "pca" else _file(rows, method, chosen, seed, cache)
+    xy = None if file is None else disk.read(file)
+    if xy is None or xy.shape != (len(rows), 2):
         xy = _compute(rows, method, chosen, seed)
         seconds = time.perf_counter() - begin
         if file is not None:
-            _keep(file, xy)
+            disk.keep(file, xy, KEPT_FILES)
     measured = quality(rows, xy, labels, seed)
     if method == "pca":
         measured = {"explained": _principal(rows, 2)[2]} | measured
@@ -170,6 +174,13 @@ def _rows(x: Tensor | np.ndarray) -> np.ndarray:
     return rows
 
 
+def _measured_by(rows: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """Rows of which the Euclidean distance is the one that the metric means; a row of zeros stays."""
+    if settings["metric"] == "euclidean":
+        return rows
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+
+
 def _principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, float]:
     """Mean (F,), the first `count` axes (count, F) with their largest entry positive, their share of the variance."""
     mean = rows.mean(axis=0)
@@ -215,38 +226,13 @@ def _pad(xy: np.ndarray) -> np.ndarray:
     return np.pad(xy, ((0, 0), (0, 2 - xy.shape[1])))
 
 
-def _file(rows: np.ndarray, method: str, settings: dict[str, Any], seed: int, cache: str | Path) -> Path:
-    key = hashlib.blake2b(np.ascontiguousarray(rows).tobytes(), digest_size=12)
-    key.update(repr((rows.shape, method, sorted(settings.items()), seed, _version(method))).encode())
-    if cache == "default":
-        import platformdirs
-
-        cache = Path(os.environ.get("SLIMLAB_CACHE") or platformdirs.user_cache_dir("slimlab")) / "projections"
-    return Path(cache) / f"{key.hexdigest()}.npy"
+def _file(rows: np.ndarray, method: str, settings: dict[str, Any], seed: int, where: str | Path | None) -> Path | None:
+    kept = disk.folder("projections", where)
+    settings_text = sorted(settings.items())
+    return kept and kept / f"{disk.digest(rows, method, settings_text, seed, _version(method))}.npy"
 
 
 def _version(method: str) -> str:
     from importlib.metadata import version
 
     return version("umap-learn" if method == "umap" else "scikit-learn")
-
-
-def _read(file: Path, rows: int) -> np.ndarray | None:
-    try:
-        xy = np.load(file, allow_pickle=False)
-        os.utime(file)
-    except (OSError, ValueError, EOFError):  # not there, or damaged: computed again
-        return None
-    return xy if xy.shape == (rows, 2) and xy.dtype == np.float32 else None
-
-
-def _keep(file: Path, xy: np.ndarray) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, lambda f: np.save(f, xy, allow_pickle=False))
-        for old in sorted(file.parent.glob("*.npy"), key=lambda f: f.stat().st_mtime)[:-KEPT_FILES]:
-            old.unlink(missing_ok=True)
-    except OSError as error:
-        warnings.warn(
-            f"{file.parent}: the projection cannot be kept ({error.strerror}); it is computed again next time", stacklevel=3
-        )

@@ -1,7 +1,7 @@
 """A run is a folder: any number can be traced to it, and it survives being killed.
 
     config.json        the settings, every one, with the step count that `minutes` came to
-    run.json           data (source, fingerprint), body, environment, status, wall seconds
+    run.json           data (source, fingerprint), body, environment, status, wall seconds, what was changed at which step
     train_clips.csv    name and digest of every clip that was seen
     metrics.jsonl      one line a step
     checkpoint.pt      student, teacher, centres, optimiser, step: tensors and plain containers, read with weights_only=True
@@ -15,21 +15,22 @@ Files are written beside and renamed, so each is either the old one or the new o
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 import slimlab
+from slimlab.cache import replace_file
 from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
@@ -43,7 +44,9 @@ class RunError(RuntimeError):
 
 
 class Run:
-    """A run's folder, opened. `.encoder` the teacher's, `.metrics` a DataFrame, `.config`, `.about` (run.json).
+    """A run's folder, opened. `.encoder` the teacher's, `.metrics` a DataFrame, `.about` (run.json).
+
+    `.began` are the settings that it started with, `.changes` what was changed on the way, `.config` the settings since then.
 
     Another method's run is a subclass with its own settings, trainer and encoder (`slimlab.baseline.Run`).
     """
@@ -61,12 +64,47 @@ class Run:
             method = self.about.get("method", "slim")
             if method != self.method:
                 raise RunError(f"{self.folder}: holds a run of the method '{method}', not of '{self.method}'")
-            self.config = self.settings(**json.loads((self.folder / "config.json").read_text()))
+            self.began = self.settings(**json.loads((self.folder / "config.json").read_text()))
+            self.config_at(self.began.steps)  # what was changed has to be possible, too
         except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{self.folder}: damaged run ({error}); start it again in another folder") from error
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.config.preset}, {self.about.get('status')} at step {self.step})"
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """What was changed while it ran, in order: {"step": first step (0-based) under it, "mask_ratio": new value}."""
+        return self.about.get("changes", [])
+
+    @property
+    def config(self) -> Config:
+        """The settings, with what was changed last."""
+        return self.config_at(self.began.steps)
+
+    def config_at(self, step: int) -> Config:
+        """The settings under which step `step` (0-based) was or will be made."""
+        made = [{k: v for k, v in c.items() if k != "step"} for c in self.changes if c["step"] <= step]
+        return replace(self.began, **made[-1]) if made else self.began
+
+    def change(self, step: int, mask_ratio: float | tuple[float, float]) -> None:
+        """Another mask ratio from step `step` on, kept in run.json at once; later changes, of steps that were lost, go.
+
+        While a run goes on: `step.run.change(step.step + 1, 0.8)` in `pretrain.stream`. The same change at the same step gives
+        the same numbers, stopped and resumed or not.
+        Raises ValueError for an impossible ratio or a step that the run does not have, RunError where the folder cannot be
+        written.
+        """
+        if not 0 <= step < self.began.steps:
+            raise ValueError(f"{self.folder}: nothing can be changed from step {step} on, the run has {self.began.steps}")
+        settings = replace(self.began, mask_ratio=mask_ratio)  # complains where it is impossible
+        kept = [c for c in self.changes if c["step"] < step]
+        about = self.about | {"changes": [*kept, {"step": step, "mask_ratio": settings.mask_ratio}]}
+        try:
+            write_json(self.folder / "run.json", about)
+        except OSError as error:
+            raise RunError(f"{self.folder}: the change cannot be kept ({error.strerror}); the mask ratio stays") from error
+        self.about = about
 
     @property
     def encoder(self) -> Encoder:
@@ -85,12 +123,20 @@ class Run:
     @property
     def teacher(self) -> Networks:
         """Encoder and prototype heads of the last checkpoint's teacher, in eval mode on the CPU. RunError without one."""
+        return self._networks("teacher")
+
+    @property
+    def student(self) -> Networks:
+        """The same of the student."""
+        return self._networks("student")
+
+    def _networks(self, which: str) -> Networks:
         networks = Networks(self.config, Skeleton(**self.about["skeleton"]))
         file = self.folder / "checkpoint.pt"
         if not file.exists():
             raise RunError(f"{file}: no such file; the prototype heads are in the checkpoint alone. Go on with the run")
         with _checkpoint(file, "cpu") as state:
-            networks.load_state_dict(state["teacher"])
+            networks.load_state_dict(state[which])
         return networks.requires_grad_(False).eval()
 
     @property
@@ -180,11 +226,14 @@ def save_snapshot(run: Run, encoder: Encoder, step: int) -> None:
         raise RunError(f"{run.folder}: snapshot of step {step} failed ({error}). Make room and resume") from error
 
 
-def load_checkpoint(run: Run, trainer: Any) -> int:
-    """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done."""
+def load_checkpoint(run: Run, trainer: Any, cut: bool = True) -> int:
+    """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done.
+
+    cut  False: the folder is left as it is; another process has cut it
+    """
     file = run.folder / "checkpoint.pt"
     step = 0
-    for torn in run.folder.glob(".*"):  # what a kill left beside
+    for torn in run.folder.glob(".*") if cut else ():  # what a kill left beside
         shutil.rmtree(torn) if torn.is_dir() else torn.unlink()
     if file.exists():
         with _checkpoint(file, trainer.device) as state:
@@ -192,6 +241,8 @@ def load_checkpoint(run: Run, trainer: Any) -> int:
                 network.load_state_dict(state.get(name, {}))
             trainer.optimizer.load_state_dict(state["optimizer"])
             step = int(state["step"])
+    if not cut:
+        return step
     lines = [line for line in _whole_lines(run.folder / "metrics.jsonl") if line["step"] < step]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     replace_file(run.folder / "metrics.jsonl", lambda f: f.write(text.encode()))
@@ -210,19 +261,6 @@ def _checkpoint(file: Path, device: torch.device | str) -> Iterator[dict[str, An
 def write_json(file: Path, value: Any) -> None:
     """Replace `file` by this value."""
     replace_file(file, lambda f: f.write((json.dumps(value, indent=1) + "\n").encode()))
-
-
-def replace_file(file: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write beside `file`, flush to disk, then take its place."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as f:
-            write(f)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(beside, file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _whole_lines(file: Path) -> list[dict]:

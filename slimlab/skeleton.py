@@ -260,3 +260,24 @@ COCO = Skeleton(
     parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
     center=0,
 )
+
+# SMPL's joints, Loper et al. 2015 (https://doi.org/10.1145/2816795.2818013); the two hands stand last, so that the first 22 are
+# the body that SMPL-H, SMPL-X, AMASS and HumanML3D share.
+SMPL_24 = Skeleton(
+    names=(
+        "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 left_foot right_foot neck "
+        "left_collar right_collar head left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_hand "
+        "right_hand"
+    ).split(),
+    parents=(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21),
+    center=3,
+)
+SMPL_22 = Skeleton(SMPL_24.names[:22], SMPL_24.parents[:22], center=3)
+
+DECLARED = (KINECT_V2, KINECT_V1, H36M, COCO, SMPL_22, SMPL_24)
+
+
+def declared(skeleton: Skeleton) -> Skeleton:
+    """The declared body with these names and parents, in this order; else the skeleton as given."""
+    same = (s for s in DECLARED if (s.names, s.parents) == (skeleton.names, skeleton.parents))
+    return next(same, skeleton)

@@ -8,29 +8,34 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from slimlab import augment, inspection, masking, quirks
+from slimlab import augment, inspection, masking, parallel, quirks
 from slimlab.config import Config
 from slimlab.data import ClipStore, Views, sample_views
 from slimlab.encoder import Encoder
 from slimlab.evaluate import to_input
+from slimlab.networks import Networks, check_start
 from slimlab.objectives import (
     PrototypeHead,
     RunningCentre,
-    global_local_loss,
+    cell_weights,
     koleo_loss,
-    masked_feature_loss,
+    prototype_cross_entropy,
     sinkhorn_knopp,
 )
+from slimlab.optimiser import parameter_groups, schedule, set_rates
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
+LARGE = 1 << 25  # coordinates of the global views times width, above which the two are encoded one after the other
 
 
 def generator(seed: int, purpose: int, number: int) -> torch.Generator:
@@ -46,15 +51,12 @@ def clips_of_step(clips: int, batch: int, seed: int, step: int) -> np.ndarray:
     return np.array([orders[p // clips][p % clips] for p in places.tolist()])
 
 
-class Networks(nn.Module):
-    """Encoder and the two prototype heads; the teacher is another one of these."""
+def rows_of(own: slice, views: int, batch: int) -> Tensor:
+    """Of views*batch rows, view after view, those of the clips `own`."""
+    return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
 
-    def __init__(self, config: Config, skeleton: Skeleton) -> None:
-        super().__init__()
-        self.encoder = Encoder(config.encoder(skeleton))
-        sizes = (config.width, config.prototypes, config.head_hidden, config.head_bottleneck, config.init_std)
-        self.cls_head = PrototypeHead(*sizes)
-        self.token_head = PrototypeHead(*sizes)
+
+Piece = tuple[list[Tensor], list[Tensor | None]]  # views, globals first, and their masks, of the clips that are worked on at once
 
 
 class Trainer:
@@ -72,13 +74,20 @@ class Trainer:
             torch.manual_seed(config.seed)
             self.student = Networks(config, skeleton).to(device)
         if start is not None:
-            _check_start(start, self.student.encoder)
+            check_start(start, self.student.encoder)
             self.student.encoder.load_state_dict(start.state_dict())
         self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
         centred = ("cls", "cells") if config.targets == "centring" else ()
         self.centres = nn.ModuleDict({name: RunningCentre(config.prototypes) for name in centred}).to(device)
         groups = parameter_groups(self.student, config.patch_lr_factor)
         self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
+        if config.compile:
+            self.student.encoder.compile_blocks()
+            self.teacher.encoder.compile_blocks()
+        self._forward: nn.Module = self.student
+        if parallel.world() > 1:
+            idle = not (config.mask_globals and config.mfm_weight)  # the token head then learns nothing
+            self._forward = DistributedDataParallel(self.student, find_unused_parameters=idle)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -92,25 +101,17 @@ class Trainer:
 
     def schedule(self, step: int) -> dict[str, float]:
         """Learning rate, weight decay, teacher momentum and temperature at this step."""
-        c, part = self.config, step / self.config.steps
-        first, last = c.teacher_temperature
-        return {
-            "lr": learning_rate(c, step),
-            "weight_decay": cosine(c.weight_decay, part),
-            "momentum": cosine(c.momentum, part),
-            "temperature": first + (last - first) * min(1.0, part / max(1e-9, c.temperature_warmup)),
-        }
+        return schedule(self.config, step)
 
     def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
         """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
         now = self.schedule(step)
         views = self._views(store, clips, step)
         masks = self._masks(views, step)
-        loss, values = self.losses(views, masks, now["temperature"])
+        self.optimizer.zero_grad(set_to_none=True)
+        _, values = self.losses(views, masks, now["temperature"])
         check_finite(values, LOSSES, step)
         set_rates(self.optimizer, now["lr"], now["weight_decay"])
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
         frozen = step < self.config.frozen_prototypes * self.config.steps
         norms = []
         for network in self.student.children():
@@ -134,138 +135,201 @@ class Trainer:
                 centre.follow()
 
     def _targets(self, which: str, logits: Tensor, temperature: float) -> Tensor:
-        """Teacher's logits (N, K) -> assignments, rows sum to one."""
-        return self.centres[which](logits, temperature) if which in self.centres else sinkhorn_knopp(logits, temperature)
+        """Teacher's logits (N, K) -> assignments, rows sum to one, where the logits were."""
+        if which in self.centres:
+            return self.centres[which](logits, temperature)
+        if self.config.targets == "softmax":
+            return (logits.float() / temperature).softmax(dim=-1)
+        return sinkhorn_knopp(logits, temperature, inplace=True)
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
-        """Augmented views, globals first: each (views*B, 3, T, V, 1), view after view."""
+        """Augmented views of this process's clips, globals first: each (views*B, 3, T, V, 1), view after view."""
         c = self.config
         rng = generator(c.seed, 1, step)
+        own = parallel.share(len(clips))
         if c.makes("absent_frames"):
             store, clips = quirks.with_absent_frames(store, clips), np.arange(len(clips))
-        views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views)
+        views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views, own)
         config = self.student.encoder.config
         out = []
         for number, group in enumerate([views.globals, *views.locals]):
-            count, batch = group.shape[:2]
+            count = len(group)
+            rows = (count * len(clips), rows_of(own, count, len(clips)))
             x = group.to(self.device).flatten(0, 1)  # (views*B, 3, T, V, 1)
             origin = views.origin.repeat(count, 1)
             faulty = c.makes("centring") and config.centring == "first_frame"
             x = quirks.center(x, origin) if faulty else augment.center(x, self.skeleton, config.centring, origin)
-            x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
-            x = self._noise(x, batch, number == 0, rng)
+            x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows)
+            x = self._noise(x, len(clips), number == 0, rng, rows)
             out.append(to_input(x, config))
         return out
 
-    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator) -> Tensor:
+    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows) -> Tensor:
         """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""
         if not self.config.noise:
             return x
-        chance = torch.rand(len(x), generator=rng)
+        count, which = rows
+        chance = torch.rand(count, generator=rng)
         if not is_global:
-            return augment.jitter(x, self.config.noise * 0.01 * (chance < 0.5).float(), rng)
+            return augment.jitter(x, self.config.noise * 0.01 * (chance[which] < 0.5).float(), rng, rows)
         std = torch.cat([torch.full((batch,), 0.01), 0.05 * (chance[batch:] < 0.1).float()])
-        axis = torch.randint(3, (len(x),), generator=rng)
-        first = torch.arange(len(x)) < batch
-        axis = torch.where(first | (torch.rand(len(x), generator=rng) >= 0.2), -1, axis)
-        return augment.drop_axis(augment.jitter(x, self.config.noise * std, rng), axis)
+        axis = torch.randint(3, (count,), generator=rng)
+        first = torch.arange(count) < batch
+        axis = torch.where(first | (torch.rand(count, generator=rng) >= 0.2), -1, axis)
+        return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows), axis[which])
 
     def _masks(self, views: list[Tensor], step: int) -> list[Tensor | None]:
-        """A bool mask (views*B, T', V) for each group of views, None where nothing is masked."""
-        c, joints = self.config, len(self.skeleton)
-        rng = generator(c.seed, 2, step)
-        steps = [x.shape[2] // c.patch_frames for x in views]
-        masked = round(c.mask_globals * len(views[0]))
-        which = torch.randperm(len(views[0]), generator=rng)[:masked]
-        mask = torch.zeros(len(views[0]), steps[0], joints, dtype=torch.bool)
-        ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
-        mask[which] = self._draw(views[0][which.to(self.device)], ratios, rng)
-        masks: list[Tensor | None] = [mask if masked else None]
-        counts = [len(x) for x in views[1:]]
-        if not c.mask_locals:
-            return [None if m is None else m.to(self.device) for m in masks] + [None] * len(counts)
-        if c.makes("local_ratios"):
-            ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts]
-        else:
-            ratios = masking.stratified_ratios(sum(counts), c.mask_bounds, rng).split(counts)
-        masks += [self._draw(x, r, rng) for x, r in zip(views[1:], ratios, strict=True)]
-        return [None if m is None else m.to(self.device) for m in masks]
+        """A bool mask (views*B, T', V) for each group of this process's views, None where nothing is masked.
 
-    def _draw(self, x: Tensor, ratios: Tensor, rng: torch.Generator) -> Tensor:
-        """Masks (n, T', V) for n views x (n, 3, T, V, 1); the views' own motion where the strategy looks at it."""
+        They are drawn for the whole batch, so that ratios are stratified over it whatever the number of processes.
+        """
+        c = self.config
+        rng = generator(c.seed, 2, step)
+        counts = [len(x) * parallel.world() for x in views]  # in the whole batch
+        batch = counts[0] // 2
+        masked = round(c.mask_globals * counts[0])
+        which = torch.randperm(counts[0], generator=rng)[:masked]
+        mask = torch.zeros(counts[0], views[0].shape[2] // c.patch_frames, len(self.skeleton), dtype=torch.bool)
+        ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
+        mask[which] = self._draw(views[0], 2, ratios, rng, which)
+        masks: list[Tensor | None] = [mask if masked else None]
+        if not c.mask_locals:
+            masks += [None] * len(counts[1:])
+        else:
+            if c.makes("local_ratios"):
+                ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts[1:]]
+            else:
+                ratios = masking.stratified_ratios(sum(counts[1:]), c.mask_bounds, rng).split(counts[1:])
+            masks += [self._draw(x, n // batch, r, rng) for x, n, r in zip(views[1:], counts[1:], ratios, strict=True)]
+        own = [rows_of(parallel.share(batch), n // batch, batch) for n in counts]
+        return [None if m is None else m[rows].to(self.device) for m, rows in zip(masks, own, strict=True)]
+
+    def _draw(self, x: Tensor, views: int, ratios: Tensor, rng: torch.Generator, which: Tensor | slice = slice(None)) -> Tensor:
+        """Masks (n, T', V) for the rows `which` of a whole group, of which x (views*B, 3, T, V, 1) are this process's; the
+        views' own motion where the strategy looks at it."""
         c = self.config
         known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
+        known = {name: parallel.gathered(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
+        known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
         faulty = c.makes("mask_budget") and c.masking == "semantic_tubes"
         draw = quirks.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
-        return draw(len(x), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
+        return draw(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
-        """Total loss and what to log, from views (globals first) and their masks."""
-        c, student, teacher = self.config, self.student, self.teacher
-        mask = masks[0]
-        with torch.no_grad():
-            seen = teacher.encoder(views[0])
-            targets = self._targets("cls", teacher.cls_head(seen.cls[:, 0]), temperature)  # (2B, K)
-        cls = []
-        for x, m in zip(views, masks, strict=True):
-            out = student.encoder(x, mask=None if m is None else m[:, None])
-            cls.append(out.cls[:, 0])  # (views*B, D)
-            if len(cls) == 1:
-                tokens = out.tokens[:, 0]  # (2B, T', V, D)
-        logits = student.cls_head(torch.cat(cls)).split(len(views[0]) // 2)  # per view (B, K)
-        glcl = global_local_loss(logits, targets.chunk(2), c.student_temperature)
-        koleo = sum((koleo_loss(view) for view in cls[0].chunk(2)), torch.zeros((), device=self.device))
-        mfm, cell_targets = torch.zeros((), device=self.device), None
-        if mask is not None and c.mfm_weight:
-            with torch.no_grad():
-                cell_targets = self._targets("cells", teacher.token_head(seen.tokens[:, 0][mask]), temperature)  # (cells, K)
-            mfm = masked_feature_loss(student.token_head(tokens[mask]), cell_targets, mask, c.student_temperature)
-        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
-        numbers = torch.stack([loss, glcl, mfm, koleo]).tolist()
+        """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
+
+        Where gradients are on, they are added to the student's here, `microbatch` clips at a time and group of views after group,
+        the local ones first, so that one graph at a time is in memory (large global views are two groups); the loss comes back
+        without. Sinkhorn, centre and KoLeo see the whole batch all the same: a first pass makes the targets and, of a batch in
+        parts, what KoLeo asks of each clip's features.
+        """
+        c, batch = self.config, len(views[0]) // 2
+        size = c.microbatch or batch
+        parts = [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
+        pieces = [_part_of(views, masks, part, batch) for part in parts]
+        targets, cell_targets = self._all_targets(pieces, temperature)  # (2, B, K), (cells, K) for each part
+        terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
+        koleo, pull = self._koleo(pieces) if len(parts) > 1 else (torch.zeros((), device=self.device), None)
+        sums = torch.zeros(2, device=self.device)  # GLCL, MFM
+        for part, (seen, hidden), cells in zip(parts, pieces, cell_targets, strict=True):
+            own, mask, clips = targets[:, part], hidden[0], part.stop - part.start  # own (2, b, K)
+            for x, m in zip(seen[1:], hidden[1:], strict=True):
+                with self._alone(), self._cast():
+                    _, embedded, _ = self._forward(x, m, False)
+                    both = own.mean(dim=0).repeat(len(x) // clips, 1)  # both teacher views weigh alike
+                    weights = targets.new_full((len(x),), 2 / (batch * terms))
+                    local = prototype_cross_entropy(*embedded, both, weights, c.student_temperature)
+                    _learn(c.glcl_weight * local)
+                sums[0] += local.detach()
+                del embedded, both, local  # and with them their graph
+            weighs = None if mask is None else cell_weights(mask) * clips / batch
+            other = own.flip(0).flatten(0, 1)  # (2b, K): a global view is to predict the other one
+            together, first = clips if seen[0].numel() * c.width > LARGE else 2 * clips, 0
+            for rows in (slice(start, start + together) for start in range(0, 2 * clips, together)):
+                last = part is parts[-1] and rows.stop == 2 * clips
+                with nullcontext() if last else self._alone(), self._cast():
+                    cls, embedded, known = self._forward(seen[0][rows], None if mask is None else mask[rows], bool(c.mfm_weight))
+                    weights = targets.new_full((len(cls),), 1 / (batch * terms))
+                    glcl = prototype_cross_entropy(*embedded, other[rows], weights, c.student_temperature)
+                    loss, mfm = c.glcl_weight * glcl, torch.zeros((), device=self.device)
+                    if known is not None and cells is not None and weighs is not None:
+                        these = slice(first, first := first + len(known[0]))
+                        mfm = prototype_cross_entropy(*known, cells[these], weighs[these], c.student_temperature)
+                        loss = loss + c.mfm_weight * mfm
+                    if pull is None:
+                        spread = _koleo_of(cls.unflatten(0, (-1, clips)))
+                        loss, koleo = loss + c.koleo_weight * spread, koleo + spread.detach()
+                    else:
+                        loss = loss + c.koleo_weight * (cls.float() * pull[:, part].flatten(0, 1)[rows]).sum()
+                    _learn(loss)
+                sums += torch.stack([glcl.detach(), mfm.detach()])
+                del embedded, known, cls, loss, glcl, mfm
+        glcl, mfm = sums
+        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
+        numbers = (parallel.total(torch.stack([loss, glcl, mfm, koleo.detach()])) / parallel.world()).tolist()
         values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
-        values["target_prototypes"] = inspection.effective_prototypes(targets)
-        values["used_prototypes"] = inspection.used_prototypes(targets)
-        if cell_targets is not None:
-            values["cell_target_prototypes"] = inspection.effective_prototypes(cell_targets)
+        values["target_prototypes"] = inspection.effective_prototypes(targets.flatten(0, 1))
+        values["used_prototypes"] = inspection.used_prototypes(targets.flatten(0, 1))
+        if cell_targets[0] is not None:
+            values["cell_target_prototypes"] = inspection.effective_prototypes(*cell_targets)
         return loss, values
 
+    @torch.no_grad()
+    def _all_targets(self, pieces: list[Piece], temperature: float) -> tuple[Tensor, list[Tensor | None]]:
+        """The teacher's assignments of the whole batch: CLS (2, B, K), and of each piece's masked cells (cells, K)."""
+        teacher, cls, cells = self.teacher, [], []
+        with self._cast():
+            for views, masks in pieces:
+                out = teacher.encoder(views[0])
+                cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
+                if masks[0] is not None and self.config.mfm_weight:
+                    cells.append(out.tokens[:, 0][masks[0]])  # (cells, D)
+            counts = [len(c) for c in cells]
+            logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
+            of_cells = teacher.token_head(torch.cat(cells)) if cells else None
+        targets = self._targets("cls", logits.flatten(0, 1), temperature).unflatten(0, (2, -1))
+        if of_cells is None:
+            return targets, [None] * len(pieces)
+        return targets, list(self._targets("cells", of_cells, temperature).split(counts))
 
-def parameter_groups(network: nn.Module, patch_lr_factor: float = 1.0) -> list[dict]:
-    """For AdamW: no weight decay on biases and norms; a learning-rate factor on the patch embedding."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        decays = not (name.endswith(("bias", ".norms")) or "norm" in name.rpartition(".")[0].rpartition(".")[2])
-        groups.setdefault((decays, "patch_embed" in name), []).append(parameter)
-    return [{"params": p, "decays": decays, "factor": patch_lr_factor if patch else 1.0} for (decays, patch), p in groups.items()]
+    def _koleo(self, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
+        """KoLeo of the whole batch, and its gradient (2, B, D) by the CLS features, from a pass that keeps no graph."""
+        with torch.no_grad(), self._cast():
+            seen = [self.student.encoder(v[0], mask=None if m[0] is None else m[0][:, None]).cls[:, 0] for v, m in pieces]
+        features = torch.cat([s.float().unflatten(0, (2, -1)) for s in seen], dim=1)  # (2, B, D)
+        with torch.enable_grad():
+            koleo = _koleo_of(features.requires_grad_())
+        return koleo, torch.autograd.grad(koleo, features)[0]
+
+    def _alone(self):
+        """Gradients made inside are not yet added up over the processes."""
+        return self._forward.no_sync() if isinstance(self._forward, DistributedDataParallel) else nullcontext()
+
+    def _cast(self) -> torch.autocast:
+        """Around the networks: matrix products in bfloat16 where the settings say so; weights and losses stay float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
 
-def set_rates(optimizer: torch.optim.Optimizer, lr: float, weight_decay: float) -> None:
-    """This step's learning rate and weight decay, in groups that `parameter_groups` made."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr * group["factor"]
-        group["weight_decay"] = weight_decay if group["decays"] else 0.0
+def _part_of(views: list[Tensor], masks: list[Tensor | None], part: slice, batch: int) -> Piece:
+    """Views and masks of some of the batch's clips, view after view."""
+    if part == slice(0, batch):
+        return views, masks
+
+    def own(x: Tensor) -> Tensor:
+        return x.unflatten(0, (-1, batch))[:, part].flatten(0, 1)
+
+    return [own(x) for x in views], [None if m is None else own(m) for m in masks]
 
 
-def learning_rate(config: Any, step: int) -> float:
-    """Linear warm-up to config.lr over the `warmup` part of the run, then a cosine to config.min_lr."""
-    rise = (step + 1) / max(1.0, config.warmup * config.steps)
-    fall = (step / config.steps - config.warmup) / max(1e-9, 1 - config.warmup)
-    return config.lr * rise if rise < 1 else cosine((config.lr, config.min_lr), fall)
+def _koleo_of(cls: Tensor) -> Tensor:
+    """KoLeo of CLS features (views, B, D), added up over the views."""
+    return torch.stack([koleo_loss(view) for view in cls]).sum()
 
 
-def cosine(bounds: tuple[float, float], part: float) -> float:
-    """From the first bound to the last on half a cosine; part 0..1 of the way."""
-    return bounds[1] + (bounds[0] - bounds[1]) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, part))))
-
-
-def _check_start(start: Encoder, encoder: Encoder) -> None:
-    theirs, ours = (asdict(replace(e.config, init_std=None, frames=e.config.patch_frames)) for e in (start, encoder))
-    differ = [f"{k} {theirs[k]}, not {ours[k]}" for k in ours if k != "skeleton" and theirs[k] != ours[k]]
-    if theirs["skeleton"]["names"] != ours["skeleton"]["names"]:
-        differ.append("another body (load it with skeleton=store.skeleton)")
-    if differ:
-        raise ValueError(f"start: these weights do not fit the run's settings: {'; '.join(differ)}")
+def _learn(loss: Tensor) -> None:
+    if torch.is_grad_enabled():
+        loss.backward()
 
 
 def check_finite(values: dict[str, float], names: Sequence[str], step: int) -> None:

@@ -14,6 +14,7 @@ from slimlab.doctor import chromium
 from slimlab.skeleton import KINECT_V2, Skeleton
 
 torch.set_num_threads(2)
+os.environ["SLIMLAB_CACHE"] = "off"  # what a test computes is computed; tests of the cache name a folder
 
 
 @pytest.fixture(scope="session")

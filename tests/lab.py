@@ -105,15 +105,15 @@ class Kernel:
         assert told["status"] == "ok", told
         return json.loads(eval(told["data"]["text/plain"]))  # the repr of a JSON text
 
-    def show(self, page, name: str, *cells: str) -> None:
-        """Open a notebook with these cells on this kernel, and run them to the end."""
+    def show(self, page, name: str, *cells: str, app: str = "lab/tree") -> None:
+        """Open a notebook with these cells on this kernel, and run them to the end. app: "notebooks" for Notebook 7."""
         self.client.execute("import ipywidgets; ipywidgets.Widget.close_all()", reply=True, timeout=60)  # of the test before
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
         session = {"path": f"{name}.ipynb", "name": name, "type": "notebook", "kernel": {"id": self.id}}
         post(f"{self.address}/api/sessions", session)
-        page.goto(f"{self.address}/lab/tree/{name}.ipynb?token={TOKEN}&reset", timeout=90_000)
+        page.goto(f"{self.address}/{app}/{name}.ipynb?token={TOKEN}&reset", timeout=90_000)
         run_all(page)
         prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
         wait_for(

@@ -41,3 +41,8 @@ def test_the_papers_encoder():
 def test_impossible_settings_are_refused(given, says):
     with pytest.raises(ValueError, match=says):
         Config(**given)
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="precision 'fp8' is unknown; choose fp32 or bf16"):
+        Config(precision="fp8")

@@ -155,3 +155,19 @@ def test_training_needs_more_memory_with_more_clips():
     trainer = baseline.Trainer(config, KINECT_V2)
     small, large = (cost.pretraining_memory(config, clips=c) for c in (2, 8))
     assert 4 * 4 * cost.parameters(trainer.mae) < small < large < 4 * small
+
+
+def test_one_pass_of_each_network():
+    """Counted as in the table; the clock is optional."""
+    passes = cost.asymmetry(seconds=0)
+    counted = dict(zip(passes["what"], passes["gflops"], strict=True))
+    slim, used, encoding, decoding = passes["gflops"]
+    assert passes["tokens"].tolist() == [200, 750, 74, 750] and passes["milliseconds"].isna().all()
+    assert slim == pytest.approx(cost.flops(Encoder()) / 1e9) and used / slim == pytest.approx(4.78, abs=0.01)
+    assert used / encoding == pytest.approx(14.33, abs=0.01) and decoding == pytest.approx(8.79, abs=0.01)
+    assert len(counted) == 4
+
+
+@pytest.mark.full
+def test_the_clock_of_one_pass():
+    assert (cost.asymmetry(seconds=0.01, batch_size=1)["milliseconds"] > 0).all()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from slimlab.encoder import Encoder, EncoderConfig
+from slimlab.encoder import Encoder, EncoderConfig, rotary_tables, rotate
 from slimlab.skeleton import COCO, KINECT_V2
 
 
@@ -154,3 +154,28 @@ def test_tokens_without_attention_are_the_same_tokens():
     for a, b in zip(explicit.intermediates, fused.intermediates, strict=True):
         torch.testing.assert_close(a.tokens, b.tokens, atol=1e-5, rtol=1e-5)
         assert a.attention.shape == (2, 1, 2, 55, 55) and b.attention is None
+
+
+def test_rotary_depends_on_the_difference_of_times_alone_and_is_a_product_of_complex_numbers():
+    rng = torch.Generator().manual_seed(0)
+    q, k = torch.randn(2, 1, 16, generator=rng, dtype=torch.float64)
+
+    def score(s, t):
+        turned = (rotate(v, rotary_tables(torch.tensor([float(at)]), 16)) for v, at in ((q, s), (k, t)))
+        return float((next(turned) * next(turned)).sum())
+
+    assert score(0, 3) == pytest.approx(score(5, 8)) and score(2, 2) == pytest.approx(float((q * k).sum()))
+    assert abs(score(0, 3) - score(3, 0)) > 1e-3
+    angle = 3 * 10000.0 ** (-torch.arange(8, dtype=torch.float64) / 8)
+    complex_k = torch.complex(k[0, :8], k[0, 8:]) * torch.polar(torch.ones_like(angle), angle)
+    got = rotate(k, rotary_tables(torch.tensor([3.0]), 16))[0]
+    torch.testing.assert_close(got, torch.cat([complex_k.real, complex_k.imag]))
+
+
+def test_an_encoder_that_was_looked_at_can_still_be_trained():
+    encoder = Encoder(EncoderConfig(width=16, depth=1, heads=2))
+    x = torch.randn(1, 3, 16, 25, 1)
+    with torch.inference_mode():
+        encoder(x)
+    encoder(x).cls.sum().backward()
+    assert encoder.patch_embed.proj.weight.grad is not None

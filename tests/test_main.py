@@ -49,9 +49,18 @@ def test_evaluate_prints_and_writes_the_table(files, capsys):
     assert cli.main(["evaluate", str(files / "run"), str(files / "clips.npz")]) == 0
     out = capsys.readouterr().out
     table = pd.read_csv(files / "run" / "evaluation.csv")
-    assert list(table.columns) == ["features", "kNN", "probe"] and len(table) == 4
+    assert list(table.columns[:3]) == ["features", "kNN", "probe"] and len(table) == 4
+    assert (table["split"] == "cross-subject").all() and (table["run"] == str(files / "run")).all()
+    assert {"kNN_low", "probe_high", "train", "test", "weights", "seed", "slimlab", "k", "pool"} <= set(table.columns)
     for line in table.itertuples():
         assert f"{line.kNN:.3f}" in out and str(line.features) in out
+
+
+def test_a_control_with_labels_gets_as_long_as_the_run_took(files, capsys):
+    assert cli.main(["evaluate", str(files / "run"), str(files / "clips.npz"), "--equal-time"]) == 0
+    table = pd.read_csv(files / "run" / "evaluation.csv")
+    seconds = Run(files / "run").about["seconds"]
+    assert f"supervised from scratch, {seconds:.0f} s as the run" in set(table["features"]) and len(table) == 5
 
 
 def test_evaluate_refuses_clips_that_were_seen(files, capsys):
@@ -75,6 +84,8 @@ def test_figures_come_as_pdf_png_and_csv(files, capsys):
     assert cli.main(["figures", str(files / "run"), str(files / "clips.npz")]) == 0
     drawn = {f.stem for f in (files / "run" / "figures").iterdir()}
     assert {"losses", "mask", "attention_cls", "token_pca", "embedding_class", "confusion", "neighbours"} <= drawn
+    assert {"training", "clip", "mask_strategies", "augmentations", "agreement", "embedding_performer"} <= drawn
+    assert {f"prototypes_{kind}{what}" for kind in ("clips", "cells") for what in ("", "_assigned", "_nearest")} <= drawn
     for name in drawn:
         assert all((files / "run" / "figures" / f"{name}{suffix}").stat().st_size > 50 for suffix in (".pdf", ".png", ".csv"))
     assert "confusion" in capsys.readouterr().out

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from slimlab import masking
 from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2
+from slimlab.tubes import Runs
 from tests import reference
 
 BODIES = {25: KINECT_V2, 20: KINECT_V1, 17: H36M, 18: COCO}
@@ -173,8 +174,9 @@ def test_tubes_have_the_shapes_of_the_authors_procedure():
         reference.tubes(8, 25, PARTS, 48, rng, taken)
         shapes.append(taken[0])
     generator = torch.Generator().manual_seed(0)
-    tubes = masking.Runs(KINECT_V2, torch.device("cpu")).propose(torch.full((4000,), 48), 8, generator)
-    ours = np.stack([tubes.any(dim=1).sum(dim=1), tubes.any(dim=2).sum(dim=1)], axis=1)
+    runs = Runs(KINECT_V2)
+    tubes = runs.unpack(runs.propose(np.full(4000, 48), 8, torch.rand(6, 4000, generator=generator).numpy()))
+    ours = np.stack([tubes.any(axis=1).sum(axis=1), tubes.any(axis=2).sum(axis=1)], axis=1)
     for joints in range(1, 7):
         for duration in range(1, 9):
             expected = np.mean([s == (joints, duration) for s in shapes])

@@ -8,7 +8,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slimlab.objectives import PrototypeHead, RunningCentre, global_local_loss, koleo_loss, sinkhorn_knopp
+from slimlab import objectives
+from slimlab.objectives import (
+    PrototypeHead,
+    RunningCentre,
+    cell_weights,
+    global_local_loss,
+    koleo_loss,
+    masked_feature_loss,
+    prototype_cross_entropy,
+    sinkhorn_knopp,
+)
 from tests import reference
 
 
@@ -83,3 +93,47 @@ def test_a_centre_moves_only_when_it_follows():
     centre.follow()
     assert moved.any() and torch.equal(centre.mean, moved) and not first.requires_grad
     torch.testing.assert_close(first.sum(1), torch.ones(4))
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100], ids="{} rows at a time".format)
+def test_cross_entropy_in_chunks_is_that_of_the_logits(monkeypatch, rows):
+    """MFM's value and both gradients, whatever the chunk, from embeddings instead of logits."""
+    monkeypatch.setattr(objectives, "CHUNK", rows * 12)
+    mask = torch.rand(6, 4, 5, generator=torch.Generator().manual_seed(0)) < 0.4
+    mask[1] = False
+    cells = int(mask.sum())
+    embedding, directions = (torch.nn.functional.normalize(randn(n, 8, seed=n), dim=1) for n in (cells, 12))
+    targets = sinkhorn_knopp(randn(cells, 12, seed=3), 0.1)
+    found = []
+    for way in ("logits", "chunks"):
+        e, d = embedding.clone().requires_grad_(), directions.clone().requires_grad_()
+        if way == "logits":
+            loss = masked_feature_loss(e @ d.T, targets, mask, 0.1)
+        else:
+            loss = prototype_cross_entropy(e, d, targets, cell_weights(mask), 0.1)
+        (3 * loss).backward()
+        found.append((loss.detach(), e.grad, d.grad))
+    for ours, expected in zip(found[1], found[0], strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        torch.testing.assert_close(prototype_cross_entropy(embedding, directions, targets, cell_weights(mask)), found[0][0])
+
+
+def test_cross_entropy_in_chunks_takes_no_row_and_half_precision():
+    directions, none = randn(12, 8).requires_grad_(), randn(0, 8).requires_grad_()
+    prototype_cross_entropy(none, directions, torch.zeros(0, 12), torch.zeros(0)).backward()
+    assert not directions.grad.any()
+    embedding, targets = torch.nn.functional.normalize(randn(5, 8), dim=1), sinkhorn_knopp(randn(5, 12), 0.1)
+    expected = prototype_cross_entropy(embedding, directions, targets, torch.ones(5))
+    with torch.autocast("cpu", torch.bfloat16):
+        halved = prototype_cross_entropy(embedding, directions, targets, torch.ones(5))
+    assert halved.dtype == torch.float32 and halved != expected
+    torch.testing.assert_close(halved, expected, rtol=2e-2, atol=0)
+
+
+def test_sinkhorn_in_place_uses_the_logits_memory():
+    logits = randn(6, 4)
+    expected, memory = sinkhorn_knopp(logits, 0.1), logits.data_ptr()
+    torch.testing.assert_close(logits, randn(6, 4), rtol=0, atol=0)
+    targets = sinkhorn_knopp(logits, 0.1, inplace=True)
+    assert targets.data_ptr() == memory and torch.equal(targets, expected)

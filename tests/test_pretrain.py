@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +71,50 @@ def test_resumed_equals_uninterrupted(whole, train, quick, tmp_path, stop_after)
     same_run(pretrain.fit(train, quick, tmp_path / "halves", progress=False), whole)
 
 
+def test_a_change_on_the_way_is_recorded_and_survives_a_kill(train, quick, tmp_path):
+    def changed(folder, until=quick.steps):
+        for step in pretrain.steps(train, quick, folder):
+            if step.step == 4:
+                step.run.change(step.step + 1, 0.3)
+            if step.step == until:
+                yield folder
+
+    list(changed(tmp_path / "whole"))
+    for step in pretrain.steps(train, quick, tmp_path / "parts"):
+        if step.step == 2:
+            break  # a checkpoint of three steps
+    alive = changed(tmp_path / "parts", until=7)
+    shutil.copytree(next(alive), tmp_path / "killed")  # what a kill would leave: the change, but no checkpoint after it
+    alive.close()
+    killed, whole = Run(tmp_path / "killed"), Run(tmp_path / "whole")
+    assert killed.step == 3 and killed.changes == whole.changes == [{"step": 5, "mask_ratio": 0.3}]
+    assert killed.config == replace(quick, mask_ratio=0.3) and killed.began == quick
+    assert killed.config_at(4) == quick and killed.config_at(5) == killed.config
+    same_run(pretrain.fit(train, quick, killed.folder, progress=False), whole)
+    same_run(pretrain.fit(train, Run(killed.folder).config, killed.folder, progress=False), whole)  # finished; as it is now, too
+    with pytest.raises(RunError, match="mask_ratio"):
+        pretrain.fit(train, replace(quick, mask_ratio=0.6), killed.folder, progress=False)
+    plain = pretrain.fit(train, quick, tmp_path / "plain", progress=False).metrics
+    assert (plain["mfm"] == whole.metrics["mfm"]).tolist() == [True] * 5 + [False] * 7  # it does something, from there on
+
+
+def test_what_cannot_be_changed_is_refused_and_lost_changes_go(whole, train, quick, tmp_path):
+    for step in pretrain.steps(train, quick, tmp_path / "run"):
+        if step.step == 3:
+            step.run.change(9, 0.2)
+            with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
+                step.run.change(4, 1.5)
+            step.run.change(4, (0.4, 0.6))
+            break
+    run = Run(tmp_path / "run")
+    assert run.changes == [{"step": 4, "mask_ratio": [0.4, 0.6]}] and run.config.mask_bounds == (0.4, 0.6)
+    with pytest.raises(ValueError, match="the run has 12"):
+        run.change(12, 0.5)
+    fresh = pretrain.fit(train, quick, run.folder, resume=False, progress=False)
+    assert fresh.changes == [] and fresh.config == quick
+    same_run(fresh, whole)
+
+
 def test_a_run_may_begin_with_given_weights(whole, train, quick, tmp_path):
     """Student and teacher begin there; stopped and resumed it is the same run; other weights are refused."""
     start, config = whole.encoder, replace(quick, momentum=(1.0, 1.0))
@@ -92,6 +137,21 @@ def test_weights_of_another_size_or_body_are_refused_before_a_folder_is_made(who
     with pytest.raises(ValueError, match="another body"):
         pretrain.fit(other, quick, tmp_path / "on", progress=False, start=whole.encoder)
     assert not (tmp_path / "on").exists()
+
+
+def test_a_run_goes_on_in_another_precision(whole, train, quick, tmp_path, monkeypatch):
+    """How it is computed is no part of what it is: same folder, same checkpoint, either way round."""
+    halved = replace(quick, precision="bf16")
+    for first, then in ((quick, halved), (halved, quick)):
+        folder = tmp_path / first.precision
+        for step in pretrain.steps(train, first, folder):
+            if step.step == 4:
+                break
+        run = pretrain.fit(train, then, folder, progress=False)
+        assert run.about["status"] == "finished" and run.metrics["step"].tolist() == list(range(quick.steps))
+        same = np.array(run.metrics["loss"] == whole.metrics["loss"])
+        assert same[:5].all() == (first is quick) and not same[5:].any()
+    assert pretrain.folder_of(train, quick, None) == pretrain.folder_of(train, halved, None)
 
 
 def test_finished_runs_return_at_once_and_other_settings_are_refused(whole, train, quick, tmp_path):

@@ -128,3 +128,24 @@ def test_alignment_undoes_a_turn_and_is_scipys_procrustes(clusters):
         projection.align(p, p.xy[:5])
     with pytest.raises(ValueError, match="aligned projection"):
         aligned.transform(clusters[0])
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_cosine_does_not_see_how_long_a_feature_is(clusters, method):
+    x, labels = clusters
+    longer = x * np.random.default_rng(1).uniform(0.1, 10, (90, 1))
+    got = projection.fit(x, method, labels=labels, cache=None, metric="cosine")
+    stretched = projection.fit(longer, method, labels=labels, cache=None, metric="cosine")
+    np.testing.assert_allclose(got.xy, stretched.xy, atol=1e-3 * got.xy.std())
+    assert got.quality == pytest.approx(stretched.quality) and got.quality["label_agreement"] > 0.9
+    assert not np.allclose(projection.fit(longer, method, cache=None).xy, stretched.xy, atol=0.1)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    by_hand = projection.quality(unit, got.xy, labels)  # neighbours by Euclid among unit vectors are those by cosine
+    assert got.quality["neighbours_kept"] == by_hand["neighbours_kept"]
+    with pytest.raises(ValueError, match="choose euclidean or cosine"):
+        projection.fit(x, method, cache=None, metric="manhattan")
+
+
+def test_new_points_are_placed_by_the_same_metric(clusters):
+    p = projection.fit(clusters[0], metric="cosine")
+    np.testing.assert_allclose(p.transform(clusters[0][:9] * 7), p.xy[:9], atol=1e-5)

@@ -1,6 +1,7 @@
 """One step of pre-training: what it draws, what it computes, on every body."""
 
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from slimlab import objectives
+from slimlab import trainer as trainer_module
 from slimlab.config import PREPRINT_VIEWS, Config
 from slimlab.skeleton import COCO, H36M, KINECT_V1
 from slimlab.trainer import Trainer, clips_of_step, generator
@@ -102,6 +104,50 @@ def test_the_losses_are_those_of_the_objectives(synthetic, quick):
         assert values[name] == pytest.approx(value.item(), rel=1e-4), name
 
 
+@pytest.mark.parametrize("changes", [{}, {"mfm_weight": 0.0}, {"mask_globals": 0.0}], ids=["all", "without MFM", "without masks"])
+def test_large_views_one_after_the_other_give_the_same_step(synthetic, quick, monkeypatch, changes):
+    found = []
+    for large in (1 << 60, 0):
+        monkeypatch.setattr(trainer_module, "LARGE", large)
+        trainer = Trainer(replace(quick, **changes), synthetic.skeleton)
+        values = trainer.step(synthetic, np.arange(8), 0)
+        found.append((values, torch.cat([p.grad.flatten() for p in trainer.student.parameters() if p.grad is not None])))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-3, atol=1e-5)
+
+
+def test_losses_without_gradients_leave_none(synthetic, quick):
+    trainer = Trainer(quick, synthetic.skeleton)
+    views = trainer._views(synthetic, np.arange(6), 3)
+    with torch.no_grad():
+        _, without = trainer.losses(views, trainer._masks(views, 3), 0.05)
+    assert all(p.grad is None for p in trainer.student.parameters())
+    _, values = trainer.losses(views, trainer._masks(views, 3), 0.05)
+    assert values == pytest.approx(without, rel=1e-5) and trainer.student.encoder.pos_embed.grad is not None
+
+
+def test_bf16_follows_fp32(synthetic, quick):
+    """The matrix products alone are in bfloat16: weights, gradients and losses are float32 and near."""
+    losses = []
+    for precision in ("fp32", "bf16"):
+        trainer = Trainer(replace(quick, precision=precision), synthetic.skeleton)
+        losses.append([trainer.step(synthetic, np.arange(8), s)["loss"] for s in range(3)])
+        assert {p.dtype for p in trainer.student.parameters()} == {torch.float32}
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=2e-2)
+
+
+@pytest.mark.full
+@pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="needs a C++ compiler")
+def test_compiled_follows_eager(synthetic, quick):
+    losses = []
+    for compile in (False, True):
+        trainer = Trainer(replace(quick, compile=compile), synthetic.skeleton)
+        losses.append([trainer.step(synthetic, np.arange(8), s)["loss"] for s in range(3)])
+        assert list(trainer.student.state_dict()) == list(Trainer(quick, synthetic.skeleton).student.state_dict())
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
 def test_schedules(quick):
     config = replace(quick, steps=1000, warmup=0.1, teacher_temperature=(0.04, 0.07), temperature_warmup=0.2, momentum=(0.9, 1.0))
     trainer = Trainer(config, KINECT_V1)
@@ -156,3 +202,37 @@ def test_cuda_follows_the_cpu(synthetic, quick):
         trainer = Trainer(quick, synthetic.skeleton, device)
         losses.append([trainer.step(synthetic, np.arange(8), s)["loss"] for s in range(3)])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-2)
+
+
+@pytest.mark.parametrize("changes", [{}, {"targets": "centring"}, {"mask_globals": 0.0, "mask_locals": True}])
+@pytest.mark.parametrize("microbatch", [1, 3])
+def test_parts_of_a_batch_add_up_to_the_whole(synthetic, quick, microbatch, changes):
+    """In two passes: the same losses and the same step, though at most so many clips are in memory at once."""
+    config = replace(quick, koleo_weight=0.1, **changes)
+    results = []
+    for size in (None, microbatch):
+        trainer = Trainer(replace(config, microbatch=size), synthetic.skeleton)
+        most = []
+        trainer.student.encoder.register_forward_pre_hook(lambda _, x, most=most: most.append(len(x[0])))
+        values = [trainer.step(synthetic, np.arange(8), s) for s in range(2)]
+        results.append((values, torch.cat([p.detach().flatten() for p in trainer.student.parameters()]), max(most)))
+    (whole, weights, most), (parts, same, fewer) = results
+    for a, b in zip(whole, parts, strict=True):
+        assert a == pytest.approx(b, rel=2e-4)
+    torch.testing.assert_close(weights, same, rtol=1e-3, atol=1e-4)
+    assert fewer == microbatch * 2 < most
+
+
+def test_targets_without_balance_are_a_softmax_and_collapse(synthetic, quick):
+    """Lesson 05's provoked collapse: one prototype for all; with Sinkhorn, from the same seed, many are used."""
+    used = {}
+    for targets in ("softmax", "sinkhorn"):
+        config = replace(quick, targets=targets, koleo_weight=0.0, batch_size=16, steps=30)
+        trainer = Trainer(config, synthetic.skeleton)
+        logits = torch.randn(5, 16)
+        if targets == "softmax":
+            torch.testing.assert_close(trainer._targets("cls", logits, 0.1), (logits / 0.1).softmax(dim=1))
+        for s in range(30):
+            values = trainer.step(synthetic, clips_of_step(len(synthetic), 16, config.seed, s), s)
+        used[targets] = values["used_prototypes"]
+    assert used["softmax"] < 2.5 and used["sinkhorn"] > 6

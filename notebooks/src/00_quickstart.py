@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 00 · Quickstart: SLiM in five minutes
 #
-# **After this notebook** you have seen a skeleton clip, hidden parts of it, pre-trained a small encoder that never saw a label,
-# and measured what it knows beside what it has to beat. **Needs** two CPU cores and about five minutes; no GPU, no download.
+# **After this lesson** you can look at a skeleton clip and at what masking hides of it, pre-train a small encoder that never sees
+# a label, and say what it knows beside what it has to beat. **Needs** PyTorch, two CPU cores, no GPU, no download.
+# **Takes** about 20 minutes; what the machine takes stands in the last line.
 #
 # SLiM ("Less is More", [arXiv 2603.10648](https://arxiv.org/abs/2603.10648)) learns skeleton motion without labels and without
 # a decoder: a *student* sees cropped and masked clips and has to predict how a slowly following *teacher*, who sees them whole,
@@ -10,31 +11,25 @@
 
 # %%
 import os
-import time
-from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from IPython.display import display
 
 import slimlab
-from slimlab import data, evaluate, masking, plot, pretrain, projection
+from slimlab import data, evaluate, lessons, masking, plot, pretrain, projection, widgets
 
-begin = time.monotonic()
-out = Path(os.environ.get("SLIMLAB_OUT", "../out/quickstart"))
-source = os.environ.get("SLIMLAB_DATA", "")  # your own data: a path that `data.open` knows
-quick = bool(os.environ.get("SLIMLAB_QUICK"))  # a few steps: checks that all runs, learns nothing
-print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, CUDA {torch.cuda.is_available()}")
+here = lessons.begin("00_quickstart")  # your own data: lessons.begin("00_quickstart", data="~/UTD-MHAD/Skeleton")
+store, quick, out = here.store, here.quick, here.out
 
 # %% [markdown]
 # ## A body
 # Without data of your own, slimlab moves synthetic bodies: 22 actions, ten performers, three cameras. Every number
 # below is then a number *on synthetic data*. With UTD-MHAD at hand, set `SLIMLAB_DATA` to its `Skeleton` folder before you
-# start, or write the path here.
+# start, or write the path in the cell above.
 
 # %%
-store = data.open(source) if source else data.synthetic(clips=660)
 body = store.skeleton
-print(store)
 clip = store[1]
 figure = plot.frames_strip(clip, body, title=f"{clip.name}: {store.label_names[clip.label]}")
 plot.save(figure, out / "figures" / "clip.pdf")
@@ -42,7 +37,10 @@ figure
 
 # %% [markdown]
 # Left limbs are blue, right ones orange, the grey line is the floor. The body is declared once and drives everything: masks,
-# augmentation, embeddings, pictures.
+# augmentation, embeddings, pictures. Play the clip, turn the body with the mouse, choose another action:
+
+# %%
+widgets.ClipPlayer(store, index=1)
 
 # %%
 for part, joints in body.parts.items():
@@ -50,7 +48,8 @@ for part, joints in body.parts.items():
 
 # %% [markdown]
 # ## What the student does not see
-# In the paper a clip has 64 frames, and eight frames of one joint make one *token*: a grid of 8 time steps and one row a joint.
+# In the paper a clip has 64 frames, and eight frames of one joint make one *token*: a grid of $T' = 8$ time steps and one row
+# for each of $V$ joints. A mask ratio $r$ hides $\mathrm{round}(r\,T'V)$ of them (section 3.2).
 # **Semantic tube masking** hides runs of joints along a limb over a stretch of time, so that a hidden wrist cannot be guessed
 # from the elbow beside it or from the frame before.
 #
@@ -76,6 +75,37 @@ figure
 control = masking.random_cells(1, steps, body, ratio=0.7, generator=dice)[0]
 plot.mask_on_body(clip, control.numpy(), body, title="the control: random cells, same ratio")
 
+
+# %% tags=["exercise", "raises-exception"]
+# Exercise 1 · difficulty 1 of 3 · about 3 minutes
+def visible_tokens(steps, joints, ratio):
+    """How many tokens of a grid of steps x joints stay visible."""
+    raise NotImplementedError
+
+
+lessons.check_visible_tokens(visible_tokens)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The grid has steps times joints tokens; `round` gives a whole number of hidden ones.
+#
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# Returning the hidden ones; `int(…)`, which cuts off instead of rounding; rounding the visible ones, which differs where the
+# number ends in a half.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def visible_tokens(steps, joints, ratio):
+#     return steps * joints - round(ratio * steps * joints)
+# ```
+#
+# </details>
+
 # %% [markdown]
 # ## Training, live
 # Odd performers train, even ones test: the encoder never sees a test clip, and no label at all. The paper trains 187,500 steps
@@ -93,7 +123,7 @@ plot.mask_on_body(clip, control.numpy(), body, title="the control: random cells,
 train, test = data.split(store, "cross-subject")
 minutes = float(os.environ.get("SLIMLAB_MINUTES", "2"))
 budget = {"steps": 30} if quick else {"minutes": minutes}
-same = {} if source else {"mirror": True, "rotation": (0.3, 1.2, 0.3)}  # rad about x, y (up), z
+same = {} if not here.synthetic else {"mirror": True, "rotation": (0.3, 1.2, 0.3)}  # rad about x, y (up), z
 config = pretrain.Config(preset="tiny", seed=0, **budget, **same)
 folder = out / f"run-{train.fingerprint[:6]}{'-quick' if quick else ''}"
 print(f"{len(train)} training clips, {len(test)} test clips of other performers")
@@ -162,6 +192,43 @@ plot.save(figure, out / "figures" / "confusion.pdf")
 figure
 
 # %% [markdown]
+# ## The nearest clip, by hand
+# The number above asks of each test clip: which training clip points most nearly the same way, and has it the same label? Its
+# measure is the cosine $\cos(a, b) = a \cdot b \,/\, (\lVert a \rVert \lVert b \rVert)$.
+
+
+# %% tags=["exercise", "raises-exception"]
+# Exercise 2 · difficulty 2 of 3 · about 8 minutes
+def nearest_label(x, labels, queries):
+    """For each of queries (Q, F) the label of the row of x (N, F) with the largest cosine: (Q,)."""
+    raise NotImplementedError
+
+
+lessons.check_nearest_label(nearest_label)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `F.normalize(x, dim=1)` gives rows of length one; then one product of matrices holds all cosines, (Q, N).
+#
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# Leaving the lengths in, so that long features win; `argmax` over the queries instead of the training clips; returning the place
+# instead of the label.
+#
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def nearest_label(x, labels, queries):
+#     cosine = F.normalize(queries, dim=1) @ F.normalize(x, dim=1).T  # (Q, N)
+#     return labels[cosine.argmax(dim=1)]
+# ```
+#
+# </details>
+
+# %% [markdown]
 # ## A map of the test clips
 # The plane of the two main components, coloured by action (no encoder ever saw that colour): your encoder, the shipped one, and
 # the untrained network as a control. *Predict: will the control look like noise?*
@@ -184,14 +251,50 @@ plot.embedding(plane, untrained_features, title="control: same network, untraine
 # It does not: a random network keeps much of its input's geometry. A pretty map is no evidence of learning; compare it with
 # its control and with the table.
 
-# %%
-print(f"figures {out / 'figures'}, run {folder}")
-print(f"this notebook took {(time.monotonic() - begin) / 60:.1f} min on {os.cpu_count()} cores")
-
 # %% [markdown]
+# ## Summary
+# A clip becomes a grid of tokens; a student that sees part of it learns to sort clips as its teacher does, without labels and
+# without coordinates to reconstruct. What it learned is read from frozen features, and a number means something beside its
+# controls: raw coordinates, the same network untrained, chance.
+#
+# ## Test yourself
+# <details><summary>Why can a hidden wrist not simply be guessed under semantic tubes, but often under random cells?</summary>
+#
+# A tube hides a run of the limb over a stretch of time: the elbow beside it and the moment before are hidden too. Random cells
+# leave neighbours to copy from.
+#
+# </details>
+# <details><summary>What is the teacher, and does it learn?</summary>
+#
+# A running mean of the student's weights. It gets no gradient; it sees the clip whole and gives the targets.
+#
+# </details>
+# <details><summary>Why does the table hold an encoder that never learned anything?</summary>
+#
+# A random network keeps much of its input's geometry and scores far above chance. Only what lies above it was learned.
+#
+# </details>
+# <details><summary>Why are training and test split by performer and not by clip?</summary>
+#
+# Clips of one performer are alike; with the same people on both sides a method may recognise the person, not the action.
+#
+# </details>
+#
+# ## Further reading
+# - Do, Chen, Youk, Kim: *Less is More: Decoder-Free Masked Modeling for Efficient Skeleton Representation Learning*,
+#   [arXiv 2603.10648](https://arxiv.org/abs/2603.10648): sections 3.1 to 3.3.
+# - Caron et al.: *Emerging Properties in Self-Supervised Vision Transformers* (DINO),
+#   [arXiv 2104.14294](https://arxiv.org/abs/2104.14294): where teacher, student and prototypes come from.
+# - Shahroudy et al.: *NTU RGB+D: A Large Scale Dataset for 3D Human Activity Analysis*,
+#   [arXiv 1604.02808](https://arxiv.org/abs/1604.02808): the body and the protocols.
+#
 # **Try next.** Set `minutes` to 5 and run again from there; or in a terminal:
 #
 # ```
 # python -m slimlab pretrain DATA --preset tiny --minutes 5 --folder runs/mine
 # python -m slimlab evaluate runs/mine DATA
 # ```
+
+# %%
+print(f"figures {out / 'figures'}, run {folder}")
+here.end()

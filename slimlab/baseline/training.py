@@ -15,8 +15,9 @@ from slimlab.baseline.network import MAE, Encoder, EncoderConfig, load_encoder, 
 from slimlab.config import PRESET, take_preset
 from slimlab.data import ClipStore, sample_views
 from slimlab.evaluate import prepare
+from slimlab.optimiser import learning_rate, parameter_groups, set_rates
 from slimlab.skeleton import Skeleton
-from slimlab.trainer import check_finite, generator, learning_rate, parameter_groups, set_rates
+from slimlab.trainer import check_finite, generator
 
 
 @dataclass(frozen=True)

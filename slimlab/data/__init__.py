@@ -1,9 +1,10 @@
-"""Files on disk -> clips: `open`, `convert`, `split`, views, and a synthetic set."""
+"""Files on disk -> clips: `open`, `convert`, `export`, `split`, views, and a synthetic set."""
 
 from slimlab.data import clean
 from slimlab.data.arrays import from_arrays
 from slimlab.data.bodies import on_body
 from slimlab.data.errors import DataError
+from slimlab.data.exporting import export
 from slimlab.data.folds import folds, leave_one_out
 from slimlab.data.ntu_npz import save as save_ntu_npz
 from slimlab.data.opening import convert, open
@@ -23,6 +24,7 @@ __all__ = [
     "Views",
     "clean",
     "convert",
+    "export",
     "folds",
     "from_arrays",
     "from_table",

@@ -1,20 +1,16 @@
-"""From blocks of frames to the arrays of a store, in memory or on disk.
+"""From blocks of frames to the arrays of a store.
 
-A reader yields `Block`s: some clips' frames one after another. `build` collects them into a `ClipStore`; `write` streams
-them into a folder. Both go through `pack`, so that a file opened directly and its converted store hold the same clips.
+A reader yields `Block`s: some clips' frames one after another. `build` collects them into a `ClipStore` in memory; `write`
+(writing.py) streams them into a folder. Both go through `joined`, so that a file opened directly and its converted store hold
+the same clips.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +20,6 @@ from slimlab.data.errors import DataError
 from slimlab.data.store import COLUMNS, Arrays, ClipStore, check_names
 from slimlab.skeleton import Skeleton
 
-VERSION = 1
 FAR = 1e4  # metres; a coordinate beyond this is no skeleton in metres
 MOST_CLASSES = 100_000  # a label beyond it is no class
 UNKNOWN = {"label": -1, "subject": -1, "camera": -1, "setup": -1, "split": ""}
@@ -44,34 +39,66 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """Blocks that can be begun anywhere: `after(n)` gives those that follow the first n clips, without reading what is before."""
+
+    after: Callable[[int], Iterator[Block]]
+
+    def __iter__(self) -> Iterator[Block]:
+        return self.after(0)
+
+
+@dataclass(frozen=True)
 class Source:
-    """What a reader returns: the body, and the blocks to be read one after another."""
+    """What a reader returns: the body, and the blocks to be read one after another; clips: how many, where that is known."""
 
     path: str
     skeleton: Skeleton
     blocks: Iterable[Block]
     label_names: tuple[str, ...] = ()
     fps: float | None = None
+    clips: int | None = None
+
+    def after(self, clips: int) -> Iterator[Block]:
+        """The blocks that follow the first `clips`."""
+        if isinstance(self.blocks, Blocks):
+            yield from self.blocks.after(clips)
+            return
+        for block in self.blocks:
+            count = len(block.offsets) - 1
+            if count > clips:
+                yield later(block, clips)
+            clips = max(0, clips - count)
+
+
+def later(block: Block, first: int) -> Block:
+    """The block without its `first` clips."""
+    if not first:
+        return block
+    start = block.offsets[first]
+    return Block(block.frames[start:], block.offsets[first:] - start, {k: v[first:] for k, v in block.table.items()})
 
 
 @dataclass
-class _Packed:
+class Packed:
+    """What is kept of a block."""
+
     rows: np.ndarray  # (R, V, 3) float32
     frames: np.ndarray  # (R,) int32
     tracks: np.ndarray  # (K, 4) int64, clip and row counted from this block's start
     table: pd.DataFrame
 
 
-def pack(block: Block, source: str) -> _Packed:
+def pack(block: Block, source: str) -> Packed:
     """Keep the bodies that are there: rows, frame numbers, tracks and the table with its flags.
 
     Raises DataError where a coordinate is not a number or absurdly large; merely poor clips are flagged:
     empty (nobody in any frame), one-frame, zero-joints (some joints at exactly zero), gaps (a person comes and goes).
     """
-    with np.errstate(over="ignore"):  # what overflows is complained of with its place, like NaN
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is complained of with its place, like NaN
         frames = np.asarray(block.frames, dtype=np.float32)
     offsets = np.asarray(block.offsets, dtype=np.int64)
-    names = [str(n) for n in block.table["clip"]]
+    names = [text(n) for n in block.table["clip"]]
     _check_coordinates(frames, offsets, names, source)
     count = len(offsets) - 1
     clip_of = np.repeat(np.arange(count), np.diff(offsets))  # (F,)
@@ -109,12 +136,12 @@ def pack(block: Block, source: str) -> _Packed:
     }
     said = block.table.get("flags", [""] * count)
     table["flags"] = [" ".join([*str(said[i]).split(), *(k for k, v in flags.items() if v[i])]) for i in range(count)]
-    rows = frames[f, m]  # (R, V, 3)
+    rows = frames[f, m] + np.float32(0)  # (R, V, 3); minus zero becomes zero, so that copies have one digest
     ends = np.searchsorted(c, np.arange(count + 1))
     table["digest"] = [
         hashlib.blake2b(rows[a:b].tobytes(), digest_size=8).hexdigest() if b > a else "" for a, b in pairwise(ends)
     ]
-    return _Packed(rows, number.astype(np.int32), tracks, table)
+    return Packed(rows, number.astype(np.int32), tracks, table)
 
 
 def _check_coordinates(frames: np.ndarray, offsets: np.ndarray, names: list[str], source: str) -> None:
@@ -133,14 +160,13 @@ def _check_coordinates(frames: np.ndarray, offsets: np.ndarray, names: list[str]
     )
 
 
-def _joined(source: Source) -> Iterator[_Packed]:
-    """Blocks with clip and row numbers that run through, labels named, and the tree of people checked."""
-    clips = rows = 0
-    for block in source.blocks:
+def joined(source: Source, clips: int = 0, rows: int = 0) -> Iterator[Packed]:
+    """Blocks with running clip and row numbers, and labels named; those after the first `clips`, which had so many rows."""
+    for block in source.after(clips):
         packed = pack(block, source.path)
         packed.tracks += np.array([clips, 0, rows, 0])
         labels = np.asarray(packed.table["label"], dtype=np.int64)
-        names = np.array([*source.label_names, ""], dtype=object)
+        names = np.array([*map(text, source.label_names), ""], dtype=object)
         bad = (labels < -1) | (labels >= (len(source.label_names) or MOST_CLASSES))
         if bad.any():
             worst = int(np.argmax(bad))
@@ -156,7 +182,7 @@ def _joined(source: Source) -> Iterator[_Packed]:
 
 def build(source: Source) -> ClipStore:
     """Read every block into memory."""
-    parts = list(_joined(source))
+    parts = list(joined(source))
     if not parts or not sum(len(p.table) for p in parts):
         raise DataError(f"{source.path}: holds no clips")
     table = pd.concat([p.table for p in parts], ignore_index=True)
@@ -167,102 +193,14 @@ def build(source: Source) -> ClipStore:
         np.concatenate([p.tracks for p in parts]),
         clips=len(table),
     )
-    return ClipStore(arrays, table, source.skeleton, _names(source, table), source.fps, source.path)
+    return ClipStore(arrays, table, source.skeleton, label_names(source, table), source.fps, source.path)
 
 
-def _names(source: Source, table: pd.DataFrame) -> tuple[str, ...]:
+def text(value: object) -> str:
+    """Text that every file can hold: what UTF-8 cannot write becomes a question mark."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def label_names(source: Source, table: pd.DataFrame) -> tuple[str, ...]:
     """A file without class names gets their numbers as names."""
-    return source.label_names or tuple(str(i) for i in range(int(np.max(np.asarray(table["label"]))) + 1))
-
-
-def write(source: Source, destination: str | Path, dtype: str = "float32") -> None:
-    """Stream a source into a store folder (see store.py for the format).
-
-    Writes beside the destination and renames at the end: what is there is whole, or not there. Raises DataError where the
-    destination exists or cannot be written.
-    """
-    destination = Path(destination)
-    if destination.exists():
-        raise DataError(f"{destination}: exists already; choose another name or remove it first")
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
-    except OSError as error:
-        raise DataError(f"{destination}: cannot be written ({error.strerror}); choose a folder you may write to") from error
-    try:
-        _write_into(beside, source, np.dtype(dtype))
-        beside.chmod(0o755)
-        os.replace(beside, destination)
-    except OSError as error:
-        raise DataError(f"{destination}: writing failed ({error.strerror}); nothing was left behind") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _write_into(folder: Path, source: Source, dtype: np.dtype) -> None:
-    tables, tracks, rows, joints = [], [], 0, len(source.skeleton)
-    with open(folder / "joints.npy", "wb") as joints_file, open(folder / "frames.npy", "wb") as frames_file:
-
-        def headers(rows: int) -> None:  # NumPy pads them, so that the first axis may grow
-            for file, shape, kind in ((joints_file, (rows, joints, 3), dtype), (frames_file, (rows,), np.dtype(np.int32))):
-                file.seek(0)
-                descr = np.lib.format.dtype_to_descr(kind)
-                np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
-
-        headers(0)
-        for packed in _joined(source):
-            joints_file.write(packed.rows.astype(dtype).tobytes())
-            frames_file.write(packed.frames.tobytes())
-            tables.append(packed.table)
-            tracks.append(packed.tracks)
-            rows += len(packed.rows)
-        headers(rows)
-    if not tables:
-        raise DataError(f"{source.path}: holds no clips")
-    table = pd.concat(tables, ignore_index=True)
-    check_names(list(table["clip"]), source.path)
-    np.save(folder / "tracks.npy", np.concatenate(tracks))
-    table.to_parquet(folder / "table.parquet")
-    about = {
-        "version": VERSION,
-        "skeleton": source.skeleton.to_dict(),
-        "label_names": list(_names(source, table)),
-        "fps": source.fps,
-        "clips": len(table),
-        "source": Path(source.path).name,
-    }
-    (folder / "store.json").write_text(json.dumps(about, indent=1))
-
-
-def open_folder(folder: Path) -> ClipStore:
-    """Open a store folder as memory maps. Raises DataError where a file is missing, damaged or of another version."""
-    try:
-        about = json.loads((folder / "store.json").read_text())
-        if about.get("version") != VERSION:
-            raise DataError(
-                f"{folder}: store version {about.get('version')}, this slimlab reads {VERSION}; convert the source again"
-            )
-        joints, frames, tracks = (
-            np.load(folder / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in ("joints", "frames", "tracks")
-        )
-        table = pd.read_parquet(folder / "table.parquet")
-        skeleton = Skeleton(**about["skeleton"])
-    except DataError:
-        raise
-    except Exception as error:  # whatever a damaged file provokes in json, numpy or parquet
-        raise DataError(f"{folder}: damaged store ({error}); convert the source again") from error
-    tracks = np.array(tracks)
-    sound = (
-        joints.ndim == 3
-        and joints.shape == (len(frames), len(skeleton), 3)
-        and tracks.ndim == 2
-        and tracks.shape[1] == 4
-        and (not len(tracks) or (tracks.min() >= 0 and (tracks[:, 2] + tracks[:, 3]).max() <= len(frames)))
-        and list(table.columns) == COLUMNS
-        and (not len(tracks) or tracks[:, 0].max() < len(table))
-    )
-    if not sound:
-        raise DataError(f"{folder}: damaged store (the arrays do not fit each other); convert the source again")
-    return ClipStore(
-        Arrays(joints, frames, tracks, clips=len(table)), table, skeleton, about["label_names"], about["fps"], str(folder)
-    )
+    return tuple(map(text, source.label_names)) or tuple(str(i) for i in range(int(np.max(np.asarray(table["label"]))) + 1))

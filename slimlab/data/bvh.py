@@ -9,6 +9,7 @@ A file's class is the folder it lies in, where the files lie in several folders.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from slimlab.data import files
-from slimlab.data.building import Block, Source
+from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
 from slimlab.skeleton import Skeleton
 
 UNITS = (("m", 3.0, 1.0), ("cm", 300.0, 0.01), ("mm", np.inf, 0.001))  # name, longest chain, metres
-MOST_JOINTS = 1000
+MOST_JOINTS, MOST_PLACES, LONGEST_HEAD = 1000, 10_000_000, 1 << 20
+FRAMES_AT_A_TIME = 2000
 
 
 @dataclass
@@ -49,8 +51,8 @@ def read(path: str | Path) -> Source:
     folders = sorted({f.folder for f in found})
     classes = tuple(f.rsplit("/", 1)[-1] for f in folders) if len(folders) > 1 else ()
 
-    def blocks() -> Iterator[Block]:
-        for file, raw in files.contents(found):
+    def after(done: int) -> Iterator[Block]:
+        for file, raw in files.contents(found[done:]):
             motion = _parsed(raw, file.place)
             if motion.names != first.names or motion.parents != first.parents:
                 raise DataError(f"{file.place}: other joints than in {found[0].place}; convert each body by itself")
@@ -59,7 +61,7 @@ def read(path: str | Path) -> Source:
             table = {"clip": [file.stem], "label": [label], "flags": [f"unit-{unit}"]}
             yield Block(joints[:, None], np.array([0, len(joints)]), table)
 
-    return Source(str(path), skeleton, blocks(), classes, fps=1 / first.frame_time)
+    return Source(str(path), skeleton, Blocks(after), classes, fps=1 / first.frame_time, clips=len(found))
 
 
 def _parsed(raw: bytes, place: str) -> _Motion:
@@ -68,17 +70,23 @@ def _parsed(raw: bytes, place: str) -> _Motion:
         head, separator, tail = raw.partition(b"MOTION")
         if not separator:
             raise ValueError("it has no MOTION section")
+        if len(head) > LONGEST_HEAD:
+            raise ValueError(f"{len(head):,} bytes of hierarchy")
         motion = _hierarchy(head.decode("utf-8", "replace").split())
-        words = tail.split()
-        if words[0] != b"Frames:" or words[2:4] != [b"Frame", b"Time:"]:
+        begin = re.match(rb"\s*Frames:\s+(\d{1,15})\s+Frame\s+Time:\s+(\S{1,30})", tail)
+        if not begin:
             raise ValueError("MOTION does not begin with Frames: and Frame Time:")
-        frames, motion.frame_time = int(words[1]), float(words[4])
-        width = sum(map(len, motion.channels))
-        if not (frames > 0 and width > 0 and len(words) - 5 == frames * width and 1e-5 < motion.frame_time < 100):
-            raise ValueError(f"{len(words) - 5} numbers are not {frames} frames of {width} channels, or the frame time is absurd")
-        motion.values = np.array(list(map(float, words[5:]))).reshape(frames, width)
+        frames, motion.frame_time = int(begin[1]), float(begin[2])
+        values, width = files.numbers(tail[begin.end() :], place), sum(map(len, motion.channels))
+        if not (frames > 0 and width > 0 and len(values) == frames * width and 1e-5 < motion.frame_time < 100):
+            raise ValueError(f"{len(values)} numbers are not {frames} frames of {width} channels, or the frame time is absurd")
+        if frames * len(motion.names) > MOST_PLACES:
+            raise ValueError(f"{frames} frames of {len(motion.names)} joints; split it")
+        motion.values = values.reshape(frames, width)
         if not np.isfinite(motion.values).all():
             raise ValueError("a channel is not a number")
+    except DataError:
+        raise
     except (ValueError, IndexError) as error:
         text = "it ends early" if isinstance(error, IndexError) else " ".join(str(error).split())
         raise DataError(f"{place}: no sound BVH file ({text}); export it again") from error
@@ -136,7 +144,12 @@ KINDS = {f"{axis}{what}": (what, i) for what in ("position", "rotation") for i, 
 
 def _places(motion: _Motion) -> np.ndarray:
     """(T, V, 3) in the file's unit. A joint's rotations act in the order of its channels; positions replace its offset."""
-    frames, column = len(motion.values), 0
+    parts = np.split(motion.values, range(FRAMES_AT_A_TIME, len(motion.values), FRAMES_AT_A_TIME))
+    return np.concatenate([_places_of(motion, part) for part in parts])
+
+
+def _places_of(motion: _Motion, values: np.ndarray) -> np.ndarray:
+    frames, column = len(values), 0
     places = np.zeros((frames, len(motion.names), 3))
     turns = np.zeros((frames, len(motion.names), 3, 3))
     for joint, parent in enumerate(motion.parents):  # parents come first in the file
@@ -145,16 +158,16 @@ def _places(motion: _Motion) -> np.ndarray:
         for kind in motion.channels[joint]:
             what, axis = KINDS[kind]
             if what == "position":
-                local[:, axis] = motion.values[:, column]
+                local[:, axis] = values[:, column]
             else:
-                turn = turn @ _about(axis, np.radians(motion.values[:, column]))
+                turn = turn @ _about(axis, np.radians(values[:, column]))
             column += 1
         if parent < 0:
             places[:, joint], turns[:, joint] = local, turn
         else:
             places[:, joint] = places[:, parent] + np.einsum("tij,tj->ti", turns[:, parent], local)
             turns[:, joint] = turns[:, parent] @ turn
-    return places
+    return places.astype(np.float32)
 
 
 def _about(axis: int, angle: np.ndarray) -> np.ndarray:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from slimlab.data.errors import DataError
 
-LIMIT = 1 << 28  # bytes of one file, unpacked; no recording is that large, a zip bomb is
+LIMIT = 1 << 26  # bytes of one file, unpacked; no recording is that large, a zip bomb is
+MOST_LINES = 1 << 22  # of one text file; more are a bomb of empty lines
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,19 @@ class File:
                 f"{self.place}: {self.size:,} bytes in one recording; the most is {LIMIT:,}; split it, or leave it out"
             )
         try:
-            if zip_file is None:
-                return self.path.read_bytes()
-            return zip_file.read(self.member)
+            raw = self.path.read_bytes() if zip_file is None else zip_file.read(self.member)
         except Exception as error:  # whatever damaged bytes provoke in zipfile
             raise DataError(f"{self.place}: cannot be read ({error}); download it again") from error
+        if self.name.endswith((".txt", ".skeleton", ".bvh")) and raw.count(b"\n") > MOST_LINES:
+            raise DataError(f"{self.place}: more than {MOST_LINES:,} lines in one recording; it is damaged, leave it out")
+        return raw
+
+
+def identity(path: Path) -> str:
+    """16 hex digits of the names, sizes and times of change of the file, or of all files below the folder."""
+    found = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    about = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in found]
+    return hashlib.blake2b(repr([str(path.resolve()), about]).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def find(path: str | Path, endings: str | tuple[str, ...]) -> list[File]:
@@ -67,6 +80,16 @@ def find(path: str | Path, endings: str | tuple[str, ...]) -> list[File]:
     if not found and endings:
         raise DataError(f"{path}: no file whose name ends in {endings} lies in it; give the folder that holds them")
     return sorted(found, key=lambda f: (f.folder, f.name))
+
+
+def numbers(raw: bytes, place: str) -> np.ndarray:
+    """(n,) float64: a text of numbers with white space between them. Raises DataError where something else stands there."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy warns where the text goes on with what is no number
+            return np.fromstring(raw.decode("ascii"), sep=" ")
+    except (ValueError, DeprecationWarning) as error:
+        raise DataError(f"{place}: its numbers cannot be read ({error}); download it again") from error
 
 
 def contents(files: list[File]) -> Iterator[tuple[File, bytes]]:

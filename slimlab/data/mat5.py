@@ -13,18 +13,24 @@ import numpy as np
 
 TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 MATRIX, COMPRESSED = 14, 15
+MOST_ARRAYS = 1000
 NUMERIC = range(6, 16)  # classes of numeric arrays: double, single, int8 … uint64
-LIMIT = 1 << 30  # bytes of one array, unpacked
+LIMIT = 1 << 26  # bytes of one array, unpacked
 
 
-def read_array(path: str | Path, name: str) -> np.ndarray:
-    """The array called `name`, in its own shape. Raises ValueError where the file is damaged or holds no such numeric array."""
-    raw = Path(path).read_bytes()
+def read_array(file: str | Path | bytes, name: str) -> np.ndarray:
+    """The array called `name` of a file or its bytes, in its own shape.
+
+    Raises ValueError where the file is damaged or holds no such numeric array.
+    """
+    raw = file if isinstance(file, bytes) else Path(file).read_bytes()
     if len(raw) < 128 or raw[126:128] not in (b"IM", b"MI"):
         raise ValueError("it is no MATLAB file of version 5 to 7; in MATLAB, save it with -v7")
     order = "<" if raw[126:128] == b"IM" else ">"
     at, names = 128, []
     while at + 8 <= len(raw):
+        if len(names) > MOST_ARRAYS:
+            raise ValueError(f"damaged: more than {MOST_ARRAYS} elements")
         kind, data, at = _element(raw, at, order)
         if kind == COMPRESSED:
             kind, data, _ = _element(_unpacked(data), 0, order)
@@ -33,7 +39,9 @@ def read_array(path: str | Path, name: str) -> np.ndarray:
             if array is not None:
                 return array
             names.append(found)
-    raise ValueError(f"it holds no array '{name}', but {', '.join(names) or 'nothing'}")
+        else:
+            names.append("something else")
+    raise ValueError(f"it holds no array '{name}', but {', '.join(names[:10]) or 'nothing'}")
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -43,7 +51,7 @@ def _unpacked(data: bytes) -> bytes:
     except zlib.error as error:
         raise ValueError(f"damaged: {error}") from error
     if not unpacker.eof:
-        raise ValueError("damaged: a compressed array ends early, or is larger than 1 GB")
+        raise ValueError("damaged: a compressed array ends early, or is larger than 64 MB")
     return out
 
 

@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from slimlab.data.errors import DataError
 
-LIMIT = 1 << 40  # bytes; no skeleton file is that large
+LIMIT = 1 << 40  # bytes of one array; no skeleton file is that large
+WHOLE = 1 << 26  # bytes of an array that is read at once
+BOMB = 600  # an array that unpacks to so many times its size, and beyond WHOLE, is no recording
 
 
-def write(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an `.npz` beside its place, then rename: `path` is whole or not there."""
+@dataclass(frozen=True)
+class Parts:
+    """An array that is written part by part along its first axis."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    parts: Iterable[np.ndarray]
+
+
+def write(path: str | Path, arrays: Mapping[str, np.ndarray | Parts]) -> None:
+    """Write an `.npz` beside its place, then rename: `path` is whole or not there. Raises DataError where it cannot."""
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(beside, "wb") as file:
-            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        with zipfile.ZipFile(beside, "w") as file:
+            for name, array in arrays.items():
+                whole = array if isinstance(array, Parts) else Parts(array.shape, array.dtype, [array])
+                with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    descr = np.lib.format.dtype_to_descr(whole.dtype)
+                    np.lib.format.write_array_header_1_0(member, {"descr": descr, "fortran_order": False, "shape": whole.shape})  # pyright: ignore[reportArgumentType]
+                    for part in whole.parts:
+                        member.write(np.ascontiguousarray(part, dtype=whole.dtype).tobytes())
         os.replace(beside, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); nothing was left behind") from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -61,27 +81,32 @@ class Npz:
                 f"{self.path}: array '{name}' says it is {shape} but holds {info.file_size - start} bytes instead of "
                 f"{expected}; the file is truncated or damaged, write it again"
             )
+        if expected > WHOLE and expected > BOMB * info.compress_size:
+            raise DataError(
+                f"{self.path}: array '{name}' unpacks from {info.compress_size:,} to {expected:,} bytes; not unpacked"
+            )
         return shape, dtype
 
     def read(self, name: str) -> np.ndarray:
         """One whole array."""
         shape, dtype = self.shapes[name]
-        blocks = list(self.stream(name, max(1, shape[0] if shape else 1)))
-        return blocks[0] if blocks else np.zeros(shape, dtype)
+        if int(np.prod(shape, dtype=object)) * dtype.itemsize > WHOLE:
+            raise DataError(f"{self.path}: array '{name}' is {shape}, larger than any list of clips; write the file again")
+        return next(self.stream(name, [shape[0] if shape else 1]))
 
-    def stream(self, name: str, count: int) -> Iterator[np.ndarray]:
-        """The array in blocks of `count` along its first axis, read through the zip without loading the rest.
+    def stream(self, name: str, counts: Iterable[int], skip: int = 0) -> Iterator[np.ndarray]:
+        """The array in parts of so many entries of its first axis, after the first `skip`, read through the zip.
 
         NumPy's `mmap_mode` is silently ignored for `.npz`, which is why this exists.
         """
         shape, dtype = self.shapes[name]
-        total, per = (shape[0], shape[1:]) if shape else (1, ())
+        per = shape[1:]
         size = int(np.prod(per)) * dtype.itemsize
         try:
             with self.zip.open(f"{name}.npy") as file:
                 _read_header(file)
-                for start in range(0, total, count):
-                    n = min(count, total - start)
+                file.seek(skip * size, os.SEEK_CUR)
+                for n in counts:
                     data = file.read(n * size)
                     yield np.frombuffer(bytearray(data), dtype).reshape((n, *per) if shape else ())
         except Exception as error:

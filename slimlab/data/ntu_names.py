@@ -1,5 +1,11 @@
-"""The 120 actions of NTU RGB+D 120 in order; the first 60 are NTU RGB+D's (https://github.com/shahroudy/NTURGB-D)."""
+"""NTU RGB+D's class names, in the order of their numbers, and what a clip's name says."""
 
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 ACTIONS = tuple(
     (
         "drink water,eat meal,brush teeth,brush hair,drop,pick up,throw,sit down,stand up,clapping,reading,writing,"
@@ -19,3 +25,21 @@ ACTIONS = tuple(
         "whisper,exchange things,support somebody,rock-paper-scissors"
     ).split(",")
 )
+
+
+def fields_of(name: str) -> dict[str, int] | None:
+    """setup, camera, subject, label (from 0) of an NTU clip's name; None where it has another form."""
+    match = NAME.search(name)
+    if match is None:
+        return None
+    setup, camera, subject, _, action = (int(v) for v in match.groups())
+    return {"setup": setup, "camera": camera, "subject": subject, "label": action - 1}
+
+
+def about(names: Sequence[str], labels: Sequence[int]) -> tuple[dict[str, list[int]], tuple[str, ...]]:
+    """(subject, camera, setup of each clip, -1 where its name is not NTU's; NTU's class names, where names and labels agree)."""
+    fields = [fields_of(n) for n in names]
+    known = {key: [f[key] if f else -1 for f in fields] for key in ("subject", "camera", "setup")}
+    ntu = bool(names) and all(f is not None and f["label"] == label for f, label in zip(fields, labels, strict=True))
+    highest = max(labels, default=-1)
+    return known, (ACTIONS if highest >= 60 else ACTIONS[:60]) if ntu and highest < len(ACTIONS) else ()

@@ -6,19 +6,21 @@ that memory does not grow with the file. Performers and cameras are not in this 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from slimlab.data.arrays import trimmed
-from slimlab.data.building import Block, Source
+from slimlab.data.building import MOST_CLASSES, Block, Blocks, Source
 from slimlab.data.errors import DataError
-from slimlab.data.npz import Npz, write
-from slimlab.data.store import ClipStore
+from slimlab.data.npz import Npz, Parts, write
+from slimlab.data.store import Clip, ClipStore
 from slimlab.skeleton import KINECT_V2
 
-CLIPS_AT_A_TIME = 256
+CLIPS_AT_A_TIME = 128
 FRAMES, PEOPLE = 300, 2
+LONGEST = 10_000  # frames of a clip, zeros behind its end included; the field's files have 300
 
 
 def read(path: str | Path) -> Source:
@@ -28,19 +30,27 @@ def read(path: str | Path) -> Source:
     classes = 0
     for side in sides:
         npz.number(f"x_{side}", (None, None, 150), "f", "2 people x 25 joints x 3 coordinates")
-        clips = npz.shapes[f"x_{side}"][0][0]
+        clips, frames = npz.shapes[f"x_{side}"][0][:2]
+        if not 1 <= frames <= LONGEST:
+            raise DataError(f"{path}: x_{side} has {frames} frames a clip; 1..{LONGEST} are possible")
         npz.number(f"y_{side}", (clips, None), "fiu", "one-hot labels")
         classes = max(classes, npz.shapes[f"y_{side}"][0][1])
 
-    def blocks():
-        for side in sides:
-            start = 0
-            labels = npz.stream(f"y_{side}", CLIPS_AT_A_TIME)
-            for x, y in zip(npz.stream(f"x_{side}", CLIPS_AT_A_TIME), labels, strict=True):
-                yield _block(x, y, side, start, str(path))
-                start += len(x)
+    if classes > MOST_CLASSES:
+        raise DataError(f"{path}: {classes} classes in one-hot labels; at most {MOST_CLASSES:,} are possible")
+    total = {side: npz.shapes[f"x_{side}"][0][0] for side in sides}
 
-    return Source(str(path), KINECT_V2, blocks(), tuple(f"A{i + 1:03d}" for i in range(classes)), fps=30.0)
+    def after(done: int) -> Iterator[Block]:
+        for side in sides:
+            first, done = min(done, total[side]), max(0, done - total[side])
+            starts = range(first, total[side], CLIPS_AT_A_TIME)
+            counts = [min(CLIPS_AT_A_TIME, total[side] - start) for start in starts]
+            labels = npz.stream(f"y_{side}", counts, first)
+            for x, y, start in zip(npz.stream(f"x_{side}", counts, first), labels, starts, strict=True):
+                yield _block(x, y, side, start, str(path))
+
+    names = tuple(f"A{i + 1:03d}" for i in range(classes))
+    return Source(str(path), KINECT_V2, Blocks(after), names, fps=30.0, clips=sum(total.values()))
 
 
 def _block(x: np.ndarray, y: np.ndarray, side: str, start: int, path: str) -> Block:
@@ -64,17 +74,23 @@ def save(train: ClipStore, test: ClipStore, path: str | Path) -> None:
 
     Raises DataError where clips are of another body, longer than 300 frames, of more than two people, or not labelled.
     """
-    names = train.label_names
-    arrays = {}
+    names, arrays = train.label_names, {}
     for side, store in (("train", train), ("test", test)):
         if store.skeleton.names != KINECT_V2.names or store.max_people > PEOPLE or store.label_names != names:
             raise DataError(f"{store.source}: this format holds Kinect v2 bodies, at most two, and one list of classes")
-        x = np.zeros((len(store), FRAMES, PEOPLE * len(KINECT_V2) * 3), dtype=np.float32)
-        for i, clip in enumerate(store):
-            frames, people = clip.joints.shape[:2]
-            if frames > FRAMES or clip.label < 0:
-                why = f"has {frames} frames, more than {FRAMES}" if clip.label >= 0 else "has no label"
-                raise DataError(f"{store.source}: clip '{clip.name}' {why}; leave it out")
-            x[i, :frames, : people * len(KINECT_V2) * 3] = clip.joints.reshape(frames, -1)
-        arrays |= {f"x_{side}": x, f"y_{side}": np.eye(len(names), dtype=np.float32)[store.labels]}
+        long, lost = store.column("frames") > FRAMES, store.labels < 0
+        if (long | lost).any():
+            i = int(np.argmax(long | lost))
+            why = "has no label" if lost[i] else f"has {store.column('frames')[i]} frames, more than {FRAMES}"
+            raise DataError(f"{store.source}: clip '{store.column('clip')[i]}' {why}; leave it out")
+        arrays[f"x_{side}"] = Parts((len(store), FRAMES, PEOPLE * len(KINECT_V2) * 3), np.dtype(np.float32), map(_row, store))
+        arrays[f"y_{side}"] = np.eye(len(names), dtype=np.float32)[store.labels]
     write(path, arrays)
+
+
+def _row(clip: Clip) -> np.ndarray:
+    """(1, 300, 150), zeros behind the last frame."""
+    frames, people = clip.joints.shape[:2]
+    x = np.zeros((1, FRAMES, PEOPLE, len(KINECT_V2), 3), dtype=np.float32)
+    x[0, :frames, :people] = clip.joints
+    return x.reshape(1, FRAMES, -1)

@@ -14,7 +14,6 @@ Files without a body in any frame (302 in NTU-60, 535 in NTU-120) become clips f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +21,15 @@ from pathlib import Path
 import numpy as np
 
 from slimlab.data import files, ghosts
-from slimlab.data.building import Block, Source
+from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
-from slimlab.data.ntu_names import ACTIONS
+from slimlab.data.ntu_names import ACTIONS, fields_of
 from slimlab.skeleton import KINECT_V2
 
-NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
-FILES_AT_A_TIME = 64
+FILES_AT_A_TIME = 16
 PEOPLE, JOINTS = 2, len(KINECT_V2)
-LONGEST = 20_000  # frames, eleven minutes; NTU's recordings have at most 300
+LONGEST = 10_000  # frames, five minutes and a half; NTU's recordings have at most 300
+MOST_BODIES = 200  # ids in one recording
 LINK = 0.5  # metres between a body's last place and the first of its next id
 
 
@@ -40,15 +39,6 @@ class _Body:
 
     frames: np.ndarray
     joints: np.ndarray
-
-
-def fields_of(name: str) -> dict[str, int] | None:
-    """setup, camera, subject, label (from 0) of an NTU clip's name; None where it has another form."""
-    match = NAME.search(name)
-    if match is None:
-        return None
-    setup, camera, subject, _, action = (int(v) for v in match.groups())
-    return {"setup": setup, "camera": camera, "subject": subject, "label": action - 1}
 
 
 def read(path: str | Path) -> Source:
@@ -63,7 +53,8 @@ def read(path: str | Path) -> Source:
             raise DataError(f"{file.place}: action {parsed['label'] + 1}, NTU RGB+D has 1..{len(ACTIONS)}")
         fields.append(parsed)
     names = ACTIONS if any(f["label"] >= 60 for f in fields) else ACTIONS[:60]
-    return Source(str(path), KINECT_V2, _blocks(found, fields), names, fps=30.0)
+    blocks = Blocks(lambda done: _blocks(found[done:], fields[done:]))
+    return Source(str(path), KINECT_V2, blocks, names, fps=30.0, clips=len(found))
 
 
 def _blocks(found: list[files.File], fields: list[dict[str, int]]) -> Iterator[Block]:
@@ -80,7 +71,8 @@ def _clip(raw: bytes, place: str) -> tuple[np.ndarray, str]:
     """((T, 2, 25, 3), flags) of one file."""
     frames, bodies = _parse(raw, place)
     people = _linked(bodies)
-    order = sorted(people, key=lambda p: (bool(ghosts.why_ghost(p.joints, frames)), -ghosts.motion(p.joints)))
+    with np.errstate(invalid="ignore", over="ignore"):  # what is no number is complained of later, with its place
+        order = sorted(people, key=lambda p: (bool(ghosts.why_ghost(p.joints, frames)), -ghosts.motion(p.joints)))
     out = np.zeros((max(1, frames), PEOPLE, JOINTS, 3), dtype=np.float32)
     for slot, person in enumerate(order[:PEOPLE]):
         out[person.frames, slot] = person.joints
@@ -108,6 +100,8 @@ def _parse(raw: bytes, place: str) -> tuple[int, list[_Body]]:
                 if int(lines[at]) != JOINTS:
                     raise ValueError(f"{int(lines[at])} joints")
                 at += 1
+                if len(seen) > MOST_BODIES:
+                    raise ValueError(f"more than {MOST_BODIES} bodies")
                 numbers, places = seen.setdefault((body, here.count(body)), ([], []))
                 here.append(body)
                 numbers.append(frame)

@@ -6,7 +6,21 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from slimlab.data import arrays, building, bvh, files, ntu_npz, ntu_skeleton, pku_mmd, pyskl, ragged, tables, ucla, utd_mhad
+from slimlab.data import (
+    arrays,
+    building,
+    bvh,
+    files,
+    ntu_npz,
+    ntu_skeleton,
+    pku_mmd,
+    pyskl,
+    ragged,
+    tables,
+    ucla,
+    utd_mhad,
+    writing,
+)
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.npz import Npz
@@ -31,10 +45,12 @@ PATTERNS = {  # of file names, single or in a folder or a zip
     r"a\d+_s\d+_e\d+_v\d+\.json": "ucla",
     r".*\d-[LMR]\.txt": "pku-mmd",
     r".*\.bvh": "bvh",
+    r"(train|val|test)_data(_joint)?\.npy": "npy",
 }
 KNOWN = (
     "a slimlab store, a ragged .npz (joints, frame_offsets, …), an NTU .npz (x_train, y_train, …), "
-    "a pyskl .pkl, NTU RGB+D .skeleton files, NW-UCLA .json files, PKU-MMD .txt files, .bvh, .csv and .npy files, "
+    "a pyskl .pkl, NTU RGB+D .skeleton files, NW-UCLA .json files, PKU-MMD .txt files, "
+    "ST-GCN's .npy files with their label.pkl, .bvh, .csv and .npy files, "
     "UTD-MHAD *_skeleton.mat files (one, a folder or a .zip of them); "
     "see data/README.md"
 )
@@ -66,8 +82,7 @@ def recognise(path: Path) -> str:
     raise DataError(f"{path}: {what}; slimlab reads {KNOWN}")
 
 
-def _source(path: Path, format: str | None) -> Source:
-    format = format or recognise(path)
+def _source(path: Path, format: str) -> Source:
     if format not in READERS:
         raise DataError(f"{path}: format '{format}' is unknown; choose one of {', '.join(READERS)}")
     if not path.exists():
@@ -83,18 +98,27 @@ def open(path: str | Path, format: str | None = None) -> ClipStore:
     """
     path = Path(path).expanduser()
     if format is None and recognise(path) == "store":
-        return building.open_folder(path)
-    return building.build(_source(path, format))
+        return writing.open_folder(path)
+    return building.build(_source(path, format or recognise(path)))
 
 
-def convert(source: str | Path, destination: str | Path, format: str | None = None, dtype: str = "float32") -> ClipStore:
+def convert(
+    source: str | Path, destination: str | Path, format: str | None = None, dtype: str = "float32", progress: bool = True
+) -> ClipStore:
     """Stream any known format into a memory-mapped store folder and open it.
 
-    dtype  "float32", or "float16" for half the space (positions then hold about a millimetre at 2 m)
-    Raises DataError; then nothing is left at the destination.
+    dtype     "float32", or "float16" for half the space (positions then hold about a millimetre at 2 m)
+    progress  a bar, where it takes longer than a second
+
+    A conversion that was interrupted goes on where it was, if the source is still the same. Raises DataError; then nothing is
+    left at the destination.
     """
     if dtype not in ("float32", "float16"):
         raise DataError(f"{destination}: a store is float32 or float16, not {dtype}")
     source, destination = Path(source).expanduser(), Path(destination).expanduser()
-    building.write(_source(source, format), destination, dtype)
-    return building.open_folder(destination)
+    format = format or recognise(source)
+    if format == "store":
+        raise DataError(f"{source}: is a store already; data.open(…), then data.export(store, destination) for another one")
+    key = f"{files.identity(source)} {format} {dtype} {writing.VERSION}" if source.exists() else ""
+    writing.write(_source(source, format), destination, dtype, key, progress)
+    return writing.open_folder(destination)

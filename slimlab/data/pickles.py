@@ -23,7 +23,8 @@ import numpy as np
 from slimlab.data.errors import DataError
 
 SPAN = 512  # bytes; shorter texts are read at once
-LIMIT = 1 << 28  # bytes of one array: a float32 clip of 150,000 frames and two people
+LIMIT = 1 << 26  # bytes of one array: a float32 clip of 100,000 frames and two people
+MOST_OPCODES = 12_000_000  # NTU-120 has about half as many
 DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 
@@ -118,6 +119,20 @@ PLAIN = (
 ).split()
 
 
+class _Counted:
+    """A file that counts the opcodes read from it: each may make an object fifty times its size."""
+
+    def __init__(self, file: mmap.mmap) -> None:
+        self.file, self.left, self.readline = file, MOST_OPCODES, file.readline
+
+    def read(self, size: int) -> bytes:
+        if size == 1:
+            self.left -= 1
+            if not self.left:
+                raise ValueError(f"more than {MOST_OPCODES:,} opcodes")
+        return self.file.read(size)
+
+
 class Pickle(pickle._Unpickler):  # type: ignore[name-defined]  # Python's own in Python: the C one cannot be cut down
     """`Pickle(path).load()` gives the plain values, arrays as `Array`. Raises DataError for anything else."""
 
@@ -128,7 +143,8 @@ class Pickle(pickle._Unpickler):  # type: ignore[name-defined]  # Python's own i
                 self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:  # an empty file cannot be mapped
             raise DataError(f"{path}: cannot be read ({error}); download it again") from error
-        super().__init__(self.map, encoding="latin1")
+        self.size = len(self.map)
+        super().__init__(_Counted(self.map), encoding="latin1")
 
     def load(self) -> Any:
         """The value that the file holds."""

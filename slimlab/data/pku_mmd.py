@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from slimlab.data import files
-from slimlab.data.building import Block, Source
+from slimlab.data.building import Block, Blocks, Source, later
 from slimlab.data.errors import DataError
 from slimlab.skeleton import KINECT_V2
 
@@ -56,11 +56,16 @@ def read(path: str | Path) -> Source:
     if not sequences:
         raise DataError(f"{path}: no skeleton text with {NUMBERS} numbers a line; give the folder with skeletons and labels")
 
-    def blocks() -> Iterator[Block]:
-        for file, raw in files.contents(sequences):
-            yield _block(file, raw, labels.get(file.stem), sides.get(file.stem, ""))
+    def after(done: int) -> Iterator[Block]:
+        ends = np.cumsum([0, *(len(labels.get(f.stem, [0])) for f in sequences)])  # clips before each sequence
+        first = int(np.searchsorted(ends, done, side="right")) - 1 if done else 0
+        for i, (file, raw) in enumerate(files.contents(sequences[first:])):
+            block = _block(file, raw, labels.get(file.stem), sides.get(file.stem, ""))
+            yield later(block, int(done - ends[first])) if i == 0 else block
 
-    return Source(str(path), KINECT_V2, blocks(), ACTIONS, fps=30.0)
+    return Source(
+        str(path), KINECT_V2, Blocks(after), ACTIONS, fps=30.0, clips=sum(len(labels.get(f.stem, [0])) for f in sequences)
+    )
 
 
 def _labels(raw: bytes, place: str) -> list[tuple[int, int, int]]:
@@ -87,13 +92,10 @@ def _sides(raw: bytes) -> dict[str, str]:
 
 
 def _block(file: files.File, raw: bytes, labels: list[tuple[int, int, int]] | None, side: str) -> Block:
-    numbers = raw.split()
+    numbers = files.numbers(raw, file.place)
     if len(numbers) % NUMBERS:
         raise DataError(f"{file.place}: {len(numbers)} numbers are no whole frames of {NUMBERS}; download it again")
-    try:
-        joints = np.array(list(map(float, numbers)), dtype=np.float32).reshape(-1, 2, 25, 3)
-    except ValueError as error:
-        raise DataError(f"{file.place}: {error}; download it again") from error
+    joints = numbers.reshape(-1, 2, 25, 3)
     cuts = [(-1, 0, len(joints))] if labels is None else labels
     late = [cut for cut in cuts if cut[2] > len(joints)]
     if late:

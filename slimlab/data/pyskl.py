@@ -17,16 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from slimlab.data.building import MOST_CLASSES, Block, Source
+from slimlab.data.building import MOST_CLASSES, Block, Blocks, Source
 from slimlab.data.errors import DataError
-from slimlab.data.ntu_names import ACTIONS
-from slimlab.data.ntu_skeleton import fields_of
+from slimlab.data.ntu_names import about
 from slimlab.data.pickles import Array, Pickle
 from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2
 
-CLIPS_AT_A_TIME = 64
+CLIPS_AT_A_TIME = 16
 BODIES = {(25, 3): KINECT_V2, (20, 3): KINECT_V1, (17, 3): H36M, (17, 2): COCO, (25, 2): KINECT_V2}  # (joints, coordinates)
-MOST_PEOPLE = 64
+MOST_PEOPLE, MOST_FRAMES = 64, 100_000
 
 
 def read(path: str | Path) -> Source:
@@ -42,19 +41,17 @@ def read(path: str | Path) -> Source:
         if not isinstance(name, str):
             raise DataError(f"{path}: annotation {i}: 'frame_dir', the clip's name, is no text")
         shape = _checked(annotation, f"{path}: annotation {i} '{name[:80]}'", shape)
+    if sum(a["keypoint"].size for a in annotations) > 2 * file.size:
+        raise DataError(f"{path}: its annotations share their arrays, which no recording does; not unpacked")
     sides = _sides(content.get("split") if isinstance(content, dict) else None)
     names = [a.get("frame_dir", f"clip_{i:06d}").rsplit("/", 1)[-1] for i, a in enumerate(annotations)]
-    fields = [fields_of(n) for n in names]
-    known = {key: [f[key] if f else -1 for f in fields] for key in ("subject", "camera", "setup")}
     labels = [a.get("label", -1) for a in annotations]
-    ntu = all(f is not None and f["label"] == label for f, label in zip(fields, labels, strict=True)) and max(labels) < len(
-        ACTIONS
-    )
-    label_names = (ACTIONS if max(labels) >= 60 else ACTIONS[:60]) if ntu else ()
+    known, label_names = about(names, labels)
     split = [sides.get(a.get("frame_dir", ""), "") for a in annotations]
     table = {"clip": names, "label": labels, "split": split} | known
+    blocks = Blocks(lambda done: _blocks(file, annotations, table, done))
     assert shape is not None  # there is at least one annotation
-    return Source(str(path), BODIES[shape[2], shape[3]], _blocks(file, annotations, table), label_names)
+    return Source(str(path), BODIES[shape[2], shape[3]], blocks, label_names, clips=len(annotations))
 
 
 def _checked(a: dict[Any, Any], place: str, before: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -62,7 +59,9 @@ def _checked(a: dict[Any, Any], place: str, before: tuple[int, ...] | None) -> t
     points, score = a.get("keypoint"), a.get("keypoint_score")
     if not isinstance(points, Array) or len(points.shape) != 4:
         raise DataError(f"{place}: 'keypoint' is no array of people x frames x joints x coordinates")
-    people, _, joints, axes = points.shape
+    people, frames, joints, axes = points.shape
+    if frames > MOST_FRAMES:
+        raise DataError(f"{place}: {frames} frames; at most {MOST_FRAMES:,}")
     if (joints, axes) not in BODIES or people > MOST_PEOPLE:
         raise DataError(
             f"{place}: {joints} joints x {axes} coordinates of {people} people; known are "
@@ -99,8 +98,8 @@ def _sides(split: Any) -> dict[str, str]:
     return {name: side for side, members in both.items() for name in members if isinstance(name, str)}
 
 
-def _blocks(file: Pickle, annotations: list[dict], table: dict[str, list]) -> Iterator[Block]:
-    for start in range(0, len(annotations), CLIPS_AT_A_TIME):
+def _blocks(file: Pickle, annotations: list[dict], table: dict[str, list], first: int) -> Iterator[Block]:
+    for start in range(first, len(annotations), CLIPS_AT_A_TIME):
         part = slice(start, start + CLIPS_AT_A_TIME)
         clips = [_clip(file, a, f"{file.path}: annotation {start + i}") for i, a in enumerate(annotations[part])]
         people = max(c.shape[1] for c in clips)

@@ -137,7 +137,11 @@ class ClipStore:
         g = self.clips[i]
         for _, person, start, rows in a.tracks[a.first_track[g] : a.first_track[g + 1]]:
             at = a.frames[start : start + rows]
+            if at.min() < 0 or at.max() >= frames:
+                raise DataError(f"{self.source}: damaged store (clip '{self.column('clip')[i]}'); convert the source again")
             joints[at, person] = a.joints[start : start + rows]
+            if not np.isfinite(joints[at, person]).all():
+                raise DataError(f"{self.source}: damaged store (clip '{self.column('clip')[i]}'); convert the source again")
             valid[at, person] = True
         return Clip(joints, valid, int(self.labels[i]), str(self.column("clip")[i]))
 

@@ -23,9 +23,12 @@ from slimlab.counterparts import counterparts
 from slimlab.data.building import Block, Source, build
 from slimlab.data.errors import DataError
 from slimlab.data.store import ClipStore
-from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2, Skeleton
+from slimlab.skeleton import DECLARED, Skeleton, declared
 
 ROWS_AT_A_TIME = 200_000
+CELLS_AT_A_TIME = 20_000_000
+SPARSE = 20  # frame numbers to one that has a row
+LARGEST = 1 << 26  # bytes of one clip as float64
 LONGEST, MOST_PEOPLE = 1_000_000, 64
 ABOUT = ("subject", "camera", "setup", "split")
 REMEDY = "use data.from_table(table, skeleton=slimlab.skeleton.Skeleton(names, parents))"
@@ -46,7 +49,8 @@ def read(path: str | Path) -> Source:
             line, second = file.readline(1 << 20), file.readline(1 << 20).rstrip("\r\n")
         separator = max(",;\t", key=line.count)
         names = [c.strip() for c in line.rstrip("\r\n").split(separator)]
-        kinds = {"clip": str, "joint": str, "parent": str, "label": str, "split": str}
+        kinds = dict.fromkeys(("clip", "joint", "parent", "label", "split"), str)
+        empty = {c: ["", "NA", "NaN", "nan", "null", "None"] for c in names if c not in kinds}  # a clip may be called "NA"
 
         def parts() -> Iterator[pd.DataFrame]:
             extra = [""] if second.endswith(separator) and second.count(separator) == len(names) else []  # at the ends of lines
@@ -55,11 +59,13 @@ def read(path: str | Path) -> Source:
                 "names": names + extra,
                 "header": 0,
                 "dtype": kinds,
+                "keep_default_na": False,
+                "na_values": empty,
                 "index_col": False,
                 "usecols": names,
             }
             reader: Any
-            with pd.read_csv(path, chunksize=ROWS_AT_A_TIME, **form) as reader:  # pyright: ignore[reportGeneralTypeIssues]
+            with pd.read_csv(path, chunksize=max(100, min(ROWS_AT_A_TIME, CELLS_AT_A_TIME // len(names))), **form) as reader:  # pyright: ignore[reportGeneralTypeIssues]
                 while True:
                     with warnings.catch_warnings():
                         warnings.simplefilter("error")  # lines longer than the first would lose what they have too much
@@ -82,7 +88,7 @@ def _labels(table: pd.DataFrame) -> list[str] | None:
     """Names of the classes where labels are text, sorted; none where they are integers."""
     if "label" not in table:
         return None
-    given = sorted({str(v) for v in table["label"].dropna()})
+    given = sorted({str(v) for v in table["label"].dropna()} - {""})
     return None if all(v.lstrip("-").isdigit() for v in given) else given
 
 
@@ -112,7 +118,7 @@ def _body(joints: list[str], parents: dict | None, place: str, skeleton: Skeleto
         raise DataError(f"{place}: no columns of joints; see data/README.md, tables")
     if skeleton is not None or parents is None:
         here = Skeleton(joints, range(-1, len(joints) - 1), parts={"all": range(len(joints))}, mirror=())  # for its names alone
-        for body in [skeleton] if skeleton is not None else [KINECT_V2, KINECT_V1, H36M, COCO]:
+        for body in [skeleton] if skeleton is not None else DECLARED:
             found = counterparts(body, here)
             if len(body) == len(joints) and sorted(i for i in found if i is not None) == list(range(len(joints))):
                 return body, [i for i in found if i is not None]
@@ -120,7 +126,7 @@ def _body(joints: list[str], parents: dict | None, place: str, skeleton: Skeleto
         raise DataError(f"{place}: {len(joints)} joints ({names}, …) are no declared body's and no 'parent' tells; {REMEDY}")
     try:
         places = [-1 if p is None or p != p or p == "" else joints.index(str(p)) for p in parents.values()]
-        return Skeleton(joints, places), list(range(len(joints)))
+        return declared(Skeleton(joints, places)), list(range(len(joints)))
     except ValueError as error:
         raise DataError(f"{place}: column 'parent': {error}") from error
 
@@ -132,8 +138,10 @@ def _blocks(parts: Iterator[Any], columns: list[str], joints: list[str], labels,
         for part in parts:
             part = part.rename(columns=str)
             part = pd.concat([rest, part], ignore_index=True) if len(rest) else part.reset_index(drop=True)
-            if "clip" not in part:
+            if "clip" not in part or (part["clip"] == part["clip"].iloc[0]).all():
                 rest = part
+                if len(rest) * len(columns) * 8 > 4 * LARGEST:
+                    raise DataError(f"{place}: a clip of more than {len(rest):,} rows; split it, or give a column 'clip'")
                 continue
             last = part["clip"] == part["clip"].iloc[-1]
             rest = part[last]
@@ -158,7 +166,7 @@ def _block(part: Any, columns: list[str], joints: list[str], labels: list[str] |
             if rows[column].nunique(dropna=False) != 1:
                 raise DataError(f"{place}: clip '{name}' has several values of '{column}'; give one per clip")
             if column == "label":
-                value = -1 if value != value else labels.index(str(value)) if labels is not None else int(value)
+                value = -1 if value != value or value == "" else labels.index(str(value)) if labels is not None else int(value)
             elif column == "split":
                 value = "" if value != value else str(value)
             else:
@@ -173,11 +181,19 @@ def _block(part: Any, columns: list[str], joints: list[str], labels: list[str] |
 
 def _frames(rows: pd.DataFrame, columns: list[str], joints: list[str], place: str) -> np.ndarray:
     """(T, M, V, 3) of one clip."""
-    frame = rows["frame"].to_numpy(np.int64) if "frame" in columns else np.arange(len(rows))
-    frame = frame - frame.min()
+    given = rows["frame"].to_numpy(np.float64) if "frame" in columns else np.arange(len(rows))
+    if not (np.abs(given) < 1e15).all() or (given != np.floor(given)).any():
+        raise DataError(f"{place}: a frame number is no integer; number the frames 0, 1, 2, …")
+    frame = (given - given.min()).astype(np.int64)
+    if frame.max() > 1000 + SPARSE * len(np.unique(frame)):
+        raise DataError(f"{place}: frame numbers run over {frame.max() + 1} frames, most without a row; are they times?")
     person = pd.factorize(rows["person"], sort=True)[0] if "person" in columns else np.zeros(len(rows), np.int64)
     if frame.max() >= LONGEST or person.min() < 0 or person.max() >= MOST_PEOPLE:
         raise DataError(f"{place}: {frame.max() + 1} frames, {person.max() + 1} people; at most {LONGEST:,} and {MOST_PEOPLE}")
+    if (int(frame.max()) + 1) * (int(person.max()) + 1) * len(joints) * 24 > LARGEST:
+        raise DataError(
+            f"{place}: {frame.max() + 1} frames, {person.max() + 1} people, {len(joints)} joints: too large; split it"
+        )
     if "joint" in columns:
         index = {j: i for i, j in enumerate(joints)}
         joint = np.array([index[str(j)] for j in rows["joint"]])

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from slimlab.data import files
-from slimlab.data.building import Block, Source
+from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
 from slimlab.skeleton import KINECT_V1
 
@@ -32,6 +32,7 @@ ACTIONS = {
     12: "carry",
 }
 FILES_AT_A_TIME = 64
+LIMIT = 1 << 24  # bytes of a file; the set's have less than a hundredth of it
 
 
 def read(path: str | Path) -> Source:
@@ -45,20 +46,22 @@ def read(path: str | Path) -> Source:
             raise DataError(f"{file.place}: name is not like a01_s01_e00_v01.json with an action of {numbers}; rename it")
         fields.append((numbers.index(int(match[1])), int(match[2]), int(match[4])))
 
-    def blocks() -> Iterator[Block]:
-        contents = files.contents(found)
-        for start in range(0, len(found), FILES_AT_A_TIME):
+    def after(done: int) -> Iterator[Block]:
+        contents = files.contents(found[done:])
+        for start in range(done, len(found), FILES_AT_A_TIME):
             part = slice(start, start + FILES_AT_A_TIME)
             clips = [_clip(raw, file.place) for file, raw in (next(contents) for _ in found[part])]
             label, subject, camera = zip(*fields[part], strict=True)
             table = {"clip": [f.stem for f in found[part]], "label": label, "subject": subject, "camera": camera}
             yield Block(np.concatenate(clips)[:, None], np.cumsum([0, *map(len, clips)]), table)
 
-    return Source(str(path), KINECT_V1, blocks(), tuple(ACTIONS.values()), fps=30.0)
+    return Source(str(path), KINECT_V1, Blocks(after), tuple(ACTIONS.values()), fps=30.0, clips=len(found))
 
 
 def _clip(raw: bytes, place: str) -> np.ndarray:
     """(T, 20, 3) float32, at least one frame."""
+    if len(raw) > LIMIT:
+        raise DataError(f"{place}: {len(raw):,} bytes in one recording; the most is {LIMIT:,}; leave it out")
     try:
         content = json.loads(raw)
         joints = np.asarray(content["skeletons"], dtype=np.float32)

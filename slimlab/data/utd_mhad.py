@@ -7,15 +7,18 @@ Chen, Jafari, Kehtarnavaz, "UTD-MHAD: a multimodal dataset for human action reco
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from slimlab.data.building import Block, Source
+from slimlab.data import files
+from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
 from slimlab.data.mat5 import read_array
 from slimlab.skeleton import Skeleton
 
+FILES_AT_A_TIME = 64
 NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton\.mat$")
 SKELETON = Skeleton(
     names=(
@@ -34,45 +37,45 @@ ACTIONS = tuple(
 
 
 def read(path: str | Path) -> Source:
-    """A folder of `.mat` files, or one of them. Raises DataError, naming the file, where one is not as described above."""
-    path = Path(path)
-    found = sorted(path.glob("*_skeleton.mat")) if path.is_dir() else [path]
-    if path.suffix == ".zip" or not found:
-        inside = sorted(path.rglob("*_skeleton.mat")) if path.is_dir() else []
-        hint = f"did you mean {inside[0].parent}?" if inside else "give the unpacked folder of *_skeleton.mat files"
-        raise DataError(f"{path}: no *_skeleton.mat file lies in it; {hint}")
-    files = []
-    for file in found:
+    """The files of a folder (searched to its depths) or a `.zip`, or one of them. Raises DataError, naming the file, where one is
+    not as described above."""
+    found: list[tuple[int, int, int, files.File]] = []
+    for file in files.find(path, "_skeleton.mat"):
         match = NAME.search(file.name)
         if not match:
-            raise DataError(f"{file}: name is not like a1_s1_t1_skeleton.mat, so action and performer are unknown; rename it")
+            raise DataError(
+                f"{file.place}: name is not like a1_s1_t1_skeleton.mat, so action and performer are unknown; rename it"
+            )
         action, subject, trial = (int(v) for v in match.groups())
         if not 1 <= action <= len(ACTIONS):
-            raise DataError(f"{file}: action {action}, UTD-MHAD has 1..{len(ACTIONS)}")
-        files.append((action, subject, trial, file))
-    files.sort()
+            raise DataError(f"{file.place}: action {action}, UTD-MHAD has 1..{len(ACTIONS)}")
+        found.append((action, subject, trial, file))
+    found.sort(key=lambda f: (*f[:3], f[3].place))
 
-    def blocks():
-        clips = [_frames(file) for *_, file in files]
-        table = {
-            "clip": [file.name.removesuffix(".mat") for *_, file in files],
-            "label": [action - 1 for action, *_ in files],
-            "subject": [subject for _, subject, *_ in files],
-        }
-        yield Block(np.concatenate(clips)[:, None], np.cumsum([0, *map(len, clips)]), table)
+    def after(done: int) -> Iterator[Block]:
+        contents = files.contents([file for *_, file in found[done:]])
+        for start in range(done, len(found), FILES_AT_A_TIME):
+            part = found[start : start + FILES_AT_A_TIME]
+            clips = [_frames(raw, file.place) for file, raw in (next(contents) for _ in part)]
+            table = {
+                "clip": [file.stem for *_, file in part],
+                "label": [action - 1 for action, *_ in part],
+                "subject": [subject for _, subject, *_ in part],
+            }
+            yield Block(np.concatenate(clips)[:, None], np.cumsum([0, *map(len, clips)]), table)
 
-    return Source(str(path), SKELETON, blocks(), ACTIONS, fps=30.0)
+    return Source(str(path), SKELETON, Blocks(after), ACTIONS, fps=30.0, clips=len(found))
 
 
-def _frames(file: Path) -> np.ndarray:
+def _frames(raw: bytes, place: str) -> np.ndarray:
     """(T, 20, 3) float32."""
     try:
-        joints = read_array(file, "d_skel")
-    except (ValueError, OSError) as error:
-        raise DataError(f"{file}: cannot be read ({error}); download it again") from error
+        joints = read_array(raw, "d_skel")
+    except ValueError as error:
+        raise DataError(f"{place}: cannot be read ({error}); download it again") from error
     if joints.ndim == 2:
         joints = joints[:, :, None]  # one frame
     if joints.shape[:2] != (20, 3) or joints.ndim != 3:
-        raise DataError(f"{file}: 'd_skel' is {joints.shape}, should be (20, 3, frames)")
-    with np.errstate(over="ignore"):  # what overflows is complained of with its place, like NaN
+        raise DataError(f"{place}: 'd_skel' is {joints.shape}, should be (20, 3, frames)")
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is complained of with its place, like NaN
         return np.ascontiguousarray(joints.transpose(2, 0, 1), dtype=np.float32)

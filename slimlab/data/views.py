@@ -129,6 +129,7 @@ def sample_views(
         (16, 2, (0.15, 0.4)),
         (8, 1, (0.05, 0.2)),
     ),
+    share: slice = slice(None),
 ) -> Views:
     """Random views of pre-training; the defaults are the released ones.
 
@@ -137,6 +138,8 @@ def sample_views(
     global_range  the part of the clip that a global view covers
     local_views   (frames, views per global view, part of the global view's interval) for each granularity; a fourth number
                   says how many global views have them, 2 or (the first alone) 1
+    share         the clips whose views are made; everything is drawn for all B all the same, so that several processes, each
+                  with its share, make the views that one would
 
     Frames are picked as in the released code: fewer than the window are interpolated; up to twice as many, a random subset
     in order; more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
@@ -167,7 +170,8 @@ def sample_views(
         places.append(_pick(begin, length, window, generator))
 
     sizes = [p.shape for p in places]
-    flat = torch.cat([p.movedim(1, 0).reshape(batch, -1) for p in places], dim=1)  # (B, all frames of all views)
+    flat = torch.cat([p.movedim(1, 0).reshape(batch, -1) for p in places], dim=1)[share]  # (B, all frames of all views)
+    valid, first_row, track, batch = valid[share], first_row[share], track[share], len(flat)
     low = flat.floor()
     weight = (flat - low).float()
     low, high = (_reflect(p.long(), valid[:, None]) + first_row[:, None] for p in (low, low + (weight > 0)))
@@ -202,10 +206,12 @@ def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator) 
     bins = ((steps + noise) * span.unsqueeze(-1) / window).floor().minimum((span - 1).unsqueeze(-1).double())
     # a random subset in order: the `window` smallest of random keys
     keys = _uniform(generator, *span.shape, 2 * window)
-    keys = keys.masked_fill(torch.arange(2 * window) >= span.unsqueeze(-1), 2.0)
-    subset = keys.topk(window, dim=-1, largest=False).indices.sort(dim=-1).values.double()
     wide = span.unsqueeze(-1)
-    return start.unsqueeze(-1) + torch.where(wide < window, evenly, torch.where(wide < 2 * window, subset, bins))
+    places = torch.where(wide < window, evenly, bins)
+    some = (span >= window) & (span < 2 * window)
+    keys = keys[some].masked_fill(torch.arange(2 * window) >= wide[some], 2.0)
+    places[some] = keys.topk(window, dim=-1, largest=False).indices.sort(dim=-1).values.double()
+    return start.unsqueeze(-1) + places
 
 
 def _reflect(place: Tensor, valid: Tensor) -> Tensor:

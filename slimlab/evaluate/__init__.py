@@ -1,13 +1,16 @@
 """What features know: kNN, retrieval, linear probes, fine-tuning, by named protocols, and the controls every number needs."""
 
-from slimlab.evaluate.controls import compare, random_encoder, raw_features
-from slimlab.evaluate.features import Features, check_body, features, prepare, to_input
+from slimlab.evaluate import corruption
+from slimlab.evaluate.controls import compare, random_encoder, raw_features, readers
+from slimlab.evaluate.curves import label_curve, robustness
+from slimlab.evaluate.features import Features, check_body, features, prepare, to_input, weights_digest
 from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.fusion import fuse
 from slimlab.evaluate.knn import knn, knn_grid
 from slimlab.evaluate.linear import linear_grid
 from slimlab.evaluate.probe import linear_probe
-from slimlab.evaluate.protocol import PROTOCOLS, Protocol
+from slimlab.evaluate.protocol import PROTOCOLS, SELECTIONS, Protocol
+from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.released_probes import Probe, load_probes, score_probe
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.retrieval import Retrieval, retrieval
@@ -25,9 +28,11 @@ from slimlab.evaluate.statistics import (
     paired_seeds,
 )
 from slimlab.evaluate.supervised import supervised
+from slimlab.evaluate.transfer import transfer
 
 __all__ = [
     "PROTOCOLS",
+    "SELECTIONS",
     "Features",
     "Interval",
     "Paired",
@@ -39,12 +44,14 @@ __all__ = [
     "by_performer",
     "check_body",
     "compare",
+    "corruption",
     "features",
     "few_labels",
     "finetune",
     "fuse",
     "knn",
     "knn_grid",
+    "label_curve",
     "linear_grid",
     "linear_probe",
     "load_probes",
@@ -54,11 +61,16 @@ __all__ = [
     "paired",
     "paired_seeds",
     "prepare",
+    "provenance",
     "random_encoder",
     "raw_features",
+    "readers",
     "retrieval",
+    "robustness",
     "run",
     "score_probe",
     "supervised",
     "to_input",
+    "transfer",
+    "weights_digest",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,12 @@ from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.evaluate.features import Features, features
 from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.provenance import provenance
+from slimlab.evaluate.result import Result
 from slimlab.evaluate.sides import held_out
+from slimlab.evaluate.statistics import over_performers
+
+Reader = Callable[[ClipStore], Features]
 
 SCALES = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 
@@ -51,6 +59,22 @@ def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0, pool: st
     return best
 
 
+def readers(
+    encoder: Encoder, train: ClipStore, seed: int = 0, others: dict[str, Encoder] | None = None, pool: str = "cls+mean"
+) -> dict[str, Reader]:
+    """Name -> what reads features off a store: raw coordinates · random encoder, plain (paper's initialisation and input) ·
+    random encoder, best-scaled input · `others`, such as one trained with labels (`supervised`) · the encoder."""
+    sized = replace(encoder.config, centring="first_frame", input_scale=1.0, init_std=0.02)
+    models = {
+        "random encoder, plain": random_encoder(sized, seed),
+        "random encoder, best-scaled input": best_scaled(sized, train, seed, pool),
+        **(others or {}),
+        "pre-trained encoder": encoder,
+    }
+    out: dict[str, Reader] = {"raw coordinates": raw_features}
+    return out | {name: partial(features, model, pool=pool) for name, model in models.items()}
+
+
 def compare(
     encoder: Encoder,
     train: ClipStore,
@@ -59,24 +83,34 @@ def compare(
     k: int = 1,
     others: dict[str, Encoder] | None = None,
     pool: str = "cls+mean",
+    details: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """kNN and linear probe of the encoder beside its controls, one line each: features, kNN, probe (accuracies in 0..1).
+    """kNN and linear probe of the encoder beside its controls (`readers`), one line each: features, kNN, probe (accuracies in
+    0..1).
 
-    raw coordinates · random encoder, plain (paper's initialisation and input) · random encoder, best-scaled input · `others`,
-    such as one trained with labels (`supervised`) · the encoder. pool: how features are read off all of these encoders
+    pool: how features are read off all of these encoders
+    details: also the bounds of 95 % bootstrap intervals over the test side's performers (NaN where they are unknown), k, pool,
+    what `provenance` says, and `about`: a row that can be made again
     """
-    sized = replace(encoder.config, centring="first_frame", input_scale=1.0, init_std=0.02)
-    lines = {"raw coordinates": (raw_features(train), raw_features(test))}
-    for name, model in (
-        ("random encoder, plain", random_encoder(sized, seed)),
-        ("random encoder, best-scaled input", best_scaled(sized, train, seed, pool)),
-        *(others or {}).items(),
-        ("pre-trained encoder", encoder),
-    ):
-        lines[name] = (features(model, train, pool=pool), features(model, test, pool=pool))
-    return pd.DataFrame(
-        [
-            {"features": name, "kNN": knn(*sides, k=k).accuracy, "probe": linear_probe(*sides).accuracy}
-            for name, sides in lines.items()
-        ]
-    )
+    rows = []
+    for name, read in readers(encoder, train, seed, others, pool).items():
+        sides = read(train), read(test)
+        results = {"kNN": knn(*sides, k=k), "probe": linear_probe(*sides)}
+        row: dict[str, Any] = {"features": name} | {column: result.accuracy for column, result in results.items()}
+        if details:
+            for column, result in results.items():
+                row[f"{column}_low"], row[f"{column}_high"] = bounds(result, test)
+            row |= {"k": k, "pool": pool}
+            row |= provenance(train, test, seed, getattr(read, "args", (None,))[0], about)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def bounds(result: Result, test: ClipStore) -> tuple[float, float]:
+    """The bounds of `over_performers`' bootstrap interval; NaN where performers are unknown or there is just one."""
+    subjects = test.column("subject")
+    if (subjects < 0).any() or len(np.unique(subjects)) < 2:
+        return float("nan"), float("nan")
+    interval = over_performers(result, subjects)
+    return interval.low, interval.high

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from slimlab import augment, quirks, streams
+from slimlab import cache as disk
 from slimlab.data import ClipStore, test_view
-from slimlab.encoder import Encoder, EncoderConfig
+from slimlab.encoder import Encoder, EncoderConfig, combined
+from slimlab.evaluate.grid import readings
+
+POOLS = ("cls", "mean", "cls+mean")  # "tokens" is as long as the view and is read anew
+KEPT_BLOCKS = 4  # last blocks whose CLS token is kept: the most that a protocol of the paper reads
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,6 @@ def check_body(encoder: Encoder, store: ClipStore) -> None:
         )
 
 
-@torch.inference_mode()
 def features(
     encoder: Encoder,
     store: ClipStore,
@@ -58,24 +64,80 @@ def features(
     batch_size: int = 64,
     progress: bool = False,
     released_quirks: bool = False,
+    cache: str | Path | None = "default",
 ) -> Features:
     """Features of every clip, on the encoder's device; `blocks`, `pool`, `combine` as in `Encoder.features`.
 
     frames  length of the test view; None: the encoder's own
     released_quirks  the authors' test view, which may read one frame past the clip (slimlab/quirks.py)
+    cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
+            mean token of each person are read once and serve every protocol, in every process. None: nothing is read or kept.
+            Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
     Clips without people come out as zeros. Raises ValueError where the store's body is not the encoder's.
     """
     check_body(encoder, store)
-    config = encoder.config
-    device = next(encoder.parameters()).device
+    frames = frames or encoder.config.frames
+    view = quirks.test_view if released_quirks else test_view
+
+    def read(blocks: int, pool: str, with_people: bool = False) -> Tensor:
+        return _read(encoder, store, blocks, pool, "concat", frames, view, batch_size, progress, with_people)
+
+    kept = disk.folder("features", cache)
+    has_cls = hasattr(encoder, "cls_token")
+    plain = pool in POOLS and combine in ("concat", "sum", "mean") and (has_cls or (blocks == 1 and pool != "cls"))
+    code = _code(encoder) if kept is not None and plain else None
+    if kept is None or code is None:
+        x = _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progress)
+        return Features(x, torch.from_numpy(store.labels), store.table)
+    most = max(blocks, min(KEPT_BLOCKS, encoder.config.depth)) if has_cls else 1
+    clips = (store.fingerprint, str(store.arrays.joints.dtype), store.max_people)
+    device = next(encoder.parameters()).device.type
+    file = kept / f"{disk.digest(clips, weights_digest(encoder), most, frames, released_quirks, device, code)}.npy"
+    found = disk.read(file)
+    if found is None or found.ndim != 2 or len(found) != len(store):
+        found = read(most, "cls+mean", with_people=True).numpy()
+        disk.keep(file, found)
+    every, people = torch.from_numpy(found).split([found.shape[1] - store.max_people, store.max_people], dim=1)
+    if has_cls:
+        way = readings([blocks, most], [pool], encoder.config.width, every.shape[1])[0]
+        every = every[:, way.columns]
+    every = combined(every.unflatten(1, (store.max_people, -1)), people > 0, combine)  # (N, F)
+    return Features(every.contiguous(), torch.from_numpy(store.labels), store.table)
+
+
+@torch.inference_mode()
+def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progress, with_people: bool = False) -> Tensor:
+    """(N, F) float32, and where asked who is there as M more columns of 0 and 1."""
+    config, device = encoder.config, next(encoder.parameters()).device
     was_training = encoder.training
     encoder.eval()
     rows = []
-    view = quirks.test_view if released_quirks else test_view
     starts = range(0, len(store), batch_size)
     for start in tqdm(starts, desc="features", disable=not progress, leave=False):
-        x, people = view(store, np.arange(start, min(start + batch_size, len(store))), frames or config.frames)
+        x, people = view(store, np.arange(start, min(start + batch_size, len(store))), frames)
         x, people = prepare(x.to(device), config), people.to(device)
-        rows.append(encoder.features(x, people, blocks, pool, combine).float().cpu())
+        read = encoder.features(x, people, blocks, pool, combine).float()
+        rows.append((torch.cat([read, people.float()], dim=1) if with_people else read).cpu())
     encoder.train(was_training)
-    return Features(torch.cat(rows), torch.from_numpy(store.labels), store.table)
+    return torch.cat(rows)
+
+
+def weights_digest(encoder: Encoder) -> str:
+    """24 hex digits of an encoder's weights and configuration."""
+    own = {f.name: getattr(encoder.config, f.name) for f in fields(encoder.config)}
+    own["skeleton"] = encoder.config.skeleton.to_json()
+    state = encoder.state_dict()
+    return disk.digest(
+        type(encoder).__qualname__, sorted(own.items()), *(part for name in sorted(state) for part in (name, state[name]))
+    )
+
+
+def _code(encoder: Encoder) -> str | None:
+    """A digest of the code that turns clips into features; None where it cannot be read, as of a class made in a notebook."""
+    modules = (augment, quirks, streams, sys.modules[test_view.__module__], sys.modules[Encoder.__module__])
+    modules = (*modules, sys.modules[type(encoder).__module__], sys.modules[__name__])
+    try:
+        files = [Path(module.__file__).read_bytes() for module in modules]  # pyright: ignore[reportArgumentType]
+    except (AttributeError, TypeError, OSError):
+        return None
+    return disk.digest(*files, torch.__version__)

@@ -66,7 +66,7 @@ def finetune(
         return x, people, truth[clips].to(x.device)
 
     train_with_labels(model, head, optimizer, draw, steps, combine=combine, progress="fine-tuning" if progress else "")
-    f = features(model.eval(), test, combine=combine)
+    f = features(model.eval(), test, combine=combine, cache=None)
     with torch.no_grad():
         scores = head(f.x.to(head.weight.device)).cpu()
     return score(scores.argmax(dim=1), f.labels, classes, scores=scores)

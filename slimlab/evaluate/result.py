@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -28,9 +30,30 @@ class Result:
     def __repr__(self) -> str:
         return f"Result(accuracy {self.accuracy:.3f}, {len(self.labels)} clips, {len(self.per_class)} classes)"
 
-    def clips(self, true: int, predicted: int) -> np.ndarray:
-        """Rows of the test features in one cell of the confusion matrix."""
-        return np.flatnonzero((self.labels == true).numpy() & (self.predictions == predicted).numpy())
+    def clips(self, true: int | None = None, predicted: int | None = None) -> np.ndarray:
+        """Rows of the test features behind a number: one cell of the confusion matrix; with `true` alone a class, with
+        `predicted` alone what was taken for it; with neither, every clip that was taken for another class."""
+        labels, predictions = self.labels.numpy(), self.predictions.numpy()
+        if true is None and predicted is None:
+            return np.flatnonzero(labels != predictions)
+        chosen = np.ones(len(labels), dtype=bool) if true is None else labels == true
+        return np.flatnonzero(chosen if predicted is None else chosen & (predictions == predicted))
+
+    def table(self, names: Sequence[str] = ()) -> pd.DataFrame:
+        """One line a class: class, clips, recall, precision, f1 (scikit-learn's; NaN where a class has no clips, or, for
+        precision, was never predicted), taken_for (the class it is mistaken for most, "" for none), times.
+        names: of the classes 0..C-1, else their numbers."""
+        names = [str(n) for n in names] or [str(c) for c in range(len(self.per_class))]
+        clips, taken = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        hits = self.confusion.diagonal()
+        wrong = self.confusion - np.diag(hits)
+        worst, times = wrong.argmax(axis=1), wrong.max(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            columns = {"recall": hits / clips, "precision": hits / taken, "f1": 2 * hits / (clips + taken)}
+        columns["f1"] = np.where(clips > 0, columns["f1"], np.nan)
+        about = {"class": names[: len(clips)], "clips": clips}
+        mistaken = [names[w] if n else "" for w, n in zip(worst, times, strict=True)]
+        return pd.DataFrame(about | columns | {"taken_for": mistaken, "times": times})
 
 
 def score(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -24,12 +27,21 @@ def supervised(
     seed: int = 0,
     device: torch.device | str = "cpu",
     progress: bool = False,
+    seconds: float | None = None,
 ) -> Encoder:
     """An encoder (as `config` says) trained with the labels of `train`; its features are judged like any other's.
 
     Two random views (50 to 100 % of the clip) of one person of each clip, mirrored, scaled and turned as in pre-training; a
-    linear layer on CLS and mean token; AdamW, warm-up and cosine. Raises DataError where labels are missing or clips are empty.
+    linear layer on CLS and mean token; AdamW, warm-up and cosine.
+
+    seconds  train for so many wall seconds instead of `steps`: the control at equal time. A few throw-away steps say beforehand
+             how many steps that is on this machine, so the schedule is complete; `encoder.steps` holds the number
+
+    Raises DataError where labels are missing or clips are empty.
     """
+    if seconds is not None:
+        sizes = {"batch_size": batch_size, "lr": lr, "mirror": mirror, "rotation": rotation, "seed": seed, "device": device}
+        steps = _steps_within(seconds, lambda steps: supervised(config, train, steps, **sizes))
     usable = (train.labels >= 0) & (train.column("people") > 0)
     if not usable.all():
         raise DataError(f"{train.source}: {int((~usable).sum())} training clips have no label or nobody in them; leave them out")
@@ -47,4 +59,15 @@ def supervised(
         return to_input(x, config), None, labels[np.tile(clips, 2)].to(device)
 
     train_with_labels(encoder, head, optimizer, draw, steps, 0.05, 3.0, progress="supervised control" if progress else "")
+    encoder.__dict__["steps"] = steps  # beside the weights, no part of them
     return encoder.eval()
+
+
+def _steps_within(seconds: float, train: Callable[[int], object]) -> int:
+    """How many steps fit: the time of 8 more steps than 2, so that what happens once does not count."""
+    begin = time.perf_counter()
+    train(2)
+    middle = time.perf_counter()
+    train(10)
+    per_step = max(1e-6, (time.perf_counter() - middle - (middle - begin)) / 8)
+    return max(1, round(seconds / per_step))

@@ -98,3 +98,21 @@ def prototypes(
     columns = ["clip", "person", "step", "joint"]
     table = pd.DataFrame(torch.cat(places).numpy(), columns=columns[: places[0].shape[1]])
     return Prototypes(table, torch.cat(rows), head.directions.detach().float().cpu())
+
+
+@torch.no_grad()
+def sinkhorn_stages(logits: Tensor, temperature: float, iterations: int = 3) -> list[tuple[str, Tensor]]:
+    """What Sinkhorn-Knopp makes of exp(logits / temperature), half an iteration at a time: (name, (N, K) float64 summing to one).
+
+    "exp", then "columns 1" (each column sums to 1/K), "rows 1" (each row to 1/N), and so on. The last one times N is
+    `objectives.sinkhorn_knopp`.
+    """
+    q = (logits.double() / temperature - (logits.double() / temperature).amax()).exp()
+    samples, prototypes = q.shape
+    stages = [("exp", q / q.sum())]
+    for i in range(1, iterations + 1):
+        q = q / q.sum(dim=0, keepdim=True) / prototypes
+        stages.append((f"columns {i}", q))
+        q = q / q.sum(dim=1, keepdim=True) / samples
+        stages.append((f"rows {i}", q))
+    return stages

@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from slimlab import parallel
+
+ROWS = 256  # of targets at a time, so that no second matrix of their size is made
+
 
 @torch.no_grad()
 def rankme(features: Tensor) -> float:
@@ -18,13 +22,15 @@ def rankme(features: Tensor) -> float:
 
 
 @torch.no_grad()
-def effective_prototypes(targets: Tensor) -> float:
+def effective_prototypes(*targets: Tensor) -> float:
     """Prototypes that one target (rows of (N, K), summing to one) spreads over: exp of the mean row entropy, 1..K."""
-    return float(torch.special.entr(targets.float()).sum(dim=1).mean().exp())
+    entropy = torch.stack([torch.special.entr(rows.float()).sum() for part in targets for rows in part.split(ROWS)]).sum()
+    entropy, rows = parallel.total(torch.stack([entropy, entropy.new_tensor(sum(map(len, targets)))]))
+    return float((entropy / rows).exp())
 
 
 @torch.no_grad()
 def used_prototypes(assignments: Tensor) -> float:
     """Prototypes in use over a batch (N, K): exp of the entropy of the hard assignments' histogram, 1..min(N, K)."""
-    counts = torch.bincount(assignments.argmax(dim=1), minlength=assignments.shape[1]).float()
+    counts = parallel.total(torch.bincount(assignments.argmax(dim=1), minlength=assignments.shape[1]).float())
     return float(torch.special.entr(counts / counts.sum().clamp(min=1)).sum().exp())

@@ -56,3 +56,70 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
         )
     worst = f"sinkhorn differs from the library by up to {(got - wanted).abs().max():.2g}"
     expect(False, f"{worst}: in each iteration first divide the columns by their sum, then the rows by theirs.")
+
+
+def check_masked_loss(function: Callable[..., Tensor]) -> None:
+    """function(student_logits, teacher_targets, mask, temperature=0.1) -> scalar: MFM as `objectives.masked_feature_loss`.
+
+    student_logits, teacher_targets (cells, K); mask (views, T', V) bool. Value and gradient are compared. Raises NotYet.
+    """
+    dice = torch.Generator().manual_seed(5)
+    for views, steps, joints, prototypes, temperature in ((4, 2, 5, 6, 0.1), (3, 4, 3, 9, 0.5), (2, 1, 8, 4, 0.1)):
+        ratio = torch.linspace(0.3, 0.9, views)[:, None, None]
+        mask = torch.rand(views, steps, joints, generator=dice) < ratio
+        mask[0, 0, 0], mask[-1] = True, views == 2  # the last view of the larger ones is unmasked
+        cells = int(mask.sum())
+        logits = torch.randn(cells, prototypes, generator=dice).requires_grad_()
+        targets = objectives.sinkhorn_knopp(torch.randn(cells, prototypes, generator=dice), 0.3)
+        got = expect_tensor(attempt(function, logits, targets, mask, temperature), "masked_loss", (), "a scalar")
+        wanted = objectives.masked_feature_loss(logits, targets, mask, temperature)
+        if not torch.allclose(got, wanted, atol=1e-5):
+            _name_the_masked_mistake(got.detach(), logits.detach(), targets, mask, temperature)
+        expect(
+            got.requires_grad,
+            "no gradient comes out of masked_loss: leave the student's logits attached (no detach).",
+        )
+        ours, theirs = (torch.autograd.grad(loss, logits)[0] for loss in (got, wanted))
+        expect(
+            torch.allclose(ours, theirs, atol=1e-5),
+            "the value of masked_loss is right but its gradient is not: it has to reach every masked cell's logits.",
+        )
+    passed("Masked feature loss: a mean over each view's masked cells, then over all views, with the right gradient.")
+
+
+def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask: Tensor, temperature: float) -> None:
+    loss = objectives.cross_entropy(logits, targets, temperature)  # (cells,)
+    right = objectives.masked_feature_loss(logits, targets, mask, temperature)
+    masked_views = int(mask.flatten(1).any(dim=1).sum())
+    shares = (logits / temperature).softmax(dim=-1)
+    mistakes = {
+        "masked_loss is a mean over all cells at once, in which a view with more masked cells weighs more: "
+        "take the mean in each view first.": loss.mean(),
+        "masked_loss is a sum over cells: take the mean in each view, then over the views.": loss.sum(),
+        "masked_loss divides by the masked views alone: unmasked views count zero, but they count (divide by len(mask)).": right
+        * len(mask)
+        / masked_views,
+        "masked_loss sums the views' means: divide by their number.": right * len(mask),
+        "masked_loss does not use the temperature: divide the student's logits by it.": objectives.masked_feature_loss(
+            logits, targets, mask, 1.0
+        ),
+        "masked_loss has the wrong sign: a cross-entropy is minus the sum.": -right,
+        "masked_loss divides the sum over cells by all cells of the mask: divide by the masked ones of each view.": loss.sum()
+        / mask.numel(),
+        "masked_loss multiplies by the student's shares, not by their logarithm: use log_softmax.": _per_view(
+            -(targets * shares).sum(dim=-1), mask
+        ),
+    }
+    for sentence, value in mistakes.items():
+        expect(not torch.allclose(got, value, atol=1e-5), sentence)
+    expect(
+        False,
+        f"masked_loss is {got:.4f} where the library has {right:.4f}: cross-entropy of each cell (rows are in the order of "
+        "mask.nonzero()), mean over each view's cells, mean over all views.",
+    )
+
+
+def _per_view(loss: Tensor, mask: Tensor) -> Tensor:
+    """Mean over each view's cells, then over all views, of a value a cell."""
+    per_view = mask.flatten(1).sum(dim=1)
+    return (loss / per_view.repeat_interleave(per_view)).sum() / len(mask)

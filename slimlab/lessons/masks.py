@@ -112,3 +112,84 @@ def _agreement(first: Tensor, second: Tensor) -> float:
 
 def _contiguous(numbers: Sequence[int]) -> bool:
     return len(numbers) == 0 or numbers[-1] - numbers[0] + 1 == len(numbers)
+
+
+def check_stratified_ratios(function: Callable[..., Tensor]) -> None:
+    """function(n, low, high, generator) -> (n,) ratios, one from each of n equal bins of low..high, in random order.
+
+    The bins are those of `masking.stratified_ratios`. Raises NotYet.
+    """
+    for n, low, high in ((16, 0.5, 0.9), (5, 0.0, 1.0), (1, 0.3, 0.4)):
+        dice = torch.Generator().manual_seed(0)
+        form = ("stratified_ratios", (n,), "(n,)")
+        draws = torch.stack([expect_tensor(attempt(function, n, low, high, dice), *form).double() for _ in range(200)])
+        said = f"stratified_ratios({n}, {low}, {high})"
+        expect(
+            bool((draws >= low - 1e-6).all() and (draws <= high + 1e-6).all()),
+            f"{said} gives {draws.min():.3f} to {draws.max():.3f}: scale numbers of 0..1 by high - low, then add low.",
+        )
+        bins = ((draws - low) / (high - low) * n).clamp(0, n - 1e-6).floor().long()  # (draws, n)
+        expect(
+            torch.equal(bins.sort(dim=1).values, torch.arange(n).expand_as(bins)),
+            f"{said} leaves bins empty while others hold two ratios: draw one ratio in each of the n equal bins.",
+        )
+        within = (draws - low) / (high - low) * n - bins  # 0..1 inside the bin
+        expect(float(within.std()) > 0.2, f"{said} always takes the same place inside a bin: draw it uniformly there.")
+        first, again = draws[0], attempt(function, n, low, high, torch.Generator().manual_seed(0))
+        expect(
+            torch.allclose(first, again.double()),
+            "stratified_ratios gives other ratios from the same seed: draw every number with generator=generator.",
+        )
+        expect(
+            n == 1 or not bool((draws.diff(dim=1) > 0).all()),
+            f"{said} gives rising ratios: shuffle them, or the first clips of a batch always get the lowest "
+            "(the authors' code forgets this for local views).",
+        )
+        expect(
+            n == 1 or float(bins.double().mean(dim=0).std()) < 0.15 * n,
+            f"{said} favours some places of the batch: use a random permutation of all n.",
+        )
+    passed("Stratified ratios: every batch spans the range, in random order.")
+
+
+def check_joint_tubes(function: Callable[..., Tensor]) -> None:
+    """function(steps, joints, ratio, generator) -> (steps, joints) bool: random joints over all time, the last one trimmed.
+
+    Exactly round(ratio * steps * joints) cells are hidden, as `masking.joint_tubes` does. Raises NotYet.
+    """
+    for steps, joints, ratio in ((8, 25, 0.7), (8, 25, 0.5), (4, 17, 0.33)):
+        dice, goal = torch.Generator().manual_seed(0), int(masking.budget(ratio, steps, joints))
+        form = ("joint_tubes", (steps, joints), "(T', V)", torch.bool)
+        masks = torch.stack([expect_tensor(attempt(function, steps, joints, ratio, dice), *form) for _ in range(DRAWS)])
+        hidden = masks.sum(dim=(1, 2))
+        partly = (masks.any(dim=1) & ~masks.all(dim=1)).sum(dim=1)  # joints hidden in some steps only
+        said = f"joint_tubes({steps}, {joints}, {ratio})"
+        expect(
+            2 * goal == steps * joints or not bool((hidden == steps * joints - goal).all()),
+            f"{said} hides {int(hidden[0])} cells where {goal} are asked for: True means hidden, not visible.",
+        )
+        expect(
+            float(partly.double().mean()) < 2,
+            f"{said} hides {partly.double().mean():.0f} joints in some steps only: a chosen joint is hidden over all time.",
+        )
+        expect(
+            bool((hidden == goal).all()),
+            f"{said} hides {int(hidden.min())} to {int(hidden.max())} cells where {goal} are asked for: hide whole joints while "
+            "they fit, and of the last one only as many steps as are missing.",
+        )
+        expect(int(partly.max()) <= 1, f"{said} trims {int(partly.max())} joints: only the last one is trimmed.")
+        trimmed = masks[partly == 1]
+        gaps = (trimmed[:, 1:] != trimmed[:, :-1]).sum(dim=1).amax(dim=1) if len(trimmed) else torch.zeros(1)
+        expect(int(gaps.max()) <= 1, f"{said} scatters the trimmed joint's steps: take them from one end of the clip.")
+        again = attempt(function, steps, joints, ratio, torch.Generator().manual_seed(0))
+        expect(
+            torch.equal(masks[0], again),
+            "joint_tubes gives another mask from the same seed: draw every number with generator=generator.",
+        )
+        often = masks.double().mean(dim=(0, 1))  # (V,)
+        expect(
+            float(often.min()) > ratio - 0.25 and float(often.max()) < min(1.0, ratio + 0.25),
+            f"{said} hides joint {int(often.argmax())} in {often.max():.0%} of draws and joint {int(often.argmin())} in "
+            f"{often.min():.0%}: choose the joints with torch.randperm(joints, generator=generator).",
+        )
+    passed("Joint tubes: whole joints, drawn anew each time, exactly on budget.")

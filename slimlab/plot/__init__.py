@@ -1,32 +1,48 @@
 """Figures for paper (matplotlib) and screen (plotly). Every function returns a figure; `save` writes one of paper."""
 
+from slimlab.plot.anatomy import anatomy
+from slimlab.plot.augmentations import augmented
 from slimlab.plot.body import frames_strip, mask_on_body
+from slimlab.plot.curves import label_curve, robustness
 from slimlab.plot.dataset import report
 from slimlab.plot.gallery import gallery
 from slimlab.plot.invariants import invariants
+from slimlab.plot.learning import assignments, runs, schedules
 from slimlab.plot.looking import (
     attention,
     attention_distance,
     attention_heads,
-    prototype_usage,
+    token_norms,
     token_pca,
     token_similarity,
 )
+from slimlab.plot.many_masks import asked_achieved, guess_errors, guess_maps, mask_frequency, mask_growth, mask_runs
 from slimlab.plot.masks import Masking, draw_mask, mask_gallery, mask_grid, mask_table, run_lengths, tube_colors
+from slimlab.plot.planes import planes
 from slimlab.plot.player import player
+from slimlab.plot.poses import limb_lengths, limbs, poses, view_timeline
+from slimlab.plot.prototypes import agreement, prototype_assignment, prototype_nearest, prototype_usage
 from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.retrieval import neighbours
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
 from slimlab.plot.studies import study
 from slimlab.plot.style import save
+from slimlab.plot.tokens import asymmetry, patch_cuts, rotary, rotary_scores
+from slimlab.plot.tracks import tracks
 from slimlab.plot.training import training
 
 __all__ = [
     "Bodies",
     "Masking",
+    "agreement",
+    "anatomy",
+    "asked_achieved",
+    "assignments",
+    "asymmetry",
     "attention",
     "attention_distance",
     "attention_heads",
+    "augmented",
     "bodies",
     "by_side",
     "confusion",
@@ -34,22 +50,43 @@ __all__ = [
     "embedding",
     "frames_strip",
     "gallery",
+    "guess_errors",
+    "guess_maps",
     "invariants",
+    "label_curve",
+    "limb_lengths",
+    "limbs",
     "losses",
+    "mask_frequency",
     "mask_gallery",
     "mask_grid",
+    "mask_growth",
     "mask_on_body",
+    "mask_runs",
     "mask_table",
     "neighbours",
+    "patch_cuts",
+    "planes",
     "player",
+    "poses",
+    "prototype_assignment",
+    "prototype_nearest",
     "prototype_usage",
     "report",
+    "robustness",
+    "rotary",
+    "rotary_scores",
     "run_lengths",
+    "runs",
     "save",
+    "schedules",
     "shaded",
     "study",
+    "token_norms",
     "token_pca",
     "token_similarity",
+    "tracks",
     "training",
     "tube_colors",
+    "view_timeline",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,18 +16,32 @@ from slimlab.skeleton import Skeleton
 
 
 @styled
-def frames_strip(clip: Clip, skeleton: Skeleton, frames: int = 8, title: str | None = None) -> Figure:
-    """`frames` moments of a clip, evenly spaced, seen from the camera: left limbs blue, right ones orange, metres, floor."""
-    chosen = spread_frames(clip, frames)
-    fig, axes = figure(1.05 * len(chosen) + 0.4, 2.3, 1, len(chosen), squeeze=False)
-    joints = clip.joints[chosen]  # (F, M, V, 3)
-    stage(axes[0], joints, clip.valid[chosen])
-    for ax, frame in zip(axes[0], chosen, strict=True):
-        for person in np.flatnonzero(clip.valid[frame]):
-            draw_body(ax, clip.joints[frame, person], skeleton, faint=bool(person > 0))
-        ax.set_xlabel(f"frame {frame}")
+def frames_strip(clip: Clip | Sequence[Clip], skeleton: Skeleton, frames: int = 8, title: str | None = None) -> Figure:
+    """`frames` moments of a clip, evenly spaced, seen from the camera: left limbs blue, right ones orange, metres, floor.
+
+    Several clips stand below each other. Data: a line for each clip, frame, person and joint, in metres.
+    """
+    clips = [clip] if isinstance(clip, Clip) else list(clip)
+    moments = [spread_frames(c, frames) for c in clips]
+    columns = max(map(len, moments))
+    fig, axes = figure(1.05 * columns + 0.4, 2.2 * len(clips) + 0.1, len(clips), columns, squeeze=False)
+    table = []
+    for c, chosen, line in zip(clips, moments, axes, strict=True):
+        stage(line, c.joints[chosen], c.valid[chosen])
+        for ax in line[len(chosen) :]:
+            ax.set_visible(False)
+        for ax, frame in zip(line, chosen, strict=False):
+            for person in np.flatnonzero(c.valid[frame]):
+                draw_body(ax, c.joints[frame, person], skeleton, faint=bool(person > 0))
+                x, y, z = c.joints[frame, person].T
+                place = {"clip": c.name, "frame": int(frame), "person": int(person), "joint": list(skeleton.names)}
+                table.append(pd.DataFrame(place | {"x": x, "y": y, "z": z}))
+            ax.set_xlabel(f"frame {frame}")
+        if len(clips) > 1:
+            write_above(line[0], c.name)
     _label_sides(axes[0][0], skeleton)
-    fig.suptitle(title or clip.name, fontsize=9)
+    fig.suptitle(title or (clips[0].name if len(clips) == 1 else ""), fontsize=9)
+    fig.data = pd.concat(table, ignore_index=True)  # type: ignore[attr-defined]
     return fig
 
 
@@ -120,6 +136,12 @@ def stage(axes, joints: np.ndarray, valid: np.ndarray) -> None:
             ax.set_yticks([])
         else:
             ax.set_ylabel("height (m)")
+
+
+def write_above(ax: Axes, text: str, colour: str = "black") -> None:
+    """A row's name over its first panel, however long: a title would push the panels apart."""
+    ax.set_title(" ", fontsize=7.5)  # its height
+    ax.text(0.0, 1.04, text, transform=ax.transAxes, fontsize=7.5, color=colour).set_in_layout(False)
 
 
 def _label_sides(ax: Axes, skeleton: Skeleton) -> None:

@@ -1,4 +1,4 @@
-"""What an augmentation must leave alone, measured on one clip before and after."""
+"""What an augmentation must leave alone, measured on one clip before and after; drawn: `plot.augmented`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def invariants(before: Tensor, after: Tensor, skeleton: Skeleton, mirrored: bool
 
     bones of <part>  how much the bones' length ratios after/before differ within a limb, over bones and frames (max - min)
     left = right     how much mirrored limbs' ratios differ
-    sides            handedness of the body: part of the frames in which left is still left
+    sides            part of the frames in which left has become right (`same_sides`)
     nobody moved in  absent people and joints stay at zero: the farthest that is not
     Bones below 1 cm and joints that a sensor reports at the origin are left out.
     """
@@ -39,7 +39,7 @@ def invariants(before: Tensor, after: Tensor, skeleton: Skeleton, mirrored: bool
     if pairs:
         worst = max(abs(middle[a] - middle[b]) for a, b in pairs)
         lines.append(_line("left = right", worst, TOLERANCE, f"limb factors differ by {worst:.3f}"))
-    sides = handedness(before, skeleton) * handedness(after, skeleton)
+    sides = same_sides(before, after, skeleton)
     if (sides != 0).any():
         wrong = float((sides[sides != 0] < 0).mean())
         lines.append(_line("sides", wrong, 0.0, f"left is right in {wrong:.0%} of the frames"))
@@ -61,21 +61,20 @@ def laws(x: Tensor, skeleton: Skeleton, angles: Tensor) -> pd.DataFrame:
     )
 
 
-def handedness(x: Tensor, skeleton: Skeleton) -> np.ndarray:
-    """(T * M,) sign of a triple product that mirroring with change of sides, rotation and scaling keep, and a bare flip turns.
+def same_sides(before: Tensor, after: Tensor, skeleton: Skeleton) -> np.ndarray:
+    """(T * M,) 1 where left is still left, -1 where it has become right, 0 where that cannot be told.
 
-    Left minus right, and two vectors in the middle of the body: all joints' mean and the limb ends' mean, from the centre.
-    Zeros where the body has no mirror pairs.
+    The sign of the determinant of the joints' covariance before and after: positive where a rotation takes one pose closest to
+    the other, negative where that takes a reflection (Kabsch 1976, doi:10.1107/S0567739476001873). Zeros where a body is flat or
+    has no mirror pairs.
     """
-    points = x[0].permute(1, 3, 2, 0).reshape(-1, len(skeleton), 3).double().numpy()  # (T*M, V, 3)
+    old, new = (x[0].permute(1, 3, 2, 0).reshape(-1, len(skeleton), 3).double().numpy() for x in (before, after))  # (T*M, V, 3)
     if not skeleton.mirror:
-        return np.zeros(len(points))
-    left, right = (points[:, [pair[i] for pair in skeleton.mirror]].mean(axis=1) for i in (0, 1))
-    ends = [j for j in range(len(skeleton)) if j not in skeleton.parents]
-    centre = points[:, skeleton.center]
-    across, all_joints, limb_ends = left - right, points.mean(axis=1) - centre, points[:, ends].mean(axis=1) - centre
-    volume = (np.cross(across, all_joints) * limb_ends).sum(axis=1)
-    return np.sign(np.where(np.abs(volume) < 1e-6, 0, volume))
+        return np.zeros(len(old))
+    old, new = (p - p.mean(axis=1, keepdims=True) for p in (old, new))
+    volume = np.linalg.det(old.swapaxes(1, 2) @ new)  # (T*M,)
+    size = ((old**2).sum(axis=(1, 2)) * (new**2).sum(axis=(1, 2))) ** 1.5
+    return np.sign(np.where(np.abs(volume) <= 1e-9 * size, 0, volume))
 
 
 def _line(name: str, value: float, limit: float, says: str) -> dict:

@@ -1,4 +1,4 @@
-"""What an encoder does, on the body and on its grid: attention, token colours, likeness, distances, prototypes."""
+"""What an encoder does, on the body and on its grid: attention, token colours, likeness, distances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from slimlab import inspection
-from slimlab.inspection import Inside, Prototypes, TokenPCA
+from slimlab.inspection import Agreement, Inside, TokenPCA
 from slimlab.plot.body import draw_body, stage, time_joint_grid
 from slimlab.plot.scene import SCALE, shaded
 from slimlab.plot.style import MASKED, colour, figure, styled
@@ -39,7 +39,7 @@ def attention(
     limits = (0.0, float(values.max()))
     chosen = query if isinstance(query, tuple) else None
     name = f"attention (%); {max(0.0, 100 - values.sum()):.0f} % go to CLS and registers"
-    fig = _on_body(inside, values, shaded(values, limits) / 255, person, moments, what, (limits, name), chosen)
+    fig = on_body(inside, values, shaded(values, limits) / 255, person, moments, what, (limits, name), chosen)
     fig.data = cell_table(values, inside.skeleton, "attention_percent")  # type: ignore[attr-defined]
     return fig
 
@@ -100,6 +100,31 @@ def attention_distance(table: pd.DataFrame, skeleton: Skeleton, steps: int, titl
 
 
 @styled
+def token_norms(table: pd.DataFrame, title: str | None = None) -> Figure:
+    """Norms of cells, registers and CLS after each block, from `inspection.token_norms`: the middle 98 % as a bar, the median as
+    a dot, the largest as a cross. Artefacts would be crosses far above their bar."""
+    kinds = table["kind"].where(~table["kind"].str.startswith("register"), "registers")
+    layers = np.unique(table["layer"])
+    fig, ax = figure(4.8, 2.6)
+    for i, (kind, words) in enumerate((("cell", "cells"), ("registers", "registers"), ("cls", "CLS"))):
+        norms = [np.asarray(table["norm"])[np.asarray((kinds == kind) & (table["layer"] == layer))] for layer in layers]
+        if not len(norms[0]):
+            continue
+        x = layers + 1 + 0.2 * (i - 1)
+        low, middle, high = np.array([np.percentile(n, (1, 50, 99)) for n in norms]).T
+        ax.vlines(x, low, high, color=colour(i), linewidth=4, alpha=0.35)
+        ax.scatter(x, middle, s=18, color=colour(i), zorder=3, label=words)
+        ax.scatter(x, [n.max() for n in norms], s=18, color=colour(i), marker="x", linewidths=1)
+    ax.set(xlabel="layer", ylabel="norm of a token", xticks=layers + 1)
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set_title(title or "norms before the final normalisation", loc="left")
+    summary = table.assign(kind=kinds).groupby(["layer", "kind"])["norm"].describe(percentiles=[0.01, 0.5, 0.99])
+    fig.data = summary.reset_index()  # type: ignore[attr-defined]
+    return fig
+
+
+@styled
 def token_pca(
     inside: Inside, layer: int = -1, person: int = 0, pca: TokenPCA | None = None, moments: int = 4, title: str | None = None
 ) -> Figure:
@@ -108,7 +133,7 @@ def token_pca(
     pca = pca or inspection.token_pca(tokens)
     colours = pca.colours(tokens[person]).numpy()  # (T', V, 3)
     what = title or f"{inside.name}: token PCA, {layer_name(inside, layer)} ({pca.explained.sum():.0%} of the variance)"
-    fig = _on_body(inside, colours, colours, person, moments, what)
+    fig = on_body(inside, colours, colours, person, moments, what)
     scores = pca.scores(tokens[person]).numpy()
     table = cell_table(scores[..., 0], inside.skeleton, "component_1")
     fig.data = table.assign(component_2=scores[..., 1].ravel(), component_3=scores[..., 2].ravel())  # type: ignore[attr-defined]
@@ -124,29 +149,10 @@ def token_similarity(
     cell = query_name(inside, (step, joint))
     what = title or f"{inside.name}: likeness to {cell}, {layer_name(inside, layer)}"
     limits = (float(values.min()), 1.0)
-    fig = _on_body(
+    fig = on_body(
         inside, values, shaded(values, limits) / 255, person, moments, what, (limits, "cosine similarity"), (step, joint)
     )
     fig.data = cell_table(values, inside.skeleton, "cosine")  # type: ignore[attr-defined]
-    return fig
-
-
-@styled
-def prototype_usage(prototypes: Prototypes, title: str | None = None) -> Figure:
-    """Share of the samples nearest to each prototype, most used first; dotted: all used alike."""
-    usage, order = prototypes.usage().sort(descending=True)
-    fig, ax = figure(5.4, 2.6)
-    ax.bar(range(len(usage)), 100 * usage.numpy(), width=1.0, color=colour(0))
-    ax.axhline(100 / len(usage), color="0.4", linestyle=":", linewidth=1)
-    used = int((usage > 0).sum())
-    ax.set(xlabel="prototypes, most used first", ylabel="share of samples (%)", xlim=(-0.5, len(usage) - 0.5))
-    fig.suptitle(
-        title
-        or f"{used} of {len(usage)} prototypes are nearest to any of {len(prototypes)} samples; as if {prototypes.in_use():.1f} "
-        "were used evenly",
-        fontsize=8,
-    )
-    fig.data = pd.DataFrame({"prototype": order.numpy(), "share": usage.numpy()})  # type: ignore[attr-defined]
     return fig
 
 
@@ -172,8 +178,8 @@ def layer_name(inside: Inside, layer: int, head: int | None = None, rolled: bool
     return f"layer {number}" + ("" if head is None else f", head {head + 1}")
 
 
-def _on_body(
-    inside: Inside,
+def on_body(
+    inside: Inside | Agreement,
     values: np.ndarray,
     colours: np.ndarray,
     person: int,

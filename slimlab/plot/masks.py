@@ -1,4 +1,4 @@
-"""Masks to look at: drawn, counted, on the body, and on the grid of time steps and joints (plotly)."""
+"""Masks to look at: drawn, counted, and on the grid of time steps and joints. On the body: `plot.mask_on_body`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import torch
 from matplotlib.colors import to_rgb
-from plotly.subplots import make_subplots
+from matplotlib.figure import Figure
 
 from slimlab import masking
-from slimlab.plot.style import MASKED, PALETTE
+from slimlab.plot.body import time_joint_grid
+from slimlab.plot.style import MASKED, PALETTE, figure, styled
 from slimlab.skeleton import Skeleton
 
 VISIBLE = "#E4E4E0"
@@ -109,90 +109,51 @@ def tube_colors(tubes: np.ndarray) -> np.ndarray:
     return table[_colour_index(tubes)].round().astype(np.uint8)
 
 
-def rows(skeleton: Skeleton) -> list[int]:
-    """The grid's rows from the bottom: joints by part, -1 between two parts; the first part is on top."""
-    out: list[int] = []
-    for chain in reversed(list(skeleton.parts.values())):
-        out += [*([-1] if out else []), *reversed(chain)]
-    return out
+@styled
+def mask_grid(drawn: Masking, skeleton: Skeleton, title: str | None = None) -> Figure:
+    """Time x joint grid of a mask, a colour a tube; beside it how often each joint is masked, below it how long masked runs are.
 
-
-def grid_values(tubes: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(rows, T') what the grid's heat map shows: 0 visible, 1.. a tube's colour, -1 between parts."""
-    order = np.array(rows(skeleton))
-    return np.where(order[:, None] < 0, -1, _colour_index(tubes).T[order])
-
-
-def mask_grid(drawn: Masking, skeleton: Skeleton, height: int = 520) -> go.Figure:
-    """Time x joint grid of a mask, beside it how often each joint is masked, below it how long masked runs are: three traces."""
-    order = rows(skeleton)
+    Data: one line a cell, with its tube and its joint's frequency.
+    """
+    fig, axes = figure(6.0, 5.2, 2, 2, width_ratios=[3, 1], height_ratios=[4, 1])
+    (grid, often), (runs, nothing) = axes
+    time_joint_grid(grid, tube_colors(drawn.tubes), skeleton)
+    order = [j for part in skeleton.parts.values() for j in part]
+    often.barh(range(len(order)), drawn.frequency[order], color=MASKED)
+    often.set(ylim=grid.get_ylim(), xlim=(0, 1), yticks=[], xlabel=f"how often masked,\n{DRAWS} draws")
     lengths = np.bincount(run_lengths(drawn.mask), minlength=len(drawn.mask) + 1)[1:]
-    frequency = np.where(np.array(order) < 0, 0.0, drawn.frequency[order])
-    labels = [skeleton.names[j].replace("_", " ") if j >= 0 else "" for j in order]
-    fig = make_subplots(
-        rows=2, cols=2, column_widths=[0.76, 0.24], row_heights=[0.8, 0.2], horizontal_spacing=0.03, vertical_spacing=0.14
+    runs.bar(range(1, len(lengths) + 1), lengths, color=MASKED)
+    runs.set(xlabel="masked run (time steps)", ylabel="runs", xticks=range(1, len(lengths) + 1))
+    nothing.axis("off")
+    masked = (
+        f"{int(drawn.mask.sum())} of {drawn.mask.size} cells masked, asked {drawn.ratio:.0%}, achieved {drawn.mask.mean():.1%}"
     )
-    joint = np.array([[skeleton.names[j] if j >= 0 else "" for j in order]] * len(drawn.mask)).T
-    fig.add_trace(
-        go.Heatmap(
-            z=grid_values(drawn.tubes, skeleton),
-            zmin=-1.5,
-            zmax=len(TUBES) + 0.5,
-            colorscale=_steps(("white", VISIBLE, *TUBES)),
-            showscale=False,
-            xgap=1,
-            ygap=1,
-            customdata=joint,
-            hovertemplate="%{customdata}, step %{x}<extra></extra>",
-        ),
-        row=1,
-        col=1,
-    )
-    bars = {"marker": {"color": MASKED}}
-    told = "%{x:.2f}<extra></extra>"
-    fig.add_trace(go.Bar(x=frequency, y=np.arange(len(order)), orientation="h", hovertemplate=told, **bars), row=1, col=2)
-    told = "%{y} runs of %{x} steps<extra></extra>"
-    fig.add_trace(go.Bar(x=np.arange(1, len(lengths) + 1), y=lengths, hovertemplate=told, **bars), row=2, col=1)
-    ticks = {"tickvals": list(range(len(order))), "range": [-0.6, len(order) - 0.4], "showgrid": False, "zeroline": False}
-    fig.update_yaxes(**ticks, ticktext=labels, tickfont={"size": 10}, row=1, col=1)
-    fig.update_yaxes(**ticks, showticklabels=False, row=1, col=2)
-    fig.update_xaxes(title="time step", dtick=1, showgrid=False, zeroline=False, title_standoff=4, row=1, col=1)
-    fig.update_xaxes(title=f"how often masked,<br>{DRAWS} draws", range=[0, 1], title_standoff=4, row=1, col=2)
-    fig.update_xaxes(title="masked run (steps)", dtick=1, range=[0.4, len(drawn.mask) + 0.6], title_standoff=4, row=2, col=1)
-    fig.update_yaxes(title="runs", row=2, col=1)
-    look = {"plot_bgcolor": "white", "showlegend": False, "bargap": 0.25, "font": {"size": 11}, "dragmode": False}
-    fig.update_layout(height=height, margin={"l": 110, "r": 10, "t": 10, "b": 40}, **look)
+    fig.suptitle(title or f"{drawn.strategy.replace('_', ' ')}: {masked}", fontsize=9)
+    tubes, frequency = drawn.tubes.ravel(), np.tile(drawn.frequency, len(drawn.mask))
+    fig.data = mask_table(drawn.mask, skeleton).assign(tube=tubes, frequency=frequency)  # type: ignore[attr-defined]
     return fig
 
 
-def mask_gallery(draws: Mapping[str, Masking], skeleton: Skeleton, height: int = 330) -> go.Figure:
-    """The grids of several strategies side by side, one trace each, with what each achieved."""
-    runs = {name: run_lengths(d.mask) for name, d in draws.items()}
-    mean = {name: r.mean() if len(r) else 0.0 for name, r in runs.items()}
-    titles = [f"{n.replace('_', ' ')}<br>{d.mask.mean():.3f} masked, run {mean[n]:.1f}" for n, d in draws.items()]
-    fig = make_subplots(rows=1, cols=len(draws), subplot_titles=titles, horizontal_spacing=0.012)
-    shared = {"zmin": -1.5, "zmax": len(TUBES) + 0.5, "colorscale": _steps(("white", VISIBLE, *TUBES)), "showscale": False}
-    for column, drawn in enumerate(draws.values(), start=1):
-        z = grid_values(drawn.tubes, skeleton)
-        fig.add_trace(go.Heatmap(z=z, xgap=1, ygap=1, hoverinfo="skip", **shared), row=1, col=column)
-    fig.update_xaxes(showticklabels=False, showgrid=False, zeroline=False, title="time", title_standoff=2)
-    fig.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
-    parts, at = [], 0
-    for name, chain in reversed(list(skeleton.parts.items())):
-        parts.append((at + (len(chain) - 1) / 2, name))
-        at += len(chain) + 1
-    fig.update_yaxes(showticklabels=True, tickvals=[p[0] for p in parts], ticktext=[p[1] for p in parts], row=1, col=1)
-    fig.update_annotations(font_size=11)
-    fig.update_layout(height=height, margin={"l": 70, "r": 10, "t": 50, "b": 25}, plot_bgcolor="white", font={"size": 11})
+@styled
+def mask_gallery(draws: Mapping[str, Masking], skeleton: Skeleton, title: str | None = None) -> Figure:
+    """The grids of several strategies side by side, with what each achieved and how long its runs are. Data: a line a cell."""
+    fig, axes = figure(1.3 * len(draws) + 0.9, 2.7, 1, len(draws), squeeze=False)
+    tables = []
+    for i, (ax, (name, drawn)) in enumerate(zip(axes[0], draws.items(), strict=True)):
+        time_joint_grid(ax, tube_colors(drawn.tubes), skeleton, names=False)
+        runs = run_lengths(drawn.mask)
+        mean = runs.mean() if len(runs) else 0.0
+        ax.set_title(f"{name.replace('_', ' ')}\n{drawn.mask.mean():.1%}, runs of {mean:.1f}", fontsize=7)
+        ax.set_xlabel("time", fontsize=7)
+        if i == 0:
+            sizes = [len(part) for part in skeleton.parts.values()]
+            ax.set_yticks(np.cumsum(sizes) - np.array(sizes) / 2 - 0.5, list(skeleton.parts), fontsize=7)
+        tables.append(mask_table(drawn.mask, skeleton).assign(strategy=name))
+    fig.suptitle(title or "what each strategy hides: a colour a tube, or a connected run", fontsize=9)
+    fig.data = pd.concat(tables, ignore_index=True)  # type: ignore[attr-defined]
     return fig
 
 
 def _colour_index(tubes: np.ndarray) -> np.ndarray:
     tubes = np.asarray(tubes)
     return np.where(tubes > 0, (tubes - 1) % len(TUBES) + 1, 0)
-
-
-def _steps(colours) -> list[tuple[float, str]]:
-    """A colour scale of flat steps."""
-    edges = np.linspace(0, 1, len(colours) + 1)
-    return [(float(e), c) for c, a, b in zip(colours, edges[:-1], edges[1:], strict=True) for e in (a, b)]

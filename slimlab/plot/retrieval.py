@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from slimlab.data import ClipStore
-from slimlab.plot.body import draw_body, spread_frames, stage
+from slimlab.plot.body import draw_body, spread_frames, stage, write_above
 from slimlab.plot.style import HIT, MISS, figure, styled
 
 
@@ -41,8 +41,7 @@ def neighbours(
         colour = "black" if row == 0 else HIT if hit else MISS
         name = store.label_names[clip.label] if 0 <= clip.label < len(store.label_names) else "no label"
         what = f"query: {name}" if row == 0 else f"{row}. {name}{'' if hit else ' (miss)'}"
-        name_above = line[0].set_title(f"{what}   {clip.name}", loc="left", fontsize=7.5, color=colour)
-        name_above.set_in_layout(False)  # longer than its panel; it must not widen it
+        write_above(line[0], f"{what}   {clip.name}", colour)
         line[0].set_ylabel("height (m)", fontsize=7)
         table.append({"rank": row, "clip": clip.name, "label": name, "hit": hit if row else ""})
     if title:

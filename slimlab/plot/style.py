@@ -54,10 +54,17 @@ def colour(index: int) -> str:
 
 
 @styled
-def save(fig: Figure, path: str | Path, data: pd.DataFrame | None = None) -> Path:
-    """Write a figure (.pdf, .svg or .png by its name) and, beside it, its data as .csv. Returns the path."""
+def save(fig: Any, path: str | Path, data: pd.DataFrame | None = None) -> Path:
+    """Write a figure of paper (.pdf, .svg or .png by its name) and, beside it, its data as .csv. Returns the path.
+
+    A figure of the screen, such as `plot.player(…)`, becomes one .html page that plays anywhere and needs no network.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".html":
+        page = fig.to_html(include_plotlyjs=True, auto_play=False)
+        replace_file(path, lambda f: f.write(page.encode()))
+        return path
     replace_file(path, lambda f: fig.savefig(f, format=path.suffix[1:]))
     table = data if data is not None else getattr(fig, "data", None)
     if table is not None:

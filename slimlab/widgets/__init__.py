@@ -4,11 +4,13 @@ from slimlab.widgets.attention import AttentionExplorer
 from slimlab.widgets.augmentations import AugmentationExplorer
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.clips import ClipPlayer
+from slimlab.widgets.curves import Curves
 from slimlab.widgets.embedding import EmbeddingExplorer
 from slimlab.widgets.features import FeatureExplorer
 from slimlab.widgets.masks import MaskExplorer
 from slimlab.widgets.prototypes import PrototypeExplorer
 from slimlab.widgets.retrieval import RetrievalViewer
+from slimlab.widgets.sample import MaskedSample
 from slimlab.widgets.scatter import Scatter
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.training import TrainingMonitor
@@ -18,9 +20,11 @@ __all__ = [
     "AugmentationExplorer",
     "Cells",
     "ClipPlayer",
+    "Curves",
     "EmbeddingExplorer",
     "FeatureExplorer",
     "MaskExplorer",
+    "MaskedSample",
     "PrototypeExplorer",
     "RetrievalViewer",
     "Scatter",

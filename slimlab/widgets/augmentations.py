@@ -8,6 +8,7 @@ import ipywidgets as W
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from slimlab import augment, naive, plot
@@ -116,6 +117,15 @@ class AugmentationExplorer(W.VBox):
         off = there[:, :, None, None] * np.float32(1)  # (T, M, 1, 1) m: the centred joint, at the origin, is there too
         clips = [Clip(x[0].permute(1, 3, 2, 0).numpy() + off, there, int(self.store.labels[index]), name) for name, x in shown]
         return plot.bodies(clips, self.store.skeleton, fps=self.store.fps)
+
+    def figure(self, **given) -> Figure:
+        """What is shown, for a paper: `plot.augmented`."""
+        after = {"augmented": self.augmented}
+        if self.contrast is not None:
+            after[self.against.value] = self.contrast
+        mirrored = ("augmented",) if self.mirror.value else ()
+        settings: dict[str, Any] = {"title": self.chooser.title(self.chooser.index)} | given
+        return plot.augmented(self.x, after, self.store.skeleton, mirrored, **settings)
 
     @property
     def readings(self) -> pd.DataFrame:

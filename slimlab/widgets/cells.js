@@ -70,7 +70,7 @@ function render({ model, el }) {
       context.textAlign = "center";
       if (scene.labels) {
         const every = Math.ceil(18 / w);
-        for (let t = 0; t < steps; t += every) context.fillText(String(t), box.x + (t + 0.5) * w, box.y + box.height + 12);
+        for (let t = 0; t < steps; t += every) context.fillText(scene.ticks ? scene.ticks[t] : String(t), box.x + (t + 0.5) * w, box.y + box.height + 12);
         if (box.x < 100) {
           context.textAlign = "right";
           const skip = Math.ceil(10 / h);

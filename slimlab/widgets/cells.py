@@ -60,15 +60,23 @@ class Cells(anywidget.AnyWidget):
         with self.hold_sync():
             self.colors, self.scene = np.ascontiguousarray(colors, dtype=np.uint8).tobytes(), scene
 
-    def table(self, colors: np.ndarray, names: Sequence[str], title: str, texts: Sequence[Sequence[str]]) -> None:
-        """A square table of classes in place of the grids: colors (C, C, 3) uint8 and texts [row][column]. Its rows take the
-        joints' place and its columns the steps': `clicked` and `ring` say (column, row)."""
+    def table(
+        self,
+        colors: np.ndarray,
+        names: Sequence[str],
+        title: str,
+        texts: Sequence[Sequence[str]],
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        """A table in place of the grids: colors (R, C, 3) uint8, texts [row][column], names of rows and columns (None: their
+        numbers). Its rows take the joints' place and its columns the steps': `clicked` and `ring` say (column, row)."""
         across = np.swapaxes(colors, 0, 1)
         scene = {
-            "steps": len(names),
+            "steps": len(across),
             "order": list(range(len(names))),
             "edges": [],
-            "names": [f"{i} {name}" for i, name in enumerate(names)],
+            "names": list(names),
+            "ticks": None if columns is None else list(columns),
             "titles": [title],
             "columns": 1,
             "labels": True,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import ipywidgets as W
 import plotly.graph_objects as go
+from matplotlib.figure import Figure
 
 from slimlab import plot
 from slimlab.data import ClipStore
@@ -19,7 +20,7 @@ class ClipPlayer(W.VBox):
 
     index   the clip that is shown; `others`, the clips kept beside it, run in step with it
     stage   settings of the picture: camera, trails, names, speed, height (see Stage)
-    `.frame`, `.index`, `.others` may be set; `.figure` is the plotly figure of what is shown, which plays in exported HTML.
+    `.frame`, `.index`, `.others` may be set; `.animation()` plays in exported HTML (plotly), `.figure()` is for a paper.
     """
 
     def __init__(self, store: ClipStore, index: int = 0, others: Sequence[int] = (), **stage) -> None:
@@ -71,8 +72,12 @@ class ClipPlayer(W.VBox):
         """Show the chosen clip alone."""
         self.others = []
 
-    @property
-    def figure(self) -> go.Figure:
-        """What is shown, as a plotly figure of its own."""
+    def figure(self, **given) -> Figure:
+        """Strips of frames of what is shown, for a paper: `plot.frames_strip`."""
+        shown = [*self._others, self.chooser.index]
+        return plot.frames_strip([self.store[i] for i in shown], self.store.skeleton, **given)
+
+    def animation(self) -> go.Figure:
+        """What is shown as a plotly figure, which plays in an exported page: `animation().write_html("clip.html")`."""
         s = self.stage
         return plot.player(s.bodies, camera=s.camera, trails=s.trails, names=s.names, speed=s.speed)

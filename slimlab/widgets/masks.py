@@ -8,6 +8,7 @@ from typing import Any
 
 import ipywidgets as W
 import numpy as np
+from matplotlib.figure import Figure
 
 from slimlab import masking, plot
 from slimlab.data import Clip, ClipStore, test_view
@@ -109,15 +110,25 @@ class MaskExplorer(W.VBox):
         self._mask = self.drawn.mask
         self._show()
 
+    def figure(self, which: str = "body", **given) -> Figure:
+        """For a paper: "body" (`plot.mask_on_body`), "grid" (`plot.mask_grid`), "strategies" (`plot.mask_gallery`)."""
+        body, clip = self.store.skeleton, self.view()
+        if which == "body":
+            settings: dict[str, Any] = {"title": f"{clip.name} under {self.drawn.strategy.replace('_', ' ')}"} | given
+            return plot.mask_on_body(clip, self._mask, body, **settings)
+        if which == "grid":
+            return plot.mask_grid(self._shown(), body, **given)
+        if which == "strategies":
+            return plot.mask_gallery({name: self._draw(name) for name in masking.STRATEGIES}, body, **given)
+        raise ValueError(f"figure '{which}' is unknown; choose body, grid or strategies")
+
     def save(self, path: str | Path) -> Path:
         """Write <path>.npz (mask, strategy, ratio, seed, joint names), <path>.csv (a line a cell) and <path>.pdf."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         d, body = self.drawn, self.store.skeleton
         about = {"strategy": d.strategy, "ratio": d.ratio, "seed": d.seed, "edited": int((self._mask != d.mask).sum())}
-        clip = self.view()
-        figure = plot.mask_on_body(clip, self._mask, body, title=f"{clip.name} under {d.strategy.replace('_', ' ')}")
-        plot.save(figure, path.with_suffix(".pdf"), data=plot.mask_table(self._mask, body))
+        plot.save(self.figure(), path.with_suffix(".pdf"), data=plot.mask_table(self._mask, body))
         content: dict[str, Any] = {"mask": self._mask, "joints": np.array(body.names), "about": np.array(json.dumps(about))}
         replace_file(path.with_suffix(".npz"), lambda f: np.savez(f, **content))
         return path.with_suffix(".npz")

@@ -7,20 +7,24 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import traitlets
 from matplotlib.figure import Figure
 
 from slimlab import inspection, plot
 from slimlab.data import ClipStore
 from slimlab.inspection import Prototypes
-from slimlab.plot.style import LEFT, RIGHT
+from slimlab.plot import shaded
+from slimlab.plot.prototypes import SHOWN
+from slimlab.plot.style import LEFT, MASKED, RIGHT
+from slimlab.plot.training import training_values
 from slimlab.run import Run
+from slimlab.widgets.cells import Cells
+from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.texts import clip_names
 
-BATCH = 32  # clips whose Sinkhorn assignment is shown
-SHOWN = 40  # most used prototypes in the picture of that
+BATCH = 32  # samples whose Sinkhorn assignment is shown
+BARS = 400  # most used prototypes that have a bar
 MARK, REST = (204, 121, 167), 200  # rgb of the cell that is near, and of all else
 
 
@@ -30,8 +34,8 @@ class PrototypeExplorer(w.VBox):
     run, store  the run (its last checkpoint's teacher) and clips of its body
     kind        "clips" (each person's CLS, the GLCL head) or "cells" (every token, the MFM head)
     prototype   the one whose nearest are played; k: how many
-    `prototypes` holds the numbers, `nearest` (DataFrame) what is played, `assigned` (clips, K) the batch's Sinkhorn targets at
-    the run's last teacher temperature, `figure()` the picture for a paper.
+    `prototypes` holds the numbers, `nearest` (DataFrame) what is played, `assigned` (samples, K) the batch's Sinkhorn targets at
+    the run's last teacher temperature, `figure()` the usage for a paper, `figure("assignment")` and `figure("nearest")` the rest.
     """
 
     kind = traitlets.Enum(("clips", "cells"), "clips")
@@ -43,20 +47,13 @@ class PrototypeExplorer(w.VBox):
         self._teacher = run.teacher
         self._names = clip_names(store)
         self._made: dict[str, Prototypes] = {}
-        metrics = run.metrics
-        self.usage: Any = go.FigureWidget()  # plotly makes its attributes as it runs; no checker knows them
-        self.assignment: Any = go.FigureWidget()
-        self.training: Any = go.FigureWidget()
-        self._draw_training(metrics)
-        self.usage.add_bar(
-            marker={"color": LEFT, "line": {"width": 0}}, hovertemplate="prototype %{customdata}: %{y:.2f} %<extra></extra>"
-        )
-        self.assignment.add_heatmap(colorscale="Viridis", hovertemplate="%{y}<br>prototype %{x}: %{z:.2f}<extra></extra>")
-        self.usage.data[0].on_click(lambda trace, points, state: self._chosen(points.point_inds))
-        self.assignment.data[0].on_click(lambda trace, points, state: self._chosen([p[1] for p in points.point_inds]))
-        flat = {"template": "none", "bargap": 0}
-        self.usage.update_layout(height=250, margin={"l": 45, "r": 5, "t": 30, "b": 40}, **flat)
-        self.assignment.update_layout(height=330, margin={"l": 130, "r": 5, "t": 30, "b": 40}, **flat)
+        self._metrics = run.metrics
+        self.usage, self.training = Curves(height=250), Curves(height=180)
+        self.assignment = Cells(height=430)
+        for picture in (self.usage, self.training, self.assignment):
+            picture.layout.width = "100%"
+        self.usage.on_bar(lambda _, place: self._chosen(place))
+        self.assignment.on_cell(lambda _, column, row: self._chosen(column))
         kinds = w.ToggleButtons(options=[("clips (CLS)", "clips"), ("cells (tokens)", "cells")])
         self._which = w.BoundedIntText(0, 0, run.config.prototypes - 1, description="prototype")
         self.note, self.told = w.HTML(), w.HTML()
@@ -65,6 +62,7 @@ class PrototypeExplorer(w.VBox):
         traitlets.link((self, "kind"), (kinds, "value"))
         self.observe(lambda _: self._refresh(), "kind")
         self.observe(lambda _: self._play(), "prototype")
+        self._draw_training()
         self._refresh()
         traitlets.link((self, "prototype"), (self._which, "value"))
         half = w.Layout(width="49%")
@@ -84,9 +82,16 @@ class PrototypeExplorer(w.VBox):
         """The k samples nearest to the prototype, each from another clip."""
         return self.prototypes.closest(self.prototype, self.k)
 
-    def figure(self, **given) -> Figure:
-        """Usage, for a paper: `plot.prototype_usage`."""
-        return plot.prototype_usage(self.prototypes, **given)
+    def figure(self, which: str = "usage", **given) -> Figure:
+        """For a paper: `plot.prototype_usage`, `plot.prototype_assignment` or `plot.prototype_nearest`."""
+        if which == "usage":
+            return plot.prototype_usage(self.prototypes, **given)
+        if which == "assignment":
+            temperature = self.run.config.teacher_temperature[1]
+            return plot.prototype_assignment(self.prototypes, self._rows, self._samples, temperature, **given)
+        if which == "nearest":
+            return plot.prototype_nearest(self.prototypes, self.prototype, self.store, self.k, **given)
+        raise ValueError(f"figure '{which}' is unknown; choose usage, assignment or nearest")
 
     @traitlets.validate("prototype")
     def _there(self, proposal) -> int:
@@ -100,39 +105,39 @@ class PrototypeExplorer(w.VBox):
     def _refresh(self) -> None:
         p = self.prototypes
         usage, order = p.usage().sort(descending=True)
-        self._order = order.numpy()
-        rows = np.linspace(0, len(p) - 1, min(BATCH, len(p))).round().astype(int)
-        self.assigned = p.assignments(rows, self.run.config.teacher_temperature[1])  # (rows, K)
-        sharp = inspection.effective_prototypes(self.assigned)
-        with self.usage.batch_update():
-            bars = self.usage.data[0]
-            bars.x, bars.y, bars.customdata = np.arange(len(usage)), 100 * usage.numpy(), self._order
-            self.usage.layout.title = {"text": "share of samples (%), most used first", "font": {"size": 12}}
-        with self.assignment.batch_update():
-            heat = self.assignment.data[0]
-            heat.z, heat.x = self.assigned[:, self._order[:SHOWN].tolist()].numpy(), [str(i) for i in self._order[:SHOWN]]
-            heat.y = [f"{n}. {self._sample(p.table.iloc[r])}" for n, r in enumerate(rows)]
-            self.assignment.layout.title = {"text": f"Sinkhorn assignment of {len(rows)} {self.kind}", "font": {"size": 12}}
-            self.assignment.layout.xaxis = {"type": "category", "title": "prototype, most used first"}
-            self.assignment.layout.yaxis = {"tickfont": {"size": 8}}
-        used = int((usage > 0).sum())
+        self._order, share = order.numpy(), 100 * usage.numpy()[:BARS]
+        texts = [f"prototype {k}: {s:.2f} % of the {self.kind}" for k, s in zip(self._order, share, strict=False)]
+        even = (100 / len(usage), "all used alike")
+        bars = Line(np.arange(len(share)), share, LEFT, texts=texts)
+        title = f"share of the {self.kind} nearest to each prototype (%), most used first; click one"
+        self.usage.show([Panel(title, [bars], bars=True, levels=[even])], x_title="place in that order")
+        self._rows = np.linspace(0, len(p) - 1, min(BATCH, len(p))).round().astype(int)
+        self.assigned = p.assignments(self._rows, self.run.config.teacher_temperature[1])  # (rows, K)
+        self._samples = [self._sample(p.table.iloc[r]) for r in self._rows]
+        shown = self._order[:SHOWN]
+        part = self.assigned[:, shown.tolist()].numpy()  # (rows, shown)
+        said = [
+            [f"{name}: {v:.2f} of it to prototype {k}" for k, v in zip(shown, line, strict=True)]
+            for name, line in zip(self._samples, part, strict=True)
+        ]
+        columns = [str(k) for k in shown]
+        title = f"Sinkhorn assignment: {len(part)} {self.kind}, the {len(shown)} prototypes used most"
+        self.assignment.table(shaded(part, (0, float(part.max()))), self._samples, title, said, columns)
+        used, sharp = int((usage > 0).sum()), inspection.effective_prototypes(self.assigned)
         self.note.value = (
             f"{used} of {len(usage)} prototypes are nearest to any of {len(p)} {self.kind}, "
             f"as if {p.in_use():.1f} were used evenly; a Sinkhorn target of this batch spreads over {sharp:.1f}"
         )
-        if p.usage()[self.prototype] == 0:
+        if p.usage()[self.prototype] == 0 or not self.children:  # at first the one that is used most
             self.prototype = int(self._order[0])
         self._play()
 
-    def _draw_training(self, metrics: pd.DataFrame) -> None:
-        for name, text, colour in (("used_prototypes", "in use", LEFT), ("target_prototypes", "per target", RIGHT)):
-            if name in metrics:
-                median = metrics[name].rolling(25, min_periods=1, center=True).median()
-                self.training.add_scatter(x=metrics["step"], y=median, name=text, line={"color": colour, "width": 1.5})
-        self.training.update_layout(
-            height=220, margin={"l": 45, "r": 5, "t": 30, "b": 40}, template="none", xaxis={"title": "step"}
-        )
-        self.training.update_layout(title={"text": "over training, per batch (running median)", "font": {"size": 12}})
+    def _draw_training(self) -> None:
+        values = training_values(self._metrics)
+        names = [("used_prototypes", "in use", LEFT), ("target_prototypes", "per target", RIGHT)]
+        lines = [Line(values[column]["x"], values[column]["y"], colour, name) for column, name, colour in names]
+        title = "over training, per batch: exp of the entropy"
+        self.training.show([Panel(title, lines)], legend=[(name, colour) for _, name, colour in names])
 
     def _sample(self, row: Any) -> str:
         label = int(self.store.labels[int(row["clip"])])
@@ -140,9 +145,8 @@ class PrototypeExplorer(w.VBox):
         name = names[label] if 0 <= label < len(names) else str(self.store.column("clip")[int(row["clip"])])
         return name if "joint" not in row else f"{name}, {self.store.skeleton.names[int(row['joint'])]}"
 
-    def _chosen(self, places) -> None:
-        if len(places):
-            self.prototype = int(self._order[int(places[0])])
+    def _chosen(self, place: int) -> None:
+        self.prototype = int(self._order[place])
 
     def _play(self) -> None:
         """The nearest clips; of cells, the joint at its time step in colour, all else grey."""
@@ -164,10 +168,13 @@ class PrototypeExplorer(w.VBox):
                 marked = marked.repeat(config.patch_frames, axis=0)  # (F, P, V)
                 colors.append(np.where(marked[..., None] > 0, MARK, REST).astype(np.uint8))
                 sizes.append(1 + 1.5 * marked)
-                title = (
-                    f"{row.logit:.2f} {self.store.skeleton.names[int(row.joint)]} at step {row.step}: {title.split(' ', 1)[1]}"
-                )
+                joint = self.store.skeleton.names[int(row.joint)].replace("_", " ")
+                title = f"{row.logit:.2f} {joint}, step {row.step}: {self._names[index].split(' (')[0]}"
             titles.append(title)
-        self.stage.show(plot.bodies(clips, self.store.skeleton, colors or None, sizes or None, titles=titles))
+        legend = [("the cell that is near", MASKED)] if self.kind == "cells" else None
+        self.stage.show(plot.bodies(clips, self.store.skeleton, colors or None, sizes or None, titles=titles), legend)
+        place = int(np.flatnonzero(self._order == self.prototype)[0])
+        self.usage.chosen = [0, place] if place < BARS else []
+        self.assignment.now = place if place < SHOWN else -1
         share = float(self.prototypes.usage()[self.prototype])
         self.told.value = f"Prototype {self.prototype}, nearest to {share:.1%} of {self.kind}; before each name its logit:"

@@ -85,8 +85,10 @@ class RetrievalViewer(w.VBox):
         """(k,) bool: which neighbours have the query's class."""
         return self.gallery.labels[self.neighbours] == self.queries.labels[self.index]
 
-    def figure(self, **given) -> Figure:
-        """Query and neighbours for a paper: `plot.neighbours`."""
+    def figure(self, which: str = "neighbours", **given) -> Figure:
+        """For a paper: "neighbours", the query's (`plot.neighbours`), or "confusion" (`plot.confusion`)."""
+        if which == "confusion":
+            return plot.confusion(self.result, self.queries.label_names, **given)
         return plot.neighbours(self.queries, self.index, self.gallery, self.neighbours, **given)
 
     @traitlets.validate("index")
@@ -113,7 +115,8 @@ class RetrievalViewer(w.VBox):
             for t, row in zip(names, counts, strict=True)
         ]
         matrix = Cells(height=500)
-        matrix.table(paint, names, f"true row, predicted column; kNN: {self.result.accuracy:.3f}", said)
+        numbered = [f"{i} {name}" for i, name in enumerate(names)]
+        matrix.table(paint, numbered, f"true row, predicted column; kNN: {self.result.accuracy:.3f}", said)
         matrix.layout.width = "100%"
         matrix.on_cell(lambda _, predicted, true: setattr(self, "cell", (true, predicted)))
         self.observe(lambda change: setattr(matrix, "ring", list(change["new"][::-1])), "cell")

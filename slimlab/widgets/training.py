@@ -5,32 +5,35 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import Any
 
 import ipywidgets as W
 import pandas as pd
-import plotly.graph_objects as go
+from matplotlib.figure import Figure
 
 from slimlab import plot, pretrain
 from slimlab.config import Config
 from slimlab.data import ClipStore
-from slimlab.plot.training import training_values
+from slimlab.plot.training import COLOURS, FREE, PANELS, RARE, change_marks, training_values
 from slimlab.run import Run, RunError
-from slimlab.widgets.controls import button
+from slimlab.widgets.controls import WIDE, button
+from slimlab.widgets.curves import Curves, Line, Panel
+from slimlab.widgets.sample import MaskedSample
 
 EVERY = 0.5  # seconds between two pictures
+LOOK = 2.0  # seconds between two looks at the masked sample
 BREATH = 0.005  # seconds after each step in which the notebook's buttons are heard
 
 
 class TrainingMonitor(W.VBox):
-    """Curves of runs, as `plot.training(runs)` draws them; with a store also a run that is started, paused and stopped here.
+    """Curves of runs, as `plot.training` draws them; with a store also a run that is started, paused, changed, stopped here.
 
     TrainingMonitor(*folders)                                  runs that are done, or go on elsewhere (`refresh`), overlaid
     TrainingMonitor(store, config=…, folder=…, beside=folders) trains: the buttons, or `await monitor.train()` in a cell
 
     Start runs in the notebook's own loop, between its messages: the cell is done at once, other cells run between two steps.
-    Pause keeps everything in memory; stop writes a checkpoint; start again goes on from it to the same numbers. Settings cannot
-    be changed on the way: a run has one configuration.
+    Pause keeps everything in memory; stop writes a checkpoint; start again goes on from it to the same numbers. The mask ratio
+    may be changed on the way: from the next step on, recorded in the run (`Run.changes`) and marked in the curves.
+    `.sample` shows a masked clip and where the student finds the teacher's prototypes; `.figure()` the curves for a paper.
     """
 
     def __init__(
@@ -58,19 +61,34 @@ class TrainingMonitor(W.VBox):
         self._go_on = asyncio.Event()
         self._go_on.set()
         self._stopping = False
-        self._drawn = 0.0
-        if self.folder is not None and (self.folder / "config.json").exists():
-            self._metrics = Run(self.folder).metrics.to_dict("records")
-        self.figure: Any = go.FigureWidget(plot.training(self._lines()))
+        self._drawn = self._looked = 0.0
+        self._values: dict[str, dict] = {}  # of the other runs, as they were read last
+        own = self._own()
+        if own is not None:
+            self._metrics = own.metrics.to_dict("records")
+        self.curves = Curves(height=560, layout={"width": "100%"})
+        self.sample = None if self.store is None else MaskedSample(self.store)
         self.line = W.HTML()
         self.progress = W.IntProgress(0, 0, self.config.steps, layout={"width": "260px"})
         self.start_button = button("start", self.start, "start, or go on from the last checkpoint", "play")
         self.pause_button = button("pause", self.pause, "hold after this step; everything stays in memory", "pause")
         self.stop_button = button("stop", self.stop, "write a checkpoint and leave", "stop")
         self.refresh_button = button("refresh", self.refresh, "read the folders again", "refresh")
+        low, high = (self.config if own is None else own.config).mask_bounds
+        settings = {"min": 0.05, "max": 0.95, "step": 0.05, "readout_format": ".2f", "continuous_update": False, "style": WIDE}
+        self.ratio = W.FloatRangeSlider(value=(low, high), description="mask ratio", layout={"width": "330px"}, **settings)
         buttons = [self.start_button, self.pause_button, self.stop_button, self.progress] if self.store is not None else []
+        row = W.HBox([*buttons, self.refresh_button, *([self.ratio] if buttons else [])], layout={"flex_flow": "row wrap"})
         self._tell("ready")
-        super().__init__([W.HBox([*buttons, self.refresh_button]), self.line, self.figure])
+        super().__init__([row, self.line, self.curves, *([self.sample] if self.sample else [])])
+        self.refresh()
+        self.ratio.observe(lambda change: self._change(change["new"]), "value")
+
+    def figure(self, **given) -> Figure:
+        """The curves for a paper: `plot.training`."""
+        mine = {} if self.folder is None else {self.folder.name: self.metrics}
+        runs = mine | {name: run.metrics for name, run in self._named().items()}
+        return plot.training(runs, **({"marks": self._marks()} | given))
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -141,8 +159,12 @@ class TrainingMonitor(W.VBox):
 
     def refresh(self) -> None:
         """Read the folders of the other runs again and draw."""
-        self.others = [Run(r.folder) for r in self.others]
+        self.others = [type(run)(run.folder) for run in self.others]
+        self._values = {name: training_values(run.metrics) for name, run in self._named().items()}
         self._draw()
+        if self.latest is None and self.folder is not None and (self.folder / "checkpoint.pt").exists():
+            run = Run(self.folder)
+            self._look(run.student, run.teacher, run.config)
 
     def _take(self, step: pretrain.Step) -> None:
         if self.latest is None or self.latest.step >= step.step:
@@ -152,26 +174,59 @@ class TrainingMonitor(W.VBox):
         if time.monotonic() - self._drawn > EVERY:
             self._draw()
 
-    def _lines(self) -> dict[str, pd.DataFrame]:
-        lines = {} if self.folder is None else {self.folder.name: self.metrics}
+    def _own(self) -> Run | None:
+        """The run that is trained here, once there is one."""
+        if self.latest is not None:
+            return self.latest.run
+        return Run(self.folder) if self.folder is not None and (self.folder / "config.json").exists() else None
+
+    def _change(self, ratio: tuple[float, float]) -> None:
+        """Another mask ratio for the steps to come."""
+        run = self._own()
+        if run is None:
+            self.line.value = "The mask ratio can be changed once the run has begun; before that, give it in config="
+            return
+        try:
+            run.change(self.latest.step + 1 if self.latest is not None and self.running else run.step, ratio)
+        except (ValueError, RunError) as error:
+            self.line.value = f"<b>{error}</b>"
+            return
+        self._draw()
+
+    def _named(self) -> dict[str, Run]:
+        """The other runs by the names of their folders, or by their paths where two are called alike."""
+        taken, named = {self.folder.name} if self.folder is not None else set(), {}
         for run in self.others:
-            name = run.folder.name if run.folder.name not in lines else str(run.folder)
-            lines[name] = run.metrics
-        return lines
+            named[str(run.folder) if run.folder.name in taken | set(named) else run.folder.name] = run
+        return named
+
+    def _marks(self) -> list[tuple[float, str]]:
+        run = self._own()
+        return [] if run is None else change_marks(run.changes)
 
     def _draw(self) -> None:
-        """One message for all curves. Only the run that goes on is computed anew while it does."""
+        """One message for all curves. Only the run that is trained here is computed anew."""
         self._drawn = time.monotonic()
-        mine = [self.metrics] if self.folder is not None else []
-        others = [] if self.status == "running" else [run.metrics for run in self.others]
-        values = [v for metrics in (*mine, *others) for v in training_values(metrics)]
-        with self.figure.batch_update():
-            for trace, value in zip(self.figure.data, values, strict=False):
-                trace.update(value)
+        mine = {} if self.folder is None else {self.folder.name: training_values(self.metrics)}
+        runs = [(name, v, COLOURS[i % len(COLOURS)]) for i, (name, v) in enumerate((mine | self._values).items())]
+        panels = [
+            Panel(title, [Line(v[name]["x"], v[name]["y"], c, run, name in RARE) for run, v, c in runs], zero=name not in FREE)
+            for name, title in PANELS.items()
+        ]
+        legend = [(run, c) for run, _, c in runs] if len(runs) > 1 else []
+        self.curves.show(panels, columns=4, legend=legend, marks=self._marks())
         if self.latest is not None:
             self.progress.max, self.progress.value = self.latest.steps, self.latest.step + 1
+            if self.status != "running" or time.monotonic() - self._looked > LOOK:
+                trainer = self.latest.trainer
+                self._look(trainer.student, trainer.teacher, trainer.config)
         if self.status != "failed":
             self._tell(self.status)
+
+    def _look(self, student, teacher, config: Config) -> None:
+        if self.sample is not None:
+            self.sample.look(student, teacher, config)
+            self._looked = time.monotonic()
 
     def _tell(self, status: str) -> None:
         self.status = status

@@ -1,10 +1,12 @@
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from slimlab import data
 from slimlab.data import DataError
 from slimlab.skeleton import COCO, KINECT_V1
-from tests.data.mutation import check_mutants
 
 
 def padded(store, frames=300, people=2):
@@ -18,7 +20,7 @@ def padded(store, frames=300, people=2):
 def test_clips_come_back_without_their_tail(tmp_path, synthetic, monkeypatch):
     from slimlab.data import arrays
 
-    monkeypatch.setattr(arrays, "CLIPS_AT_A_TIME", 4)
+    monkeypatch.setattr(arrays, "BYTES_AT_A_TIME", 4 * 300_000)
     some = synthetic[:10]
     x = padded(some, 500)
     np.save(tmp_path / "x.npy", x)
@@ -44,6 +46,55 @@ def test_bodies_are_settled_or_asked_for(tmp_path):
         data.open(tmp_path / "x.npy")
 
 
-def test_mutants_are_read_or_refused(tmp_path):
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(1, 3, 4, 20, 1)).astype(np.float32))
-    check_mutants(tmp_path / "x.npy", 200)
+def st_gcn(folder, clips, data_name="train_data.npy"):
+    x = padded(clips, int(clips.column("frames").max()) + 3)
+    folder.mkdir(exist_ok=True)
+    np.save(folder / data_name, x)
+    names = [f"{n}.skeleton" for n in clips.column("clip")]
+    label_file = folder / f"{data_name.split('_')[0]}_label.pkl"
+    label_file.write_bytes(pickle.dumps((names, [int(v) for v in clips.labels])))
+    return folder / data_name
+
+
+@pytest.mark.parametrize("data_name", ["train_data.npy", "train_data_joint.npy"])
+def test_an_array_finds_its_labels(tmp_path, synthetic, data_name):
+    some = synthetic[:8]
+    store = data.open(st_gcn(tmp_path / "ntu", some, data_name))
+    for column in ("clip", "label", "subject", "camera", "setup", "frames", "people"):
+        assert store.table[column].tolist() == some.table[column].tolist(), column
+    assert store.table["label_name"][0] == "drink water"  # NTU's, as names and labels agree
+    for a, b in zip(store, some, strict=True):
+        np.testing.assert_array_equal(a.joints, b.joints)
+
+
+def test_a_folder_has_two_sides(tmp_path, synthetic):
+    st_gcn(tmp_path / "ntu", synthetic[:8], "train_data_joint.npy")
+    st_gcn(tmp_path / "ntu", synthetic[8:13], "val_data_joint.npy")
+    np.save(tmp_path / "ntu" / "train_data_bone.npy", np.zeros(3))  # follows from the joints; not read
+    train, test = data.split(data.open(tmp_path / "ntu"), "file", allow="performers")
+    assert (len(train), len(test)) == (8, 5) and test.column("clip").tolist() == synthetic.column("clip")[8:13].tolist()
+    assert data.convert(tmp_path / "ntu", tmp_path / "store").fingerprint == data.open(tmp_path / "ntu").fingerprint
+    st_gcn(tmp_path / "ntu", synthetic[:8], "train_data.npy")
+    with pytest.raises(DataError, match="give a folder with one of"):
+        data.open(tmp_path / "ntu")
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        ((["a", "b"], [0]), "equally long"),
+        (["a", "b", "c"], "pair"),
+        ((["a", 5], [0, 1]), "pair"),
+        ((["a", "b"], [0, "x"]), "pair"),
+        ((["a", "b"], [0, 10**9]), "pair"),
+        ((["a"], [0]), "entries of 'clip' for 2 clips"),
+        (Path("/"), "pickle"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(tmp_path, synthetic, content, says):
+    file = st_gcn(tmp_path / "ntu", synthetic[:2])
+    (tmp_path / "ntu" / "train_label.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(DataError, match=says):
+        data.open(file)
+    (tmp_path / "ntu" / "train_label.pkl").write_bytes(pickle.dumps((["a", "b"], np.array([3, 1]))))
+    assert data.open(file).labels.tolist() == [3, 1]

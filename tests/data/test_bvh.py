@@ -6,7 +6,6 @@ from scipy.spatial.transform import Rotation
 
 from slimlab import data
 from slimlab.data import DataError
-from tests.data.mutation import check_mutants
 
 TEXT = """HIERARCHY
 ROOT Hips
@@ -104,7 +103,3 @@ def test_bandai_namco(real_data):
 def test_damage_is_named(tmp_path, old, new, says):
     with pytest.raises(DataError, match=says):
         data.open(write(tmp_path / "a.bvh", head=TEXT.replace(old, new)))
-
-
-def test_mutants_are_read_or_refused(tmp_path):
-    check_mutants(write(tmp_path / "a.bvh"), 200)

@@ -8,7 +8,6 @@ import pytest
 from slimlab import data
 from slimlab.data import DataError, ghosts
 from slimlab.skeleton import KINECT_V2
-from tests.data.mutation import check_mutants
 from tests.data.writers import skeleton_text, whole, write_skeletons
 
 NAME = "S001C002P003R002A013"
@@ -150,7 +149,7 @@ def test_ghosts_by_a_plain_loop(synthetic):
         (lambda t: t[: len(t) // 2], "line"),
         (lambda t: "99\r\n" + t.split("\r\n", 1)[1], "ends early"),
         (lambda t: "3\r\n" + t.split("\r\n", 1)[1], "more lines than its 3 frames"),
-        (lambda t: "999999999999\r\n" + t.split("\r\n", 1)[1], "0..20000"),
+        (lambda t: "999999999999\r\n" + t.split("\r\n", 1)[1], "0..10000"),
         (lambda t: t.replace("\r\n25\r\n", "\r\n24\r\n", 1), "line 4: 24 joints"),
         (lambda t: t.replace("\r\n1\r\n", "\r\n1000000000\r\n", 1), "line"),
         (lambda t: "", "ends early"),
@@ -197,16 +196,3 @@ def test_ntu_120_has_its_names_and_a_bomb_is_not_unpacked(tmp_path, synthetic, m
     monkeypatch.setattr(files, "LIMIT", 1000)
     with pytest.raises(DataError, match="the most is 1,000"):
         data.open(tmp_path)
-
-
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.full)])
-def test_mutants_are_read_or_refused(tmp_path, count):
-    path = tmp_path / f"{NAME}.skeleton"
-    path.write_text(skeleton_text([(1, as_frames(body(6))), (2, as_frames(body(3)))], 6))
-    check_mutants(path, count)
-
-
-def test_mutated_zips_are_read_or_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as z:
-        z.writestr(f"{NAME}.skeleton", skeleton_text([(1, as_frames(body(3)))], 3))
-    check_mutants(tmp_path / "a.zip", 200)

@@ -4,7 +4,6 @@ import pytest
 from slimlab import data
 from slimlab.data import DataError
 from slimlab.data.pku_mmd import ACTIONS
-from tests.data.mutation import check_mutants
 
 RNG = np.random.default_rng(0)
 
@@ -50,8 +49,3 @@ def test_impossible_labels_are_named(tmp_path, labels, says):
     write(tmp_path, "0002-L", np.ones((8, 2, 25, 3)), labels)
     with pytest.raises(DataError, match=says):
         data.open(tmp_path)
-
-
-def test_mutants_are_read_or_refused(tmp_path):
-    write(tmp_path, "0002-L", RNG.normal(size=(4, 2, 25, 3)))
-    check_mutants(tmp_path / "skeleton" / "0002-L.txt", 200)

@@ -12,7 +12,6 @@ from slimlab import data
 from slimlab.data import DataError
 from slimlab.data.pickles import Array, Pickle
 from slimlab.skeleton import COCO, KINECT_V2
-from tests.data.mutation import check_mutants
 
 RNG = np.random.default_rng(0)
 
@@ -180,12 +179,3 @@ def test_other_pickles_are_named(tmp_path):
     with pytest.raises(DataError, match="without an 'img_shape'"):
         data.open(written(tmp_path, [flat]))
     assert data.open(written(tmp_path, [flat | {"img_shape": (10, 10)}])).table["clip"][0] == "clip_000000"
-
-
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.full)])
-@pytest.mark.parametrize("protocol", [2, 4])
-def test_mutants_are_read_or_refused(tmp_path, synthetic, protocol, count):
-    clips = synthetic[:3]
-    split = {"train": list(clips.column("clip"))[:2], "val": list(clips.column("clip"))[2:]}
-    entries = [annotation(c) | {"keypoint": c.joints[:2].transpose(1, 0, 2, 3)} for c in clips]
-    check_mutants(written(tmp_path, {"annotations": entries, "split": split}, protocol), count)

@@ -50,3 +50,22 @@ def test_a_real_set_is_mostly_sound(utd):
     report = data.report(part)
     assert len(report.look_at) < 0.2 * len(part)
     assert (report.table["jitter"] < 0.05).all()
+
+
+def test_a_set_that_shakes_as_a_whole_is_judged_by_itself(synthetic):
+    """Not most of the synthetic clips, but the one that shakes more than they do."""
+    found = data.report(synthetic)
+    assert len(found.look_at) < 0.2 * len(synthetic) and found.limits["jitter"] > 0.03 and found.limits["bones"] == 0.15
+    clips = [clip.joints[:, :1] for clip in synthetic[:30]]
+    clips[4] = clips[4] + np.random.default_rng(0).normal(0, 0.1, clips[4].shape).astype(np.float32)
+    shaken = data.report(make_store(clips))
+    assert "jitter" in shaken.table["reasons"][4] and shaken.table["reasons"].str.contains("jitter").sum() == 1
+    facts = dict(zip(shaken.summary["what"], shaken.summary["value"], strict=True))
+    assert "this set's own outliers" in facts["jitter, median (mm)"]
+    values = np.sort(shaken.table["jitter"].to_numpy())
+    first, third = values[len(values) // 4], values[3 * len(values) // 4]
+    assert shaken.limits["jitter"] == pytest.approx(third * (third / first) ** 1.5, rel=0.2)
+
+
+def test_a_clean_set_is_judged_by_what_is_usual(utd):
+    assert data.report(utd[::20]).limits == {"frozen": 0.3, "jitter": 0.03, "bones": 0.15}

@@ -5,7 +5,6 @@ import pytest
 from slimlab import data
 from slimlab.data import DataError
 from slimlab.skeleton import KINECT_V1, KINECT_V2, Skeleton
-from tests.data.mutation import check_mutants
 
 
 def long_table(store) -> pd.DataFrame:
@@ -71,7 +70,9 @@ def test_joints_in_any_order_and_another_body(few):
         (own.assign(parent=["b", "", "b"], subject=[1, 2, 1]), "several values of 'subject'"),
         (own.assign(parent=["b", "", "b"], x="no"), "no sound table"),
         (own.assign(parent=["b", "", "b"], x=np.inf), "x is not a number"),
-        (own.assign(parent=["b", "", "b"], frame=[0, 0, 10**12]), "frames"),
+        (own.assign(parent=["b", "", "b"], frame=[0, 0, 10**12]), "are they times"),
+        (own.assign(parent=["b", "", "b"], frame=[0, 0, np.nan]), "no integer"),
+        (own.assign(parent=["b", "", "b"], frame=[0, 0, 0.5]), "no integer"),
     ):
         with pytest.raises(DataError, match=says):
             data.from_table(table)
@@ -84,9 +85,3 @@ def test_cells_of_three_numbers(real_data):
     lines = file.read_text().splitlines()
     assert store.table["frames"][0] == len(lines) - 1
     np.testing.assert_allclose(store[0].joints[0, 0, 3], [float(v) for v in lines[1].split(";")[3].split()], rtol=1e-6)
-
-
-@pytest.mark.parametrize("make", [long_table, wide_table])
-def test_mutants_are_read_or_refused(tmp_path, few, make):
-    make(few).iloc[:20].to_csv(tmp_path / "a.csv", index=False)
-    check_mutants(tmp_path / "a.csv", 200, least=0.1)

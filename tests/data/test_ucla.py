@@ -6,7 +6,6 @@ import pytest
 from slimlab import data
 from slimlab.data import DataError
 from slimlab.skeleton import KINECT_V1
-from tests.data.mutation import check_mutants
 
 
 def write(folder, name, joints, **more):
@@ -45,8 +44,3 @@ def test_strange_names_are_refused(tmp_path):
     (tmp_path / "a07_s01_e00_v01.json").write_text("{}")
     with pytest.raises(DataError, match="name is not like"):
         data.open(tmp_path)
-
-
-def test_mutants_are_read_or_refused(tmp_path):
-    write(tmp_path, "a01_s01_e00_v01", np.random.default_rng(0).normal(size=(3, 20, 3)))
-    check_mutants(tmp_path / "a01_s01_e00_v01.json", 200)

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from slimlab import augment, data, evaluate
+from slimlab import augment, baseline, data, evaluate
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import COCO
 from tests.conftest import counting_clip, make_store
@@ -57,3 +59,82 @@ def test_another_body_is_refused(encoder):
     store = make_store([np.ones((5, 1, len(COCO), 3), np.float32)], COCO)
     with pytest.raises(ValueError, match=r"made for 25 joints.*have 17"):
         evaluate.features(encoder, store)
+
+
+@pytest.mark.parametrize("combine", ["concat", "sum", "mean"])
+def test_read_once_serves_every_protocol(encoder, synthetic, tmp_path, monkeypatch, combine):
+    """One file; what comes from it is what the encoder gives for each setting."""
+    store, calls = synthetic[:20], []
+    read = type(encoder).features
+    monkeypatch.setattr(type(encoder), "features", lambda *a, **k: calls.append(1) or read(*a, **k))
+    evaluate.features(encoder, store, cache=tmp_path)
+    once = len(calls)
+    for blocks in (1, 2):
+        for pool in ("cls", "mean", "cls+mean"):
+            direct = evaluate.features(encoder, store, blocks, pool, combine, cache=None)
+            before = len(calls)
+            kept = evaluate.features(encoder, store, blocks, pool, combine, cache=tmp_path)
+            torch.testing.assert_close(kept.x, direct.x, atol=1e-6, rtol=1e-6)
+            assert kept.x.is_contiguous() and torch.equal(kept.labels, direct.labels) and len(calls) == before
+    assert once and len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_changes_features_changes_their_file(encoder, synthetic, tmp_path):
+    store = synthetic[:6]
+
+    def files():
+        return len(list(tmp_path.iterdir()))
+
+    evaluate.features(encoder, store, cache=tmp_path)
+    other = evaluate.random_encoder(encoder.config, 5)
+    centred = Encoder(replace(encoder.config, centring="first_frame"))
+    centred.load_state_dict(encoder.state_dict())
+    for count, call in enumerate(
+        (
+            lambda: evaluate.features(other, store, cache=tmp_path),
+            lambda: evaluate.features(centred, store, cache=tmp_path),
+            lambda: evaluate.features(encoder, store, frames=8, cache=tmp_path),
+            lambda: evaluate.features(encoder, store[::-1], cache=tmp_path),
+            lambda: evaluate.features(encoder, store, released_quirks=True, cache=tmp_path),
+        ),
+        start=2,
+    ):
+        call()
+        assert files() == count
+    evaluate.features(encoder, store, cache=tmp_path)
+    evaluate.features(encoder, store, pool="tokens", cache=tmp_path)  # never kept
+    assert files() == 6
+    moved = evaluate.features(encoder, store[::-1], cache=tmp_path).x
+    torch.testing.assert_close(moved, evaluate.features(encoder, store, cache=None).x.flip(0), atol=1e-5, rtol=1e-5)
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"nothing")
+    torch.testing.assert_close(
+        evaluate.features(encoder, store, cache=tmp_path).x, evaluate.features(encoder, store, cache=None).x, atol=1e-6, rtol=1e-6
+    )
+
+
+def test_impossible_readings_are_refused_with_the_cache_too(encoder, synthetic, tmp_path):
+    for wrong in ({"combine": "max"}, {"pool": "all"}, {"blocks": 3}):
+        with pytest.raises(ValueError, match="features: pool is one of"):
+            evaluate.features(encoder, synthetic[:2], cache=tmp_path, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_encoder_whose_code_cannot_be_read_is_not_kept(encoder, synthetic, tmp_path, monkeypatch):
+    """As of a class made in a notebook: its module is __main__, which has no file there."""
+    own = type("Own", (Encoder,), {"__module__": "__main__"})(encoder.config)
+    monkeypatch.delattr("__main__.__file__", raising=False)
+    evaluate.features(own, synthetic[:2], cache=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_mae_is_kept_as_well(synthetic, tmp_path):
+    sizes = baseline.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centring="every_frame")
+    mae = baseline.Encoder(sizes).eval()
+    for combine in ("concat", "sum"):
+        kept = evaluate.features(mae, synthetic[:5], combine=combine, cache=tmp_path)
+        direct = evaluate.features(mae, synthetic[:5], combine=combine, cache=None)
+        torch.testing.assert_close(kept.x, direct.x, atol=1e-6, rtol=1e-6)
+    with pytest.raises(ValueError, match="has no CLS"):
+        evaluate.features(mae, synthetic[:5], blocks=2, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1

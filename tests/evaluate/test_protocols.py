@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 from sklearn.neighbors import KNeighborsClassifier
 
 from slimlab import data, evaluate
@@ -183,3 +184,31 @@ def test_where_clips_were_recorded_does_not_matter_to_the_supervised_control():
         before = evaluate.random_encoder(config).eval().features(x)
         moved, apart = (here.features(x) - before).norm(), (here.features(x) - there.features(x)).norm()
     assert apart < 0.05 * moved
+
+
+def test_the_table_of_classes_is_scikit_learns():
+    result = evaluate.knn(TRAIN, TEST, k=5)
+    table = result.table(["a", "b", "c", "d"])
+    precision, recall, f1, support = precision_recall_fscore_support(TEST.labels, result.predictions, labels=range(4))
+    np.testing.assert_allclose(table[["precision", "recall", "f1"]].to_numpy().T, [precision, recall, f1])
+    assert table["clips"].tolist() == support.tolist() and table["class"].tolist() == ["a", "b", "c", "d"]
+    assert result.accuracy == pytest.approx(accuracy_score(TEST.labels, result.predictions))
+    np.testing.assert_array_equal(result.confusion, confusion_matrix(TEST.labels, result.predictions))
+    for c, row in enumerate(table.itertuples()):
+        wrong = [int(((TEST.labels == c) & (result.predictions == p)).sum()) if p != c else 0 for p in range(4)]
+        assert row.times == max(wrong) and (row.taken_for == "abcd"[int(np.argmax(wrong))] if max(wrong) else row.taken_for == "")
+    never = evaluate.knn(Features(TRAIN.x, TRAIN.labels * 0, None), Features(TEST.x, TEST.labels % 2 * 3, None))
+    assert np.isnan(never.table()["recall"][1]) and np.isnan(never.table()["precision"][3]) and np.isnan(never.table()["f1"][2])
+
+
+def test_the_clips_behind_every_number():
+    for result in (evaluate.knn(TRAIN, TEST, k=5), evaluate.linear_probe(TRAIN, TEST)):
+        everything = np.concatenate([result.clips(t, p) for t in range(4) for p in range(4)])
+        assert sorted(everything) == list(range(90))
+        for c, row in enumerate(result.table().itertuples()):
+            assert len(result.clips(c)) == row.clips and len(result.clips(c, c)) == round(row.recall * row.clips)
+            assert len(result.clips(predicted=c)) == result.confusion[:, c].sum()
+            if row.times:
+                assert len(result.clips(c, int(row.taken_for))) == row.times
+        assert len(result.clips()) == 90 - result.confusion.trace()
+        assert all(result.predictions[i] != TEST.labels[i] for i in result.clips())

@@ -1,6 +1,5 @@
 """Every exercise of every notebook: as given it fails with its sentence, solved it passes; and the solutions build solves it."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -9,14 +8,11 @@ import nbformat
 import pytest
 
 from slimlab.lessons import NotYet
+from tests.script import load
 
 ROOT = Path(__file__).parents[2]
 BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SPEC = importlib.util.spec_from_file_location("exercises", ROOT / "notebooks" / "exercises.py")
-assert SPEC and SPEC.loader
-exercises = importlib.util.module_from_spec(SPEC)
-sys.modules["exercises"] = exercises
-SPEC.loader.exec_module(exercises)
+exercises = load("exercises")
 
 CELLS = [
     '''# Exercise 1 · difficulty 2 of 3 · about 15 minutes

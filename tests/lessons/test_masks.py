@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from slimlab import lessons, masking
+from slimlab.skeleton import Skeleton
 
 
 def tube_mask(steps, skeleton, ratio, generator, **wrong):
@@ -114,3 +115,96 @@ def test_an_empty_function_and_one_that_fails_are_named():
         lessons.attempt(broken, 3)
     assert lessons.attempt(max, 3, 4) == 4
     assert lessons.NotYet("A sentence.")._render_traceback_()[0].endswith("A sentence.")
+
+
+def ratios(n, low, high, generator, **wrong):
+    where = torch.rand(n, generator=generator)
+    bins = torch.arange(n) if wrong.get("ordered") else torch.randperm(n, generator=generator)
+    if wrong.get("independent"):
+        return low + (high - low) * where
+    if wrong.get("middles"):
+        where = torch.full((n,), 0.5)
+    if wrong.get("rolled"):
+        bins = torch.arange(n).roll(int(torch.randint(2, (), generator=generator)))
+    return low + (high - low) * (bins + where) / n
+
+
+def of_ratios(**wrong):
+    return lambda *a: ratios(*a, **wrong)
+
+
+def test_stratified_ratios_right():
+    lessons.check_stratified_ratios(ratios)
+    lessons.check_stratified_ratios(lambda n, low, high, dice: masking.stratified_ratios(n, (low, high), dice))
+
+
+@pytest.mark.parametrize(
+    "function, says",
+    [
+        (of_ratios(independent=True), "leaves bins empty"),
+        (of_ratios(ordered=True), "rising ratios"),
+        (of_ratios(middles=True), "same place inside a bin"),
+        (of_ratios(rolled=True), "favours some places"),
+        (lambda n, low, high, dice: ratios(n, 0.0, 1.0, dice), "scale numbers"),
+        (
+            lambda n, low, high, dice: ratios(n, low, high, torch.Generator().manual_seed(int(torch.randint(9**9, ())))),
+            "same seed",
+        ),
+        (lambda n, low, high, dice: ratios(n, low, high, dice)[None], "shape"),
+    ],
+)
+def test_stratified_ratios_wrong(function, says):
+    with pytest.raises(lessons.NotYet, match=says):
+        lessons.check_stratified_ratios(function)
+
+
+def whole_tubes(steps, joints, ratio, generator, **wrong):
+    goal = round(ratio * steps * joints)
+    order = torch.arange(joints) if wrong.get("ordered") else torch.randperm(joints, generator=generator)
+    mask = torch.zeros(steps, joints, dtype=torch.bool)
+    mask[:, order[: goal // steps]] = True
+    if not wrong.get("untrimmed"):
+        mask[: goal % steps, order[goal // steps :][:1]] = True
+    return mask
+
+
+def of_tubes(**wrong):
+    return lambda *a: whole_tubes(*a, **wrong)
+
+
+def scattered_last(steps, joints, ratio, generator):
+    mask = whole_tubes(steps, joints, ratio, generator)
+    partly = (mask.any(dim=0) & ~mask.all(dim=0)).nonzero()[:, 0]
+    mask[:, partly] = mask[torch.randperm(steps, generator=generator)][:, partly]
+    return mask
+
+
+def own_dice(steps, joints, ratio, generator):
+    return whole_tubes(steps, joints, ratio, torch.Generator().manual_seed(int(torch.randint(9**9, ()))))
+
+
+def test_joint_tubes_right():
+    lessons.check_joint_tubes(whole_tubes)
+    lessons.check_joint_tubes(lambda t, v, ratio, dice: masking.joint_tubes(1, t, chain_of(v), ratio, dice)[0])
+
+
+def chain_of(joints):
+    names, parents = [f"j{i}" for i in range(joints)], [-1, *range(joints - 1)]
+    return Skeleton(names, parents, {"all": range(joints)}, (), 0)
+
+
+@pytest.mark.parametrize(
+    "function, says",
+    [
+        (lambda t, v, r, dice: masking.random_cells(1, t, chain_of(v), r, dice)[0], "hidden over all time"),
+        (of_tubes(untrimmed=True), "whole joints while they fit"),
+        (of_tubes(ordered=True), "randperm"),
+        (lambda *a: ~whole_tubes(*a), "True means hidden"),
+        (scattered_last, "scatters the trimmed joint's steps"),
+        (own_dice, "same seed"),
+        (lambda *a: whole_tubes(*a).T, "shape"),
+    ],
+)
+def test_joint_tubes_wrong(function, says):
+    with pytest.raises(lessons.NotYet, match=says):
+        lessons.check_joint_tubes(function)

@@ -81,7 +81,7 @@ def test_neighbours_are_marked_hit_or_miss(synthetic):
     same = np.flatnonzero(synthetic.labels == synthetic.labels[0])
     other = int(np.flatnonzero(synthetic.labels != synthetic.labels[0])[0])
     figure = plot.neighbours(synthetic, 0, synthetic, [int(same[1]), other], frames=3)
-    colours = [matplotlib.colors.to_hex(figure.axes[3 * row]._left_title.get_color()).upper() for row in range(1, 3)]
+    colours = [matplotlib.colors.to_hex(figure.axes[3 * row].texts[0].get_color()).upper() for row in range(1, 3)]
     assert colours == [HIT, MISS]
     assert figure.data["hit"].tolist() == ["", True, False]
 

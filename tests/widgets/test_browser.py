@@ -19,7 +19,7 @@ def shot(page, name):
 
 def drag(page, slider, by):
     """The handle of an ipywidgets slider, by so many pixels."""
-    box = slider.locator(".noUi-handle").bounding_box()
+    box = slider.locator(".noUi-handle").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
@@ -107,15 +107,23 @@ def test_a_training_loop_is_paused_stopped_and_goes_on(page, kernel):
     folder = str(kernel.folder / "run")
     code = f"monitor = widgets.TrainingMonitor(store, config={config}, folder={folder!r})\nmonitor"
     kernel.show(page, "training", STORE + code)
-    page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+    curves = page.locator(".slimlab-curves")
+    curves.wait_for(timeout=60_000)
     button = lambda name: page.locator(".jupyter-button", has_text=name)  # noqa: E731
     button("start").click()
     wait_for(lambda: "step " in page.inner_text(".slimlab-status"), 60, "a first step")
-    drawn = "() => document.querySelector('.js-plotly-plot').data[0].x?.length ?? 0"
-    wait_for(lambda: page.evaluate(drawn) > 2, 60, "a curve on the page")
-    shot(page, "training_monitor")
+    wait_for(lambda: int(curves.get_attribute("data-points")) > 20, 60, "curves on the page")
+    assert curves.get_attribute("data-panels") == "12"
+    stage = page.locator(".slimlab-stage")
+    wait_for(lambda: stage.get_attribute("data-clips") == "2", 60, "the masked sample")
     button("pause").click()
     wait_for(lambda: kernel.value("monitor.status") == "paused", 30, "a pause")
+    drag(page, slider(page, "mask ratio"), 40)  # its lower end
+    wait_for(lambda: len(kernel.value("monitor.latest.run.changes")) == 1, 30, "a recorded change")
+    change, at = kernel.value("[monitor.latest.run.changes[0], len(monitor.metrics)]")
+    assert change["step"] == at and change["mask_ratio"][0] > 0.5
+    assert kernel.value("monitor.curves.scene['marks'][0]['x']") == at
+    shot(page, "training_monitor")
     button("stop").click()
     wait_for(lambda: kernel.value("monitor.status") == "stopped", 30, "a stop")
     at, about = kernel.value("[len(monitor.metrics), pretrain.Run(monitor.folder).about['status']]")
@@ -126,3 +134,21 @@ def test_a_training_loop_is_paused_stopped_and_goes_on(page, kernel):
     wait_for(lambda: kernel.value("monitor.status") == "stopped", 30, "the last stop")
     steps = kernel.value("monitor.metrics['step'].tolist()")
     assert steps == list(range(len(steps)))  # none twice, none left out
+
+
+def test_the_same_in_notebook_7(browser, kernel):
+    """On a page of its own: at its start Notebook 7 complains about a setting of its own, whatever the notebook holds."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1100})
+    kernel.show(page, "seven", STORE + "explorer = widgets.MaskExplorer(store, 1)\nexplorer", app="notebooks")
+    assert "/notebooks/" in page.url and page.locator("#jp-top-bar, .jp-NotebookPanel").count()
+    grid, stage = page.locator(".slimlab-cells").first, page.locator(".slimlab-stage")
+    wait_for(lambda: grid.get_attribute("data-panels") == "1", 60, "a grid")
+    before = kernel.value("explorer.mask.tolist()")
+    box = grid.bounding_box()
+    grid.click(position={"x": 92 + (box["width"] - 286) * 2.5 / 8, "y": 26})
+    wait_for(lambda: kernel.value("explorer.mask.tolist()") != before, 30, "an edited cell")
+    page.locator(".slimlab-play").click()
+    wait_for(lambda: kernel.value("explorer.stage.frame") > 3, 30, "frames that go by")
+    assert stage.get_attribute("data-clips") == "2"
+    shot(page, "notebook_7")
+    page.close()

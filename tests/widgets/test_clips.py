@@ -64,9 +64,17 @@ def test_the_frame_stays_inside_the_clip():
 
 def test_the_same_picture_as_a_plain_figure():
     player = widgets.ClipPlayer(some_store(KINECT_V1), 1, others=[0], camera="top", trails=[3], speed=2.0)
-    figure = player.figure
+    figure = player.animation()
     assert len(figure.frames) == 6 and {t.scene for t in figure.data} == {"scene", "scene2"}
     assert figure.layout.updatemenus[0].buttons[0].label == "top" and figure.layout.updatemenus[1].buttons[0].label == "▶ 2×"
+
+
+def test_strips_of_what_is_shown():
+    player = widgets.ClipPlayer(some_store(KINECT_V1), 1, others=[0])
+    figure = player.figure(frames=3)
+    assert len(figure.axes) == 6 and set(figure.data["clip"]) == {"clip0", "clip1"}
+    line = figure.data.iloc[-1]
+    np.testing.assert_allclose(line[["x", "y", "z"]].astype(float), player.store[1].joints[line["frame"], 0, -1])
 
 
 def test_new_colours_cost_colours_alone():

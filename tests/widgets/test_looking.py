@@ -9,6 +9,7 @@ import slimlab
 from slimlab import data, evaluate, inspection, pretrain, skeleton, widgets
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import Features, random_encoder
+from slimlab.plot import shaded
 from tests.conftest import make_store
 
 
@@ -196,10 +197,21 @@ class TestPrototypes:
         p = widgets.PrototypeExplorer(run, test, k=3)
         usage = p.prototypes.usage()
         assert usage[p.prototype] == usage.max() and p.stage.shape[0] == 3
-        np.testing.assert_allclose(np.sort(p.usage.data[0].y)[::-1] / 100, usage.sort(descending=True).values, atol=1e-6)
+        drawn = np.frombuffer(p.usage.points, np.float32).reshape(2, 16)[1]
+        np.testing.assert_allclose(drawn / 100, usage.sort(descending=True).values, atol=1e-6)
         np.testing.assert_allclose(p.assigned.sum(dim=1), 1, atol=1e-5)
-        p._chosen([1])
-        assert p.prototype == int(usage.argsort(descending=True, stable=True)[1]) or usage[p.prototype] == usage.sort().values[-2]
+        p.usage.clicked = {"panel": 0, "index": 1, "count": 1}
+        assert usage[p.prototype] == usage.sort().values[-2] and p.usage.chosen == [0, 1]
+        named = p.assignment.scene["ticks"]
+        p.assignment.clicked = {"panel": 0, "step": 3, "joint": 9, "count": 1}
+        assert str(p.prototype) == named[3] and p.usage.chosen == [0, 3]
+        cell = np.frombuffer(p.assignment.colors, np.uint8).reshape(16, 32, 3)[3, 9]  # column by column
+        expected = shaded(p.assigned.numpy(), (0, float(p.assigned.max())))[9, p.prototype]
+        np.testing.assert_array_equal(cell, expected)
+        for which in ("usage", "assignment", "nearest"):
+            assert len(p.figure(which).data) > 0
+        with pytest.raises(ValueError, match="choose usage"):
+            p.figure("all")
         p.kind = "cells"
         _, sizes = painted(p.stage)
         first = p.nearest.iloc[0]

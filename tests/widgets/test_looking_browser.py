@@ -114,6 +114,38 @@ def test_a_cell_of_the_confusion_matrix_gives_its_clips(page, kernel):
     shot(page, "retrieval")
 
 
+def test_a_bar_and_a_cell_of_the_prototypes_play_what_is_near(page, kernel):
+    folder = str(kernel.folder / "run")
+    setup = "from slimlab import pretrain\ntrain, test = data.split(store)\n"
+    config = "pretrain.Config(steps=40, batch_size=16, evaluations=1, snapshots=1)"
+    setup += f"run = pretrain.fit(train, {config}, {folder!r}, progress=False)"
+    kernel.show(page, "prototypes", setup, "p = widgets.PrototypeExplorer(run, test)\np")
+    usage, training = (page.locator(".slimlab-curves").nth(i) for i in (0, 1))
+    usage.wait_for(timeout=90_000)
+    wait_for(lambda: usage.get_attribute("data-points") == "128", 20, "a bar for each prototype")
+    wait_for(lambda: training.get_attribute("data-points") == "80", 20, "two curves of 40 steps")
+    wait_for(lambda: usage.get_attribute("data-chosen") == "0,0", 20, "the most used one chosen")
+    shot(page, "prototypes")
+    at(usage, 0.3, 0.8)
+    wait_for(lambda: kernel.value("p.usage.chosen") != [0, 0], 20, "the clicked bar's prototype")
+    place = kernel.value("p.usage.chosen")[1]
+    assert 20 < place < 50 and kernel.value(f"int(p._order[{place}]) == p.prototype")
+    wait_for(lambda: usage.get_attribute("data-chosen") == f"0,{place}", 20, "the bar that stands out")
+    at(page.locator(".slimlab-cells"), 0.5, 0.5)
+    wait_for(lambda: kernel.value("p.usage.chosen")[1] != place, 20, "the prototype of the clicked column")
+    names = kernel.value("[p.stage.scene['titles'], [p._names[i] for i in p.nearest['clip']]]")
+    assert all(name in title for title, name in zip(*names, strict=True))
+    stage = page.locator(".slimlab-stage")
+    assert stage.get_attribute("data-clips") == "5"
+    stage.locator(".slimlab-play").click()
+    wait_for(lambda: kernel.value("p.stage.frame") > 3, 20, "frames")
+    page.get_by_role("button", name="cells (tokens)").click()
+    wait_for(lambda: kernel.value("p.kind") == "cells", 20, "cells")
+    cells = kernel.value("len(p.prototypes)")
+    wait_for(lambda: f"any of {cells} cells" in page.inner_text("body"), 30, "the cells' numbers")
+    shot(page, "prototypes_cells")
+
+
 def test_layers_side_by_side_and_likeness_to_a_clicked_cell(page, kernel):
     kernel.show(page, "features", "f = widgets.FeatureExplorer(store, encoder, index=6)\nf")
     grid, stage = page.locator(".slimlab-cells"), page.locator(".slimlab-stage")

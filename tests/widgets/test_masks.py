@@ -11,7 +11,7 @@ import torch
 
 from slimlab import masking, plot, widgets
 from slimlab.data import test_view as view_of  # pytest would take the name for a test
-from slimlab.plot.masks import connected, grid_values, rows
+from slimlab.plot.masks import connected
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2
 from tests.widgets.test_clips import some_store
 
@@ -150,12 +150,24 @@ def test_connected_runs():
     assert connected(np.ones((2, 25), bool), KINECT_V2).min() == 1
 
 
-def test_the_grid_of_the_figure_groups_joints_by_part():
+def test_the_figures_show_the_mask_and_its_counts():
     drawn = plot.draw_mask("joint_tubes", KINECT_V2, 8, 0.5)
     figure = plot.mask_grid(drawn, KINECT_V2)
-    order = np.array(rows(KINECT_V2))
-    np.testing.assert_array_equal(np.asarray(figure.data[0].z)[order >= 0] > 0, drawn.mask.T[order[order >= 0]])
-    np.testing.assert_array_equal(np.asarray(figure.data[1].x)[order >= 0], drawn.frequency[order[order >= 0]])
-    assert np.asarray(figure.data[2].y).tolist() == [0, 0, 0, 1, 0, 0, 0, 12]  # 100 cells: 12 whole joints and 4 steps of one
-    values = grid_values(np.ones((3, 25), int), KINECT_V2)
-    assert (values == -1).all(axis=1).sum() == len(KINECT_V2.parts) - 1 and (values[values != -1] == 1).all()
+    order = [j for part in KINECT_V2.parts.values() for j in part]
+    image = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_array_equal((image != plot.tube_colors(np.array(0))).any(axis=-1), drawn.mask.T[order])
+    assert [b.get_width() for b in figure.axes[1].patches] == pytest.approx(drawn.frequency[order])
+    runs = [b.get_height() for b in figure.axes[2].patches]
+    assert runs == [0, 0, 0, 1, 0, 0, 0, 12]  # 100 cells: 12 whole joints and 4 steps of one
+    assert figure.data["masked"].sum() == 100 and len(figure.data) == 200
+    both = plot.mask_gallery({"a": drawn, "b": plot.draw_mask("time_blocks", KINECT_V2, 8, 0.5)}, KINECT_V2)
+    assert len(both.axes) == 2 and both.data.groupby("strategy")["masked"].sum().tolist() == [100, 100]
+
+
+def test_every_figure_of_the_explorer(explorer):
+    explorer.toggle(1, 3)
+    for which in ("body", "grid"):
+        assert explorer.figure(which).data["masked"].sum() == explorer.mask.sum()
+    assert explorer.figure("strategies").data["strategy"].nunique() == len(masking.STRATEGIES)
+    with pytest.raises(ValueError, match="choose body"):
+        explorer.figure("head")

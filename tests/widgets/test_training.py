@@ -4,8 +4,9 @@ import asyncio
 
 import numpy as np
 import pytest
+import torch
 
-from slimlab import plot, pretrain, widgets
+from slimlab import inspection, plot, pretrain, widgets
 from slimlab.plot.training import PANELS, POINTS, training_values
 from tests.plot.test_plot import metrics
 
@@ -37,9 +38,14 @@ async def test_start_pause_stop_and_go_on_to_the_same_numbers(synthetic, quick, 
     columns = ["step", "loss", "glcl", "mfm", "knn"]
     np.testing.assert_array_equal(run.metrics[columns].to_numpy(), whole[columns].to_numpy())
     np.testing.assert_array_equal(monitor.metrics[columns].to_numpy(), whole[columns].to_numpy())
-    mine, other = monitor.figure.data[0], monitor.figure.data[len(PANELS)]
-    np.testing.assert_array_equal(mine.y, other.y)  # both runs, one over the other
-    assert mine.name == "parts" and other.name == "whole"
+    panels = monitor.curves.scene["panels"]
+    assert [p["title"] for p in panels] == list(PANELS.values())
+    assert [line["name"] for line in panels[0]["lines"]] == ["parts", "whole"]
+    numbers = np.frombuffer(monitor.curves.points, np.float32)
+    mine, other = numbers[:24].reshape(2, 12), numbers[24:48].reshape(2, 12)
+    np.testing.assert_array_equal(mine, other)  # both runs, one over the other
+    np.testing.assert_allclose(mine[1], whole["loss"], rtol=1e-6)
+    assert monitor.figure().data.groupby("run")["value"].sum().nunique() >= 1
 
 
 async def test_a_run_that_fails_says_so(synthetic, quick, tmp_path):
@@ -61,10 +67,60 @@ def test_what_makes_no_monitor_is_refused(synthetic, tmp_path):
 
 
 def test_curves_of_runs_one_colour_each():
-    figure = plot.training({"a": metrics(), "b": metrics(20)})
-    assert len(figure.data) == 2 * len(PANELS)
-    knn = figure.data[list(PANELS).index("knn")]
-    np.testing.assert_allclose(knn.y, metrics()["knn"].dropna())
-    assert len({t.line.color for t in figure.data}) == 2
-    assert len(training_values(metrics(3000))[0]["x"]) == POINTS
-    assert all(len(v["x"]) == 0 for v in training_values(metrics(0).iloc[:0]))
+    figure = plot.training({"a": metrics(), "b": metrics(20)}, marks=[(7, "mask 0.30")])
+    knn = figure.axes[list(PANELS).index("knn")]
+    np.testing.assert_allclose(knn.lines[0].get_ydata(), metrics()["knn"].dropna())
+    assert all(len({line.get_color() for line in ax.lines[:2]}) == 2 for ax in figure.axes)
+    assert all(ax.lines[-1].get_xdata()[0] == 7 for ax in figure.axes) and "mask 0.30" in figure.axes[0].texts[0].get_text()
+    drawn = figure.data[(figure.data["run"] == "b") & (figure.data["panel"] == "glcl")]
+    np.testing.assert_allclose(drawn["value"], metrics(20)["glcl"])
+    assert len(training_values(metrics(3000))["glcl"]["x"]) == POINTS
+    assert all(len(v["x"]) == 0 for v in training_values(metrics(0).iloc[:0]).values())
+    plot.training({"not begun": metrics(0).iloc[:0]})
+
+
+async def test_the_mask_ratio_is_changed_while_it_runs(synthetic, quick, tmp_path):
+    monitor = widgets.TrainingMonitor(synthetic, config=quick, folder=tmp_path / "run")
+    monitor.ratio.value = (0.2, 0.4)
+    assert "once the run has begun" in monitor.line.value and not (tmp_path / "run").exists()
+    monitor.start()
+    await until(lambda: len(monitor.metrics) >= 3)
+    monitor.pause()
+    await asyncio.sleep(0.1)
+    at = len(monitor.metrics)
+    monitor.ratio.value = (0.3, 0.5)
+    assert monitor.curves.scene["marks"] == [{"x": at, "text": "mask 0.30-0.50"}]
+    monitor.pause()  # go on
+    await until(lambda: len(monitor.metrics) > at)
+    monitor.stop()
+    await until(lambda: monitor.status == "stopped")
+    stopped = len(monitor.metrics)
+    monitor.ratio.value = (0.1, 0.2)  # also between stop and go on
+    run = await monitor.train()
+    assert run.changes == [{"step": at, "mask_ratio": [0.3, 0.5]}, {"step": stopped, "mask_ratio": [0.1, 0.2]}]
+    monitor.ratio.value = (0.6, 0.7)
+    assert "the run has 12" in monitor.line.value
+    for step in pretrain.steps(synthetic, quick, tmp_path / "again"):
+        for change in run.changes:
+            if change["step"] == step.step + 1:
+                step.run.change(step.step + 1, change["mask_ratio"])
+    np.testing.assert_array_equal(pretrain.Run(tmp_path / "again").metrics["mfm"], run.metrics["mfm"])
+    assert widgets.TrainingMonitor(synthetic, config=quick, folder=run.folder).ratio.value == (0.1, 0.2)
+
+
+def test_the_masked_sample_shows_what_the_networks_say(synthetic, quick, tmp_path):
+    run = pretrain.fit(synthetic, quick, folder=tmp_path / "run", progress=False)
+    sample = widgets.TrainingMonitor(synthetic, config=quick, folder=run.folder).sample
+    found = sample.found
+    again = inspection.agreement(run.student, run.teacher, synthetic, 0, found.mask)
+    torch.testing.assert_close(found.values, again.values)
+    assert f"{found.masked:.1%}" in sample.note.value and found.mask.float().mean() == pytest.approx(0.7, abs=0.01)
+    sizes = np.frombuffer(sample.stage.sizes, np.float32).reshape(2, 32, 1, 25)
+    np.testing.assert_array_equal(sizes[0, 20, 0] == 0, found.mask[20 // 16])  # the student does not see them
+    assert sample.grid.scene["crossed"] == [found.mask.nonzero().tolist()]
+    sample.seed.value = 5
+    assert not torch.equal(sample.found.mask, found.mask)
+    sample.chooser.index = 7
+    assert sample.found.name == synthetic.column("clip")[7] and sample.figure() is not None
+    with pytest.raises(ValueError, match="no network yet"):
+        widgets.MaskedSample(synthetic).figure()

@@ -1,0 +1,36 @@
+"""Make the four short runs of lesson 06's riddle, three of them broken: python benchmarks/make_riddle.py [FOLDER]
+
+80 steps of `tiny` on 330 synthetic clips, two seeds; about ten minutes on one core of a busy machine. Writes
+slimlab/lessons/runs/<kind>-<seed>.csv, or into FOLDER.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from slimlab import data, pretrain
+
+KINDS = {
+    "healthy": {},
+    "collapsed": {"targets": "softmax", "koleo_weight": 0.0},
+    "too_warm": {"teacher_temperature": (0.1, 0.1)},
+    "rate_too_high": {"base_lr": 40 * pretrain.Config().base_lr},
+}
+COLUMNS = "step loss glcl glcl_over_lnk mfm koleo target_prototypes used_prototypes gradient lr rank knn".split()
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "slimlab" / "lessons" / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    store = data.synthetic(clips=330)
+    for seed in (0, 1):
+        for kind, changed in KINDS.items():
+            config = pretrain.Config(preset="tiny", seed=seed, steps=80, evaluations=8, snapshots=1, **changed)
+            with tempfile.TemporaryDirectory() as kept:
+                metrics = pretrain.fit(store, config, folder=Path(kept) / "run", progress=False).metrics
+            metrics[COLUMNS].to_csv(folder / f"{kind}-{seed}.csv", index=False, float_format="%.5g")
+            print(metrics[COLUMNS].iloc[-1].round(2).to_dict(), kind, seed, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Where the time of a pre-training step goes, against the arithmetic limit of the machine.
+
+    python benchmarks/profile_step.py [--preset paper] [--batch 32] [--prototypes 65536] [--steps 2] [--device cpu]
+
+A stopwatch runs around the parts of a step, each without the parts inside it, so that they add up to the whole. `limit` is the
+FLOPs of a part's matrix products over the measured float32 matmul peak: what it would take if nothing else cost anything.
+Heads' gradients by the logits are made on the way forward (`objectives.prototype_cross_entropy`), so they are in its line.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+
+import torch
+from _report import matmul_peak, report
+
+from slimlab import cost, data, inspection, trainer
+from slimlab.encoder import Encoder
+from slimlab.networks import Networks
+from slimlab.objectives import PrototypeHead
+from slimlab.pretrain import Config
+from slimlab.trainer import Trainer, clips_of_step
+
+OTHERS = "everything else"
+
+
+class Stopwatch:
+    """Seconds of named parts, each without the parts inside it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.seconds, self.stack, self.since = device, defaultdict(float), [OTHERS], 0.0
+
+    def switch(self) -> None:
+        """Put the time since the last switch down to the part that runs."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        now = time.perf_counter()
+        self.seconds[self.stack[-1]] += now - self.since
+        self.since = now
+
+    @contextmanager
+    def part(self, name: str):
+        self.switch()
+        self.stack.append(name)
+        yield
+        self.switch()
+        self.stack.pop()
+
+    def around(self, owner, name: str, part) -> None:
+        """Time calls of owner.name as `part`, a text or a function of the arguments that gives one."""
+        original = getattr(owner, name)
+
+        def timed(*args, **kwargs):
+            with self.part(part if isinstance(part, str) else part(*args)):
+                return original(*args, **kwargs)
+
+        setattr(owner, name, timed)
+
+
+def watch(watch: Stopwatch, one: Trainer) -> None:
+    """Put the stopwatch around the parts of a step."""
+
+    def side(text: str):
+        return lambda module, *_: f"{text}, {'student' if torch.is_grad_enabled() else 'teacher'}"
+
+    watch.around(trainer, "sample_views", "views")
+    watch.around(Trainer, "_views", "augmentation")
+    watch.around(Trainer, "_masks", "masks")
+    watch.around(Encoder, "forward", side("encoder forward"))
+    watch.around(PrototypeHead, "forward", side("head forward"))
+    watch.around(PrototypeHead, "embed", side("head forward"))
+    watch.around(trainer, "sinkhorn_knopp", "Sinkhorn")
+    watch.around(trainer, "prototype_cross_entropy", "cross-entropy, with gradients by logits")
+    watch.around(trainer, "koleo_loss", "KoLeo")
+    watch.around(trainer, "_learn", "head backward")
+    watch.around(inspection, "effective_prototypes", "monitor values")
+    watch.around(inspection, "used_prototypes", "monitor values")
+    watch.around(torch.nn.utils, "clip_grad_norm_", "gradient clipping")
+    watch.around(one.optimizer, "step", "optimiser")
+    watch.around(Trainer, "_follow", "teacher's average")
+
+    def encoder_backward(gradient):  # the gradient has come to the encoder's last norm: from here on it is the encoder's
+        watch.switch()
+        watch.stack[-1] = "encoder backward"
+
+    def ask(module, inputs, output):
+        if output.requires_grad:
+            output.register_hook(encoder_backward)
+
+    one.student.encoder.norm.register_forward_hook(ask)
+
+
+def work(config: Config, cells: int) -> dict[str, float]:
+    """FLOPs of the matrix products of each part of a step."""
+    clips, E, K, H, D = config.batch_size, config.head_bottleneck, config.prototypes, config.head_hidden, config.width
+    encoder = Networks(config, data.synthetic(clips=22).skeleton).encoder
+    of = {frames: cost.flops(encoder, 1, frames) for frames in {config.global_frames, *(v[0] for v in config.local_views)}}
+    whole = 2 * clips * of[config.global_frames]
+    local_views = {v[0]: v[1] * (v[3] if len(v) > 3 else 2) for v in config.local_views}
+    student = whole + clips * sum(count * of[frames] for frames, count in local_views.items())
+    mlp, views = 2 * (D * H + H * H + H * E), (2 + sum(local_views.values())) * clips
+    return {
+        "encoder forward, teacher": whole,
+        "encoder forward, student": student,
+        "encoder backward": 2 * student,
+        "head forward, teacher": (2 * clips + cells) * (mlp + 2 * E * K),
+        "head forward, student": (views + cells) * mlp,
+        "head backward": 2 * (views + cells) * mlp,
+        "cross-entropy, with gradients by logits": 3 * (views + cells) * 2 * E * K,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--prototypes", type=int)
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
+    parser.add_argument("--device", default="cpu")
+    a = parser.parse_args()
+    config = Config(preset=a.preset, batch_size=a.batch, prototypes=a.prototypes, precision=a.precision)
+    store = data.synthetic(clips=132)
+    one = Trainer(config, store.skeleton, a.device)
+    one.step(store, clips_of_step(len(store), a.batch, 0, 0), 0)  # first use: allocations, caches
+    stopwatch, cells = Stopwatch(one.device), []
+    watch(stopwatch, one)
+    draw = one._masks
+    one._masks = lambda views, step: cells.append(masks := draw(views, step)) or masks
+    stopwatch.since = begin = time.perf_counter()
+    for step in range(1, 1 + a.steps):
+        one.step(store, clips_of_step(len(store), a.batch, 0, step), step)
+    stopwatch.switch()
+    whole = (time.perf_counter() - begin) / a.steps
+    masked = sum(int(m[0].sum()) for m in cells if m[0] is not None) // a.steps
+    peak, flops, rows = matmul_peak(), work(config, masked), []
+    for name, seconds in sorted(stopwatch.seconds.items(), key=lambda item: -item[1]):
+        row = {"part": name, "s": seconds / a.steps, "share": seconds / a.steps / whole}
+        rows.append(row | ({"TFLOP": flops[name] / 1e12, "limit, s": flops[name] / peak} if name in flops else {}))
+    total = sum(flops.values())
+    rows.append({"part": "the step", "s": whole, "share": 1.0, "TFLOP": total / 1e12, "limit, s": total / peak})
+    what = (
+        f"{a.preset}, {a.batch} clips, {config.prototypes:,} prototypes, {a.precision}; fp32 matmul peak {peak / 1e9:.0f} GFLOP/s"
+    )
+    name = f"profile_{a.preset}" + ("" if a.precision == "fp32" else f"_{a.precision}")
+    report(name, rows, what, a.device)
+
+
+if __name__ == "__main__":
+    main()

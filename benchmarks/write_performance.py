@@ -1,0 +1,37 @@
+"""Fill the tables of docs/performance.md from the JSON that the benchmarks left in out/bench.
+
+    make bench && python benchmarks/write_performance.py
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is that of out/bench/NAME.json. What stands there is
+replaced by note, machine, date and table. A table without its JSON stays as it is, and is named.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from _report import OUT, markdown
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> int:
+    text, missing = PAGE.read_text(), []
+
+    def filled(found: re.Match) -> str:
+        file = OUT / f"{found[2]}.json"
+        if not file.exists():
+            missing.append(found[2])
+            return found[0]
+        record = json.loads(file.read_text())
+        return f"{found[1]}{record['note']}. {record['machine']}; {record['date']}.\n\n{markdown(record['rows'])}\n{found[3]}"
+
+    PAGE.write_text(TABLE.sub(filled, text))
+    print(f"{PAGE}: written" + (f"; not measured, left as they were: {', '.join(missing)}" if missing else ""))
+    return int(bool(missing))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""Export the course to static HTML: python notebooks/website.py OUT [--executed FOLDER] [--only 03 05] [--quick] [--no-api]
+
+An executed notebook found under FOLDER (out/ as a rule) is used where its cells are those of the notebook of today; the others
+are executed first. The pages need no kernel and no network: plotly.js stands once in assets/, equations are MathML, canvas
+widgets bring their own code. The page of the library is made by pdoc from its docstrings.
+"""
+
+import argparse
+import base64
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import nbformat
+import plotly
+from execute import execute
+from nbformat import NotebookNode
+from PIL import Image
+from pygments.formatters import HtmlFormatter
+from web import markup
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+WEB = HERE / "web"
+LINK = re.compile(r'(href|src)="([^"#:]+)(#[^"]*)?"')
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One executed notebook, and what the index says of it."""
+
+    name: str
+    book: NotebookNode
+    title: str
+    goal: str
+    minutes: str
+    took: str
+    thumbnail: str = ""
+
+
+def main() -> int:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--executed", type=Path, default=ROOT / "out")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NN", help="numbers of lessons, such as 03")
+    parser.add_argument("--quick", action="store_true", help="notebooks run with SLIMLAB_QUICK=1 will do")
+    parser.add_argument("--no-api", action="store_true", help="without pdoc's pages")
+    args = parser.parse_args()
+    paths = [p for p in sorted(HERE.glob("*.ipynb")) if not args.only or p.stem[:2] in args.only]
+    books = {p.stem: executed(p, args.executed, args.quick) for p in paths}
+    write(books, args.out, api=not args.no_api)
+    print(f"open {args.out / 'index.html'} in a browser")
+    return 0
+
+
+def executed(path: Path, folder: Path, quick: bool) -> NotebookNode:
+    """The notebook with its outputs: one that is found and is of today, or executed now. Exits where a cell fails."""
+    given = nbformat.read(path, as_version=4)
+    for found in sorted(folder.rglob(path.name), key=lambda p: p.stat().st_mtime, reverse=True):
+        book = nbformat.read(found, as_version=4)
+        if _sources(book) == _sources(given) and _through(book) and (quick or not _quick(book)):
+            return book
+    if quick:
+        os.environ["SLIMLAB_QUICK"] = "1"
+    out = folder / path.stem
+    if execute(path, out):
+        sys.exit(f"{path.name} failed; {out / path.name} shows where")
+    return nbformat.read(out / path.name, as_version=4)
+
+
+def write(books: dict[str, NotebookNode], out: Path, api: bool = True) -> None:
+    """Write the site of these executed notebooks to `out`, replacing a site that stands there."""
+    if out.exists() and not (out / "assets" / "static.js").exists() and any(out.iterdir()):
+        sys.exit(f"{out}: holds something else than a site; give another folder")
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "assets").mkdir(parents=True)
+    for file in (WEB / "style.css", WEB / "static.js", Path(plotly.__file__).parent / "package_data" / "plotly.min.js"):
+        shutil.copy(file, out / "assets")
+    (out / "assets" / "code.css").write_text(HtmlFormatter().get_style_defs(".highlight"), encoding="utf-8")
+    lessons = [_lesson(name, book, out) for name, book in books.items()]
+    around = [None, *((f"{x.name}.html", x.title) for x in lessons), None]
+    for i, lesson in enumerate(lessons):
+        body = _relink(markup.notebook(lesson.book), HERE, out, "")
+        _page(out / f"{lesson.name}.html", lesson.title, body, before=around[i], after=around[i + 2], note=lesson.took)
+    docs = []
+    for source in sorted((ROOT / "docs").glob("*.md")):
+        body = _relink(markup.markdown(source.read_text(encoding="utf-8")), source.parent, out, "../")
+        title = source.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ").replace("`", "")
+        _page(out / "docs" / f"{source.stem}.html", title, body, up="../")
+        docs.append((f"docs/{source.stem}.html", title))
+    if api:
+        _api(out / "api")
+    index = _template("index.html").render(lessons=lessons, docs=docs, api=api)
+    _page(out / "index.html", "The course", index)
+
+
+def _page(file: Path, title: str, body: str, up: str = "", **around) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figures = 'class="figure"' in body
+    file.write_text(_template("page.html").render(title=title, body=body, up=up, figures=figures, **around), encoding="utf-8")
+
+
+def _template(name: str) -> jinja2.Template:
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(WEB), undefined=jinja2.ChainableUndefined).get_template(name)
+
+
+def _lesson(name: str, book: NotebookNode, out: Path) -> Lesson:
+    first = " ".join(book.cells[0].source.split())
+    title = book.cells[0].source.splitlines()[0].removeprefix("# ")
+    goal = re.search(r"\*\*After this lesson\*\* you can (.*?)\.? ?\*\*Needs", first)
+    minutes = re.search(r"\*\*Takes\*\* (about \d+ minutes)", first)
+    took = re.findall(r"\btook ([\d.]+ (?:s|min) on \d+ cores)", str([c.get("outputs") for c in book.cells]))
+    goal_html = re.sub("</?p>|\n", "", markup.markdown(goal[1] + ".")) if goal else ""
+    goal_html = re.sub(r"</?a[^>]*>", "", goal_html)  # the card is a link already
+    return Lesson(
+        name, book, title, goal_html, minutes[1] if minutes else "", took[-1] if took else "", _thumbnail(name, book, out)
+    )
+
+
+def _thumbnail(name: str, book: NotebookNode, out: Path) -> str:
+    """A small copy of the lesson's picture with the most in it; its address, "" where there is none."""
+    outputs = [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
+    pictures = [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
+    if not pictures:
+        return ""
+    picture = Image.open(io.BytesIO(base64.b64decode(max(pictures[:4], key=len)))).convert("RGB")
+    picture.thumbnail((560, 420))
+    (out / "thumbnails").mkdir(exist_ok=True)
+    picture.save(out / "thumbnails" / f"{name}.png")
+    return f"thumbnails/{name}.png"
+
+
+def _relink(body: str, folder: Path, out: Path, up: str) -> str:
+    """Links and pictures of a page, relative in the repository, as they are in the site; files that it has not, as text."""
+
+    def new(found: re.Match) -> str:
+        kind, address, anchor = found[1], found[2], found[3] or ""
+        target = (folder / address).resolve()
+        if not target.is_relative_to(ROOT) or not target.exists():
+            return found[0]  # the link check names it
+        place = target.relative_to(ROOT)
+        if place.suffix == ".ipynb":
+            return f'{kind}="{up}{place.stem}.html{anchor}"'
+        if place.suffix == ".md" and place.parent.name == "docs":
+            return f'{kind}="{up}docs/{place.stem}.html{anchor}"'
+        if place.suffix in (".png", ".svg", ".gif"):
+            (out / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(target, out / place)
+            return f'{kind}="{up}{place}"'
+        return f'title="{place} in the repository"'
+
+    parts = re.split(r"(<script.*?</script>)", body, flags=re.DOTALL)
+    return "".join(part if part.startswith("<script") else LINK.sub(new, part) for part in parts)
+
+
+def _api(out: Path) -> None:
+    """pdoc's pages of the library."""
+    command = [
+        sys.executable,
+        "-m",
+        "pdoc",
+        "slimlab",
+        "!slimlab.__main__",
+        "!slimlab._bodynames",
+        "-o",
+        str(out),
+        "-t",
+        str(WEB / "pdoc"),
+    ]
+    done = subprocess.run([*command, "--no-show-source", "--docformat", "markdown"], capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        sys.exit(f"pdoc failed: {done.stderr[-2000:]}")
+
+
+def _sources(book: NotebookNode) -> list[str]:
+    return [c.source for c in book.cells]
+
+
+def _through(book: NotebookNode) -> bool:
+    return all(c.execution_count for c in book.cells if c.cell_type == "code" and c.source.strip())
+
+
+def _quick(book: NotebookNode) -> bool:
+    return "QUICK mode" in str([c.get("outputs") for c in book.cells])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Recordings made worse on purpose: six faults that a camera or a tracker has, each at a severity.
+
+Each function takes a store and gives one of the same clips with other coordinates, in memory; the given one is not changed, and
+nothing is drawn that `seed` does not decide. The fault lies in the recording, before any view is cut from it, so raw
+coordinates and every encoder meet the same one. Occlusion as joints that are missing: Song et al. 2019 (arXiv 1905.06774).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+
+from slimlab.data import ClipStore
+from slimlab.data.store import Arrays
+
+# fault -> (what its severity is, severities); 0 of each is the clean recording
+SEVERITIES: dict[str, tuple[str, tuple[float, ...]]] = {
+    "missing joints": ("part of the joints", (0.1, 0.25, 0.5)),
+    "dropped frames": ("part of the frames", (0.25, 0.5, 0.75)),
+    "noise": ("sd in metres", (0.01, 0.03, 0.1)),
+    "view rotation": ("degrees", (15.0, 45.0, 90.0)),
+    "frame rate": ("every n-th frame is kept", (2.0, 4.0, 8.0)),
+    "occluded limb": ("part of the clip", (0.25, 0.5, 1.0)),
+}
+
+
+def missing_joints(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
+    """A random `part` (0..1) of every clip's joints is never seen: they lie on the centre joint, where a joint that is missing
+    (0 0 0) lies in clips centred in every frame. The centre joint itself stays. Rounded to whole joints."""
+    _check_part("missing_joints", part)
+    (a, clip), rng = _own(store), np.random.default_rng(seed)
+    joints = len(store.skeleton)
+    keys = rng.random((len(store), joints))
+    keys[:, store.skeleton.center] = 2.0  # never among the smallest
+    gone = keys.argsort(axis=1).argsort(axis=1) < round(part * (joints - 1))  # (clips, V)
+    return _on_centre(store, a, gone[clip], f"missing_joints {part} {seed}")
+
+
+def occluded_limb(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
+    """One limb of every clip (a part of the body without the centre joint, drawn per clip) is hidden for a contiguous `part`
+    (0..1) of each person's frames, at a random place in time; hidden joints lie on the centre joint."""
+    _check_part("occluded_limb", part)
+    (a, clip), rng = _own(store), np.random.default_rng(seed)
+    body = store.skeleton
+    limbs = [i for i, joints in enumerate(body.parts.values()) if body.center not in joints]
+    if not limbs:
+        raise ValueError("occluded_limb: this body has no part without its centre joint; declare its parts")
+    limb, start = rng.choice(limbs, len(store)), rng.random(len(store))  # (clips,)
+    lengths = np.repeat(a.tracks[:, 3], a.tracks[:, 3])  # (R,) rows of the track
+    place = np.arange(len(clip)) - np.repeat(a.tracks[:, 2], a.tracks[:, 3])  # (R,) within the track
+    hidden = np.round(part * lengths)
+    first = np.floor(start[clip] * (lengths - hidden + 1))
+    now = (place >= first) & (place < first + hidden)  # (R,)
+    return _on_centre(store, a, now[:, None] & (body.part_of == limb[clip][:, None]), f"occluded_limb {part} {seed}")
+
+
+def noise(store: ClipStore, std: float, seed: int = 0) -> ClipStore:
+    """Gaussian noise of `std` metres on every coordinate, anew in every frame; joints at exactly zero (missing) stay there."""
+    if std < 0:
+        raise ValueError(f"noise: std is {std}; give metres, at least 0")
+    (a, _), rng = _own(store), np.random.default_rng(seed)
+    drawn = rng.standard_normal(a.joints.shape, dtype=np.float32)
+    there = (a.joints != 0).any(axis=2, keepdims=True)  # (R, V, 1)
+    return _changed(store, a, np.where(there, a.joints + np.float32(std) * drawn, 0), f"noise {std} {seed}")
+
+
+def view_rotation(store: ClipStore, degrees: float, seed: int = 0) -> ClipStore:
+    """The camera walks around by `degrees`, to a random side in each clip: all is turned about the vertical axis (y)."""
+    (a, clip), rng = _own(store), np.random.default_rng(seed)
+    angle = np.deg2rad(degrees) * rng.choice([-1.0, 1.0], len(store))
+    c, s, zero = np.cos(angle), np.sin(angle), np.zeros(len(store))
+    turn = np.stack([c, zero, s, zero, zero + 1, zero, -s, zero, c], axis=1).reshape(-1, 3, 3)  # (clips, 3, 3)
+    turned = np.einsum("rij,rvj->rvi", turn.astype(np.float32)[clip], a.joints)
+    return _changed(store, a, turned, f"view_rotation {degrees} {seed}")
+
+
+def dropped_frames(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
+    """A random `part` (0..1) of every clip's frames is lost, for all its people at once; at least one of each clip stays."""
+    _check_part("dropped_frames", part)
+    (a, clip), rng = _own(store), np.random.default_rng(seed)
+    moments, at = np.unique(np.stack([clip, a.frames], axis=1), axis=0, return_inverse=True)  # (P, 2): clip, frame
+    keys = rng.random(len(moments))
+    order = np.lexsort((keys, moments[:, 0]))
+    counts = np.bincount(moments[:, 0], minlength=len(store))
+    rank = np.empty(len(moments), dtype=np.int64)
+    rank[order] = np.arange(len(moments)) - np.repeat(np.cumsum(counts) - counts, counts)
+    stays = rank >= np.minimum(np.round(part * counts), counts - 1)[moments[:, 0]]
+    return _kept_rows(store, a, stays[at.ravel()], f"dropped_frames {part} {seed}")
+
+
+def frame_rate(store: ClipStore, every: float, seed: int = 0) -> ClipStore:
+    """A slower camera: of every clip's frames (those with anyone there) each `every`-th is kept, from a random one of the first
+    `every` on; at least one stays."""
+    step = int(every)
+    if step < 1:
+        raise ValueError(f"frame_rate: every is {every}; give a whole number, at least 1")
+    (a, clip), rng = _own(store), np.random.default_rng(seed)
+    moments, at = np.unique(np.stack([clip, a.frames], axis=1), axis=0, return_inverse=True)
+    counts = np.bincount(moments[:, 0], minlength=len(store))
+    number = np.arange(len(moments)) - (np.cumsum(counts) - counts)[moments[:, 0]]
+    start = np.floor(rng.random(len(store)) * np.minimum(step, np.maximum(counts, 1)))[moments[:, 0]]
+    return _kept_rows(store, a, (number % step == start)[at.ravel()], f"frame_rate {step} {seed}")
+
+
+CORRUPTIONS: dict[str, Callable[..., ClipStore]] = {
+    "missing joints": missing_joints,
+    "dropped frames": dropped_frames,
+    "noise": noise,
+    "view rotation": view_rotation,
+    "frame rate": frame_rate,
+    "occluded limb": occluded_limb,
+}
+
+
+def _check_part(name: str, part: float) -> None:
+    if not 0 <= part <= 1:
+        raise ValueError(f"{name}: part is {part}, should be within 0..1")
+
+
+def _own(store: ClipStore) -> tuple[Arrays, np.ndarray]:
+    """Copies of the arrays of this store's clips alone, in its order: joints (R, V, 3) float32; and the clip of each row (R,)."""
+    a = store.arrays
+    counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
+    tracks = a.tracks[_ranges(a.first_track[store.clips], counts)]
+    rows = _ranges(tracks[:, 2], tracks[:, 3])
+    tracks[:, 0] = np.repeat(np.arange(len(store)), counts)
+    tracks[:, 2] = np.cumsum(tracks[:, 3]) - tracks[:, 3]
+    own = Arrays(np.asarray(a.joints[rows], dtype=np.float32), np.asarray(a.frames[rows]), tracks, clips=len(store))
+    return own, np.repeat(tracks[:, 0], tracks[:, 3])
+
+
+def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """start, start + 1, …, for every pair, one after another."""
+    return np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+
+
+def _on_centre(store: ClipStore, a: Arrays, gone: np.ndarray, what: str) -> ClipStore:
+    centre = a.joints[:, store.skeleton.center : store.skeleton.center + 1]  # (R, 1, 3)
+    return _changed(store, a, np.where(gone[:, :, None], centre, a.joints), what)
+
+
+def _changed(store: ClipStore, a: Arrays, joints: np.ndarray, what: str) -> ClipStore:
+    arrays = Arrays(joints.astype(np.float32), a.frames, a.tracks, clips=a.clips)
+    return _store(store, arrays, what)
+
+
+def _kept_rows(store: ClipStore, a: Arrays, stays: np.ndarray, what: str) -> ClipStore:
+    """Rows that are lost leave a hole in time: frame numbers stay. Who has no row left is no longer there."""
+    before = np.r_[0, np.cumsum(stays)]
+    tracks = a.tracks.copy()
+    tracks[:, 3] = before[a.tracks[:, 2] + a.tracks[:, 3]] - before[a.tracks[:, 2]]
+    tracks[:, 2] = before[a.tracks[:, 2]]
+    tracks = tracks[tracks[:, 3] > 0]
+    tracks[:, 1] = np.arange(len(tracks)) - np.searchsorted(tracks[:, 0], tracks[:, 0])  # people are numbered 0.. in a clip
+    return _store(store, Arrays(a.joints[stays], a.frames[stays], tracks, clips=a.clips), what)
+
+
+def _store(store: ClipStore, arrays: Arrays, what: str) -> ClipStore:
+    """The same clips over other arrays; digests tell that their coordinates are others."""
+    table = store.table.copy()
+    table["people"] = np.bincount(arrays.tracks[:, 0], minlength=len(store))
+    table["digest"] = [
+        hashlib.blake2b(f"{d} {what} {i}".encode(), digest_size=8).hexdigest() if d else "" for i, d in enumerate(table["digest"])
+    ]
+    source, people = f"{store.source} | {what}", store.max_people
+    return ClipStore(arrays, table, store.skeleton, store.label_names, store.fps, source, max_people=people)

@@ -1,0 +1,136 @@
+"""Curves with their controls: how figures fall as recordings get worse, and as labels get fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from slimlab.data import ClipStore
+from slimlab.encoder import Encoder
+from slimlab.evaluate.controls import Reader, bounds, readers
+from slimlab.evaluate.corruption import CORRUPTIONS, SEVERITIES
+from slimlab.evaluate.features import Features
+from slimlab.evaluate.knn import knn
+from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.provenance import provenance
+from slimlab.evaluate.result import Result, score
+from slimlab.evaluate.sides import few_labels
+
+CLASSIFIERS = ("kNN", "probe")
+
+
+def robustness(
+    encoder: Encoder,
+    train: ClipStore,
+    test: ClipStore,
+    corruptions: Iterable[str] | Mapping[str, Sequence[float]] = tuple(SEVERITIES),
+    classifiers: Sequence[str] = CLASSIFIERS,
+    k: int = 1,
+    seed: int = 0,
+    others: dict[str, Encoder] | None = None,
+    pool: str = "cls+mean",
+    about: Mapping[str, Any] | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Train on clean clips, test on clips made worse (`evaluate.corruption`): the encoder and its controls in one table.
+
+    corruptions  names, or name -> severities (`corruption.SEVERITIES` has the defaults and their units)
+    others       more encoders, as in `compare`
+
+    Columns: features, classifier, corruption, severity, unit, accuracy, low, high (95 % bootstrap interval over the test side's
+    performers; NaN where they are unknown), then what `provenance` says. Every corruption's curve begins with the clean clips
+    (severity 0; frame rate 1). The same faulty clips are shown to all features. Raises ValueError for an unknown name.
+    """
+    chosen = corruptions if isinstance(corruptions, Mapping) else {c: SEVERITIES.get(c, ("", ()))[1] for c in corruptions}
+    _known("corruption", chosen, CORRUPTIONS)
+    _known("classifier", classifiers, CLASSIFIERS)
+    read = readers(encoder, train, seed, others, pool)
+    settings = [("clean", 0.0), *((name, float(severity)) for name in chosen for severity in chosen[name])]
+    asked: dict[str, list[Features]] = {name: [] for name in read}
+    for name, severity in tqdm(settings, desc="robustness", disable=not progress, leave=False):
+        clips = test if name == "clean" else CORRUPTIONS[name](test, severity, seed)
+        for features, reader in read.items():
+            asked[features].append(reader(clips))
+    rows = []
+    for features, reader in read.items():
+        given, how = reader(train), {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
+        for classifier in classifiers:
+            results = dict(zip(settings, _on_each(classifier, given, asked[features], k), strict=True))
+            for name in chosen:
+                curve = {1.0 if name == "frame rate" else 0.0: results["clean", 0.0]}
+                curve |= {float(severity): results[name, float(severity)] for severity in chosen[name]}
+                for severity, result in curve.items():
+                    low, high = bounds(result, test)
+                    where = {"corruption": name, "severity": severity, "unit": SEVERITIES[name][0]}
+                    rows.append(
+                        {"features": features, "classifier": classifier, **where}
+                        | {"accuracy": result.accuracy, "low": low, "high": high}
+                        | how
+                    )
+    return pd.DataFrame(rows)
+
+
+def label_curve(
+    encoder: Encoder,
+    train: ClipStore,
+    test: ClipStore,
+    amounts: Sequence[float | int] = (0.01, 0.02, 0.05, 0.1, 1.0),
+    seeds: int = 3,
+    classifiers: Sequence[str] = CLASSIFIERS,
+    k: int = 1,
+    others: dict[str, Encoder] | None = None,
+    pool: str = "cls+mean",
+    about: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Few labels on frozen features, the encoder beside its controls; features are read once.
+
+    amounts  parts of every class as floats, clips per class as ints (`few_labels`); the same clips keep their label for all
+             features, others with every seed; smaller subsets lie inside larger ones
+    others   more encoders, as in `compare`. One that was trained with all labels (`supervised`) has seen those that are
+             hidden here: as a control train it on `train[few_labels(train, amount, seed)]`
+
+    Columns: features, classifier, labels ("5 %", "3 a class"), label_clips, seed, accuracy, then what `provenance` says of
+    the whole training side. `evaluate.finetune(…, labels=…)` trains the whole network on as many.
+    """
+    _known("classifier", classifiers, CLASSIFIERS)
+    rows = []
+    for features, reader in readers(encoder, train, 0, others, pool).items():
+        given, asked = reader(train), reader(test)
+        for seed in range(seeds):
+            how = {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
+            for amount in amounts:
+                few = few_labels(train, amount, seed)
+                part = Features(given.x[few], given.labels[few], given.table.iloc[few])
+                for classifier in classifiers:
+                    [result] = _on_each(classifier, part, [asked], k)
+                    words = f"{amount:.3g} a class" if isinstance(amount, Integral) else f"{100 * amount:.3g} %"
+                    about_row = {"features": features, "classifier": classifier, "labels": words, "label_clips": len(few)}
+                    rows.append(about_row | {"accuracy": result.accuracy} | how)
+    return pd.DataFrame(rows)
+
+
+def _on_each(classifier: str, given: Features, asked: list[Features], k: int) -> list[Result]:
+    """One classifier on several test sides: fitted once, on all of them together."""
+    if classifier == "kNN":
+        return [knn(given, side, k=min(k, len(given))) for side in asked]
+    together = Features(torch.cat([f.x for f in asked]), torch.cat([f.labels for f in asked]), asked[0].table)
+    result = linear_probe(given, together)
+    classes = len(result.per_class)
+    parts = result.predictions.split([len(f) for f in asked])
+    return [score(predictions, f.labels, classes) for predictions, f in zip(parts, asked, strict=True)]
+
+
+def _model(reader: Reader) -> Encoder | None:
+    """The encoder that a reader of `readers` reads; None for raw coordinates."""
+    return getattr(reader, "args", (None,))[0]
+
+
+def _known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{what} '{name}' is not there; choose among {', '.join(known)}")

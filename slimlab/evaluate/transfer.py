@@ -1,0 +1,64 @@
+"""Pre-trained on one set of clips, judged on another, whatever its body."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from slimlab.counterparts import counterparts
+from slimlab.data import ClipStore
+from slimlab.encoder import Encoder
+from slimlab.evaluate.controls import compare
+from slimlab.evaluate.supervised import supervised
+from slimlab.weights import on_body
+
+
+def transfer(
+    encoders: Encoder | Any | Mapping[str, Encoder | Any],
+    train: ClipStore,
+    test: ClipStore,
+    seed: int = 0,
+    k: int = 1,
+    pool: str = "cls+mean",
+    supervised_seconds: float | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Encoders pre-trained elsewhere on both sides of this store, nothing but the probe trained, beside their controls.
+
+    encoders  one or several by name: encoders, or runs (`slimlab.run.Run`), of any body. Joint embeddings are taken over by
+              joint names; `joints` says how many of the body's joints have a counterpart ("20 of 20"), the others get their
+              parent's embedding
+    supervised_seconds  also the first encoder's architecture trained with the labels of `train` from scratch for so many wall
+              seconds: give the seconds that pre-training took, and it is the control at equal time
+
+    Columns as in `compare(…, details=True)`, and `joints`. Raises RunError where a run was trained on a clip of `test`,
+    ValueError where no joint has a counterpart.
+    """
+    if not isinstance(encoders, Mapping):
+        encoders = {"pre-trained encoder": encoders}
+    moved: dict[str, Encoder] = {}
+    joints: dict[str, str] = {}
+    for name, given in encoders.items():
+        if not isinstance(given, Encoder):  # a run
+            given.check_unseen(test)
+        encoder: Encoder = given if isinstance(given, Encoder) else given.encoder
+        source = encoder.config.skeleton
+        matched = sum(place is not None for place in counterparts(train.skeleton, source))
+        joints[name] = f"{matched} of {len(train.skeleton)}"
+        if source.names != train.skeleton.names:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # `joints` says it
+                encoder = on_body(encoder, train.skeleton)
+        moved[name] = encoder
+    first, *more = moved
+    others = {name: moved[name] for name in more}
+    if supervised_seconds is not None:
+        control = supervised(moved[first].config, train, seconds=supervised_seconds, seed=seed)
+        others[f"supervised from scratch, {supervised_seconds:.0f} s"] = control
+    table = compare(moved[first], train, test, seed, k, others, pool, details=True, about=about)
+    table["features"] = table["features"].replace("pre-trained encoder", first)
+    table.insert(1, "joints", [joints.get(name, "") for name in table["features"]])
+    return table

@@ -1,0 +1,126 @@
+"""Checks of the exercises on attention: the softmax of q and k, roll-out (arXiv 2005.00928), mean distance (arXiv 2010.11929)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from slimlab import inspection
+from slimlab.encoder import Attention
+from slimlab.lessons.asking import attempt, expect, expect_tensor, passed
+from slimlab.skeleton import COCO, KINECT_V2
+
+
+def check_attention(function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """function(q, k), both (…, heads, N, d) -> weights (…, heads, N, N); compared with an attention layer of the encoder."""
+    dice = torch.Generator().manual_seed(6)
+    for batch, length, width, heads in ((1, 7, 16, 2), (3, 12, 24, 3)):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(7)
+            layer = Attention(width, heads)
+        x = 3 * torch.randn(batch, length, width, generator=dice)
+        with torch.no_grad():
+            q, k, _ = layer.qkv(x).view(batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+            _, wanted = layer(x, None, True)
+        assert wanted is not None
+        shape = (batch, heads, length, length)
+        got = expect_tensor(attempt(function, q.clone(), k.clone()), "attention", shape, "(…, heads, N, N)")
+        if torch.allclose(got, wanted, atol=1e-5):
+            continue
+        scores, d = q @ k.transpose(-2, -1), width // heads
+        mistakes = {
+            "attention gives the scores themselves: a softmax over the keys makes weights of them.": scores / math.sqrt(d),
+            "attention is not scaled: divide the scores by the square root of d, the width of a head.": scores.softmax(dim=-1),
+            "attention is scaled by d: it is the square root of d.": (scores / d).softmax(dim=-1),
+            "attention divides by the root of the whole width: d is one head's.": (scores / width**0.5).softmax(dim=-1),
+            "the softmax goes over the queries: each query's weights sum to one over the keys, the last axis.": (
+                scores / math.sqrt(d)
+            ).softmax(dim=-2),
+            "queries and keys are swapped: row i holds what query i pays to each key (q @ k transposed).": (
+                scores.transpose(-2, -1) / math.sqrt(d)
+            ).softmax(dim=-1),
+        }
+        for sentence, value in mistakes.items():
+            expect(not torch.allclose(got, value, atol=1e-5), sentence)
+        worst = (got - wanted).abs().max()
+        expect(False, f"attention differs from the library's by up to {worst:.2g}: softmax(q kᵀ / √d), over the last axis.")
+    passed("Attention: as the encoder's own layer has it.")
+
+
+def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
+    """function(attention (L, heads, N, N)) -> (N, N), roll-out through all layers; `inspection.rollout(attention)[-1]`."""
+    dice = torch.Generator().manual_seed(9)
+    for layers, heads, length in ((1, 2, 5), (3, 2, 6), (4, 1, 9)):
+        attention = (4 * torch.randn(layers, heads, length, length, generator=dice)).softmax(dim=-1)
+        got = expect_tensor(attempt(function, attention.clone()), "rollout", (length, length), "(N, N)")
+        wanted = inspection.rollout(attention)[-1]
+        if torch.allclose(got, wanted, atol=1e-5):
+            continue
+        same = torch.eye(length)
+        mean = attention.mean(dim=1)  # (L, N, N)
+        halves = (mean + same) / 2
+        mistakes = {
+            "rollout leaves out the residual connection: mix each layer half and half with the identity.": _product(mean),
+            "rollout multiplies in the wrong order: later layers stand to the left.": _product(halves.flip(0)),
+            "rollout averages the layers: it multiplies them.": halves.mean(dim=0),
+            "rollout adds the identity without halving: rows have to sum to one again.": _product(mean + same),
+            "rollout takes the strongest head: heads are averaged.": _product((attention.amax(dim=1) + same) / 2),
+        }
+        for sentence, value in mistakes.items():
+            expect((layers == 1 and "order" in sentence) or not torch.allclose(got, value, atol=1e-5), sentence)
+        rows = got.sum(dim=-1)
+        expect(
+            torch.allclose(rows, torch.ones(length), atol=1e-4),
+            f"the rows of rollout sum to {rows.min():.3g}..{rows.max():.3g}, not to one: every factor's rows have to.",
+        )
+        expect(False, "rollout differs from the library's: mean over heads, (A + I) / 2 in each layer, multiplied up.")
+    passed("Roll-out: attention followed through all layers, rows still sum to one.")
+
+
+def check_distance(function: Callable[..., Tensor]) -> None:
+    """function(attention (heads, N, N), hops (V, V), steps) -> (heads,) mean hops, as `inspection.attention_distance` has them.
+
+    N = 1 + registers + steps * V; cells alone count, as queries and as keys.
+    """
+    dice = torch.Generator().manual_seed(10)
+    for body, steps, registers, heads in ((KINECT_V2, 2, 4, 3), (COCO, 3, 0, 2)):
+        joints = len(body)
+        length = 1 + registers + steps * joints
+        attention = (2 * torch.randn(heads, length, length, generator=dice)).softmax(dim=-1)
+        hops = inspection.hops(body)
+        got = expect_tensor(attempt(function, attention.clone(), hops.clone(), steps), "mean_distance", (heads,), "(heads,)")
+        wanted = inspection.attention_distance(attention, body, steps)[0]
+        if torch.allclose(got, wanted, atol=1e-4):
+            continue
+        cells = attention[:, -steps * joints :, -steps * joints :]
+        far = hops.float().repeat(steps, steps)
+        turned = attention.transpose(-2, -1)[:, -steps * joints :, -steps * joints :]
+        first = attention[:, : steps * joints, : steps * joints]
+        mistakes = {
+            "mean_distance does not renormalise: divide each row by what is left without CLS and registers.": (
+                cells * far
+            ).sum(dim=-1).mean(dim=-1),
+            "mean_distance sums over queries and cells: take the mean over the queries.": _mean_far(cells, far) * steps * joints,
+            "mean_distance takes the first tokens for cells: CLS and the registers stand before them.": _mean_far(first, far),
+            "mean_distance goes along the wrong axis: row i is query i, and its keys are the last axis.": _mean_far(turned, far),
+            "mean_distance lays time steps out joint by joint: tokens go step by step (repeat, not repeat_interleave).":
+                _mean_far(cells, hops.float().repeat_interleave(steps, 0).repeat_interleave(steps, 1)),
+        }  # fmt: skip
+        for sentence, value in mistakes.items():
+            expect(not torch.allclose(got, value, atol=1e-4), sentence)
+        expect(False, f"mean_distance is {got[0]:.3f} for the first head where the library has {wanted[0]:.3f} hops.")
+    passed("Mean attention distance: as the library has it, on two bodies.")
+
+
+def _product(layers: Tensor) -> Tensor:
+    out = layers[0]
+    for layer in layers[1:]:
+        out = layer @ out
+    return out
+
+
+def _mean_far(cells: Tensor, far: Tensor) -> Tensor:
+    return (cells / cells.sum(dim=-1, keepdim=True) * far).sum(dim=-1).mean(dim=-1)

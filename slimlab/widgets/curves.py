@@ -1,0 +1,86 @@
+"""Lines over a run's steps, or bars, in panels on a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One line of a panel, or its bars. x, y (N,); dots: a mark at each point; texts: what hovering says of each point."""
+
+    x: np.ndarray
+    y: np.ndarray
+    colour: str
+    name: str = ""
+    dots: bool = False
+    texts: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Lines under one title. zero: the axis begins at zero; levels: dashed heights to compare with, as (y, text)."""
+
+    title: str
+    lines: Sequence[Line]
+    bars: bool = False
+    zero: bool = True
+    levels: Sequence[tuple[float, str]] = ()
+
+
+class Curves(anywidget.AnyWidget):
+    """Panels side by side and below each other; hovering says the values.
+
+    chosen   [panel, place] of a bar that stands out, or []; clicked: {panel, index} of the last bar clicked, see `on_bar`
+    """
+
+    _esm = Path(__file__).parent / "curves.js"
+    points = traitlets.Bytes().tag(sync=True)
+    scene = traitlets.Dict().tag(sync=True)
+    chosen = traitlets.List().tag(sync=True)
+    clicked = traitlets.Dict().tag(sync=True)
+    height = traitlets.Int(420).tag(sync=True)
+
+    def show(
+        self,
+        panels: Sequence[Panel],
+        columns: int = 1,
+        x_title: str = "step",
+        legend: Sequence[tuple[str, str]] = (),
+        marks: Sequence[tuple[float, str]] = (),
+        together: bool = True,
+    ) -> None:
+        """legend: (text, colour); marks: (x, text) of upright lines through all panels; together: one x axis for all."""
+        numbers, described = [], []
+        for panel in panels:
+            lines = []
+            for line in panel.lines:
+                if len(line.x) != len(line.y):
+                    raise ValueError(f"'{panel.title}': a line of {len(line.x)} x and {len(line.y)} y")
+                numbers += [line.x, line.y]
+                texts = None if line.texts is None else list(line.texts)
+                about = {"count": len(line.x), "colour": line.colour, "name": line.name, "dots": line.dots, "texts": texts}
+                lines.append(about)
+            levels = [{"y": float(y), "text": text} for y, text in panel.levels]
+            described.append({"title": panel.title, "lines": lines, "bars": panel.bars, "zero": panel.zero, "levels": levels})
+        scene = {
+            "panels": described,
+            "columns": columns,
+            "x_title": x_title,
+            "legend": [list(pair) for pair in legend],
+            "marks": [{"x": float(x), "text": text} for x, text in marks],
+            "together": together,
+        }
+        flat = np.concatenate([np.zeros(0), *numbers]).astype(np.float32)
+        with self.hold_sync():
+            self.points, self.scene = flat.tobytes(), scene
+
+    def on_bar(self, act: Callable[[int, int], None]) -> None:
+        """Call act(panel, place) at every click on a bar."""
+        self.observe(lambda change: act(int(change["new"]["panel"]), int(change["new"]["index"])), "clicked")

@@ -1,0 +1,135 @@
+"""Robustness, few labels and transfer: the tables are what the single calls give, controls stand in them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slimlab import data, evaluate, pretrain
+from slimlab.encoder import EncoderConfig
+from slimlab.evaluate import corruption
+from slimlab.run import RunError
+from slimlab.skeleton import COCO, KINECT_V1
+from tests.conftest import make_store
+
+CONFIG = EncoderConfig(width=16, depth=2, heads=2, frames=8, init_std=None, centring="every_frame", input_scale=3.0)
+CONTROLS = ["raw coordinates", "random encoder, plain", "random encoder, best-scaled input"]
+PROVENANCE = {"train", "test", "train_performers", "test_performers", "weights", "seed", "slimlab", "torch"}
+
+
+@pytest.fixture(scope="module")
+def case(synthetic):
+    few = synthetic[np.isin(synthetic.labels, (0, 3, 7, 11))]  # small, for the many fits of a probe
+    return evaluate.random_encoder(CONFIG, 1), *data.split(few, "cross-subject")
+
+
+@pytest.fixture(scope="module")
+def robust(case):
+    chosen = {"noise": (0.02, 0.2), "frame rate": (4,), "missing joints": (0.5,)}
+    return evaluate.robustness(*case, chosen, seed=2, about={"split": "cross-subject"})
+
+
+def test_robustness_has_every_curve_with_its_controls(robust, case):
+    assert list(dict.fromkeys(robust["features"])) == [*CONTROLS, "pre-trained encoder"]
+    assert len(robust) == 4 * 2 * (3 + 2 + 2) and robust["accuracy"].between(0, 1).all()
+    assert set(robust.columns) >= PROVENANCE | {"unit", "split"} and (robust["test"] == case[2].fingerprint).all()
+    assert ((robust["low"] <= robust["accuracy"]) & (robust["accuracy"] <= robust["high"])).all()
+    assert robust["weights"].nunique() == 4 and (robust.loc[robust["features"] == "raw coordinates", "weights"] == "").all()
+    clean = robust[robust["severity"] == np.where(robust["corruption"] == "frame rate", 1, 0)]
+    assert (clean.groupby(["features", "classifier"])["accuracy"].nunique() == 1).all() and len(clean) == 4 * 2 * 3
+    assert (robust[robust["corruption"] == "frame rate"]["unit"] == "every n-th frame is kept").all()
+
+
+def test_robustness_is_each_evaluation_by_hand(robust, case):
+    encoder, train, test = case
+    rows = robust.set_index(["features", "classifier", "corruption", "severity"])["accuracy"]
+    for severity in (0.0, 0.02, 0.2):
+        worse = corruption.noise(test, severity, seed=2) if severity else test
+        for name, read in (
+            ("pre-trained encoder", lambda s: evaluate.features(encoder, s)),
+            (CONTROLS[0], evaluate.raw_features),
+        ):
+            given, asked = read(train), read(worse)
+            knn = evaluate.knn(given, asked)
+            assert rows[name, "kNN", "noise", severity] == pytest.approx(knn.accuracy)
+            assert rows[name, "probe", "noise", severity] == pytest.approx(evaluate.linear_probe(given, asked).accuracy)
+            line = robust[(robust["features"] == name) & (robust["classifier"] == "kNN") & (robust["severity"] == severity)]
+            interval = evaluate.over_performers(knn, test)
+            noise = line[line["corruption"] == "noise"].iloc[0]
+            assert (noise["low"], noise["high"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_labels_run_out_for_all_features_alike(case):
+    encoder, train, test = case
+    table = evaluate.label_curve(encoder, train, test, amounts=(1, 0.5, 1.0), seeds=2, classifiers=("kNN",))
+    assert len(table) == 4 * 2 * 3 and set(table.columns) >= PROVENANCE
+    classes = len(np.unique(train.labels))
+    for amount, size, words in ((1, classes, "1 a class"), (0.5, None, "50 %"), (1.0, len(train), "100 %")):
+        for seed in (0, 1):
+            few = evaluate.few_labels(train, amount, seed)
+            part = table[(table["labels"] == words) & (table["seed"] == seed)]
+            assert (part["label_clips"] == len(few)).all() and len(part) == 4 and (size is None or len(few) == size)
+            by_hand = evaluate.knn(evaluate.raw_features(train[few]), evaluate.raw_features(test))
+            assert part.set_index("features")["accuracy"]["raw coordinates"] == pytest.approx(by_hand.accuracy)
+    assert table[table["label_clips"] == len(train)].groupby("features")["accuracy"].nunique().eq(1).all()
+
+
+def test_unknown_words_are_refused_before_anything_is_read(case):
+    with pytest.raises(ValueError, match="corruption 'rain' is not there; choose among missing joints"):
+        evaluate.robustness(*case, ("rain",))
+    with pytest.raises(ValueError, match="classifier 'svm' is not there; choose among kNN, probe"):
+        evaluate.label_curve(*case, classifiers=("svm",))
+
+
+def test_a_body_with_other_joints_is_reached_by_their_names(case):
+    encoder = case[0]
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(size=(12, 1, len(KINECT_V1), 3)).astype(np.float32) for _ in range(24)]
+    other = make_store(clips, KINECT_V1, label=np.arange(24) % 2, subject=1 + np.arange(24) // 12)
+    train, test = data.split(other, "cross-subject")
+    table = evaluate.transfer({"here": encoder, "again": encoder}, train, test, about={"pre-trained on": "nothing"})
+    assert table["features"].tolist() == [*CONTROLS, "again", "here"]
+    assert table["joints"].tolist() == ["", "", "", "20 of 20", "20 of 20"] and (table["pre-trained on"] == "nothing").all()
+    from slimlab.weights import on_body
+
+    moved = on_body(encoder, KINECT_V1)
+    by_hand = evaluate.compare(moved, train, test).set_index("features")["kNN"]["pre-trained encoder"]
+    assert table.set_index("features")["kNN"]["here"] == by_hand == table.set_index("features")["kNN"]["again"]
+    few = make_store(
+        [np.ones((9, 1, len(COCO), 3), np.float32) * i for i in (1, 2, 3, 4)], COCO, label=[0, 1] * 2, subject=[1, 1, 2, 2]
+    )
+    sides = data.split(few, "cross-subject")
+    assert "of 17" in evaluate.transfer(encoder, *sides).iloc[-1]["joints"]
+
+
+def test_a_run_that_saw_a_test_clip_is_refused(case, quick, tmp_path):
+    _, train, test = case
+    run = pretrain.fit(train, replace(quick, steps=2, batch_size=4, width=16, evaluations=0), folder=tmp_path / "run")
+    table = evaluate.transfer(run, train, test, supervised_seconds=0.2)
+    assert table["features"].tolist()[-2:] == ["supervised from scratch, 0 s", "pre-trained encoder"]
+    with pytest.raises(RunError, match="was trained on"):
+        evaluate.transfer(run, test, train)
+
+
+def test_equal_time_is_a_number_of_steps_with_a_whole_schedule(case):
+    _, train, _ = case
+    encoder = evaluate.supervised(CONFIG, train, seconds=1.0, batch_size=8)
+    again = evaluate.supervised(CONFIG, train, steps=encoder.steps, batch_size=8)
+    assert encoder.steps >= 1 and evaluate.weights_digest(again) == evaluate.weights_digest(encoder)
+
+
+def test_a_row_says_what_made_it(case, tmp_path):
+    encoder, train, test = case
+    table = evaluate.compare(encoder, train, test, details=True, about={"split": "cross-subject", "run": "runs/a"})
+    assert set(table.columns) >= PROVENANCE | {"split", "run", "k", "pool", "kNN_low", "probe_high"}
+    plain = evaluate.compare(encoder, train, test)
+    assert list(plain.columns) == ["features", "kNN", "probe"] and plain["kNN"].tolist() == table["kNN"].tolist()
+    table.to_csv(tmp_path / "t.csv", index=False)
+    row = pd.read_csv(tmp_path / "t.csv").iloc[-1]
+    # from the row alone: the sides by their performers, checked by fingerprint, the weights by their digest
+    performers = [int(p) for p in row["train_performers"].split()]
+    side = train[np.isin(train.column("subject"), performers)]
+    assert side.fingerprint == row["train"] and evaluate.weights_digest(encoder) == row["weights"]
+    interval = evaluate.over_performers(evaluate.knn(*(evaluate.features(encoder, s) for s in (train, test))), test)
+    assert (row["kNN_low"], row["kNN_high"]) == pytest.approx((interval.low, interval.high))

@@ -1,0 +1,93 @@
+"""The check of the masked-loss exercise: passes what is right, names each common mistake."""
+
+import pytest
+import torch
+
+from slimlab import lessons
+
+
+def cells_loss(logits, targets, temperature):
+    return -(targets * (logits / temperature).log_softmax(dim=-1)).sum(dim=-1)
+
+
+def right(logits, targets, mask, temperature=0.1):
+    cells, view = mask.flatten(1).sum(dim=1), mask.nonzero()[:, 0]
+    return (cells_loss(logits, targets, temperature) / cells[view]).sum() / len(mask)
+
+
+def by_loop(logits, targets, mask, temperature=0.1):
+    parts = cells_loss(logits, targets, temperature).split(mask.flatten(1).sum(dim=1).tolist())
+    return sum(p.mean() for p in parts if len(p)) / len(mask)
+
+
+def per_cell(logits, targets, mask, temperature=0.1):
+    return cells_loss(logits, targets, temperature).mean()
+
+
+def summed(logits, targets, mask, temperature=0.1):
+    return cells_loss(logits, targets, temperature).sum()
+
+
+def masked_views(logits, targets, mask, temperature=0.1):
+    return right(logits, targets, mask, temperature) * len(mask) / mask.flatten(1).any(dim=1).sum()
+
+
+def all_cells(logits, targets, mask, temperature=0.1):
+    return cells_loss(logits, targets, temperature).sum() / mask.numel()
+
+
+def no_temperature(logits, targets, mask, temperature=0.1):
+    return right(logits, targets, mask, 1.0)
+
+
+def negative(logits, targets, mask, temperature=0.1):
+    return -right(logits, targets, mask, temperature)
+
+
+def no_logarithm(logits, targets, mask, temperature=0.1):
+    cells, view = mask.flatten(1).sum(dim=1), mask.nonzero()[:, 0]
+    return (-(targets * (logits / temperature).softmax(dim=-1)).sum(dim=-1) / cells[view]).sum() / len(mask)
+
+
+def summed_views(logits, targets, mask, temperature=0.1):
+    return right(logits, targets, mask, temperature) * len(mask)
+
+
+def detached(logits, targets, mask, temperature=0.1):
+    return right(logits.detach(), targets, mask, temperature)
+
+
+def half_gradient(logits, targets, mask, temperature=0.1):
+    kept = torch.cat([logits[:1], logits[1:].detach()])
+    return right(kept, targets, mask, temperature)
+
+
+def per_clip(logits, targets, mask, temperature=0.1):
+    return cells_loss(logits, targets, temperature)
+
+
+@pytest.mark.parametrize("function", [right, by_loop])
+def test_right_ones_pass(function, capsys):
+    lessons.check_masked_loss(function)
+    assert "Masked feature loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (per_cell, "all cells at once"),
+        (summed, "sum over cells"),
+        (masked_views, "masked views alone"),
+        (all_cells, "all cells of the mask"),
+        (no_temperature, "temperature"),
+        (negative, "sign"),
+        (no_logarithm, "log_softmax"),
+        (summed_views, "divide by their number"),
+        (detached, "no gradient"),
+        (half_gradient, "gradient is not"),
+        (per_clip, "a scalar"),
+    ],
+)
+def test_mistakes_are_named(wrong, said):
+    with pytest.raises(lessons.NotYet, match=said):
+        lessons.check_masked_loss(wrong)

@@ -1,0 +1,66 @@
+"""Signals wait for the end of what must not be cut in half."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from slimlab.interrupt import HELD, ended_gently, held
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_is_answered_after_the_body(number, raised):
+    before, done = [signal.getsignal(s) for s in HELD], []
+    with pytest.raises(raised) as caught, held() as came:
+        os.kill(os.getpid(), number)
+        done.append(list(came))
+    assert done == [[number]]
+    assert [signal.getsignal(s) for s in HELD] == before
+    if raised is SystemExit:
+        assert caught.value.code == 143
+
+
+def test_nothing_happens_without_a_signal_and_an_error_passes_through():
+    before = [signal.getsignal(s) for s in HELD]
+    with held() as came:
+        pass
+    assert came == []
+    with pytest.raises(ZeroDivisionError), held():
+        raise ZeroDivisionError
+    assert [signal.getsignal(s) for s in HELD] == before
+
+
+def test_an_own_handler_is_called(monkeypatch):
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert heard == []
+        assert heard == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_ends_gently_outside_of_what_holds_it():
+    with pytest.raises(SystemExit) as caught, ended_gently():
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.sigtimedwait([], 1)  # it is answered by now
+    assert caught.value.code == 143 and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    with pytest.raises(SystemExit), ended_gently(), held():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_other_threads_hold_nothing():
+    before, came = [signal.getsignal(s) for s in HELD], []
+
+    def body():
+        with held() as got:
+            came.append([signal.getsignal(s) for s in HELD])
+            assert got == []
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert came == [before]
