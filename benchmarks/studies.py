@@ -174,11 +174,11 @@ def made(name: str, table: pd.DataFrame) -> str:
 def pair_lines(pairs: pd.DataFrame, names: dict[str, str]) -> str:
     columns = "a | b | score | pairs | difference | over performers | p | over seeds | p | a ahead".split(" | ")
     head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n"
-    return head + "".join(
-        f"| {r.field} {names.get(r.a, r.a)} | {names.get(r.b, r.b)} | {r.score} | {r.pairs} | {r.difference:+.3f} | {r.low:+.3f} to {r.high:+.3f} | {r.p:.3f} | "
-        f"{r.seeds_low:+.3f} to {r.seeds_high:+.3f} | {r.seeds_p:.2f} | {r.better} of {r.pairs} |\n"
-        for r in pairs.itertuples()
-    )
+    for r in pairs.itertuples():
+        a, b = (names.get(str(v), v) for v in (r.a, r.b))
+        over = f"{r.low:+.3f} to {r.high:+.3f} | {r.p:.3f} | {r.seeds_low:+.3f} to {r.seeds_high:+.3f} | {r.seeds_p:.2f}"
+        head += f"| {r.field} {a} | {b} | {r.score} | {r.pairs} | {r.difference:+.3f} | {over} | {r.better} of {r.pairs} |\n"
+    return head
 
 
 def main() -> None:
