@@ -79,6 +79,7 @@ STUDIES = {
             ("mask_ratio", 0.3, 0.5),
             ("mask_ratio", 0.7, 0.5),
             ("mask_ratio", 0.9, 0.5),
+            ("arm", "masking=semantic_tubes, mask_ratio=0.5", "mask_globals=0.0, mask_locals=False, mfm_weight=0.0"),
         ),
         {"mask_globals=0.0, mask_locals=False, mfm_weight=0.0": "nothing masked"}
         | {f"masking={m}, mask_ratio={r}": f"{m.replace('_', ' ')}, {r}" for m in STRATEGIES for r in RATIOS},
@@ -152,7 +153,7 @@ def document(name: str, chosen: Study, table: pd.DataFrame, docs: Path) -> None:
     text = f"# {chosen.question}\n\n{made(name, table)}\n\n![]({name}-figure.png)\n\n{report.markdown()}"
     if len(pairs):
         pairs.to_csv(docs / f"{name}-pairs.csv", index=False, float_format="%.6g")
-        text += f"\nIn pairs (same seed, all else alike), a minus b:\n\n{pair_lines(pairs)}"
+        text += f"\nIn pairs (same seed, all else alike), a minus b:\n\n{pair_lines(pairs, chosen.names)}"
     if "held_out_knn" in table:
         arm = study.best(table)
         text += f"\nBest on the held-out training performer (nothing of the test side): {chosen.names.get(arm, arm)}.\n"
@@ -170,14 +171,14 @@ def made(name: str, table: pd.DataFrame) -> str:
     return text + "."
 
 
-def pair_lines(pairs: pd.DataFrame) -> str:
+def pair_lines(pairs: pd.DataFrame, names: dict[str, str]) -> str:
     columns = "a | b | score | pairs | difference | over performers | p | over seeds | p | a ahead".split(" | ")
     head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n"
-    return head + "".join(
-        f"| {r.field} {r.a} | {r.b} | {r.score} | {r.pairs} | {r.difference:+.3f} | {r.low:+.3f} to {r.high:+.3f} | {r.p:.3f} | "
-        f"{r.seeds_low:+.3f} to {r.seeds_high:+.3f} | {r.seeds_p:.2f} | {r.better} of {r.pairs} |\n"
-        for r in pairs.itertuples()
-    )
+    for r in pairs.itertuples():
+        a, b = (names.get(str(v), v) for v in (r.a, r.b))
+        over = f"{r.low:+.3f} to {r.high:+.3f} | {r.p:.3f} | {r.seeds_low:+.3f} to {r.seeds_high:+.3f} | {r.seeds_p:.2f}"
+        head += f"| {r.field} {a} | {b} | {r.score} | {r.pairs} | {r.difference:+.3f} | {over} | {r.better} of {r.pairs} |\n"
+    return head
 
 
 def main() -> None:

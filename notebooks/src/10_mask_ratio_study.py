@@ -188,24 +188,25 @@ print(f"same arm, other seed: {np.mean(same):.3f} on average, {np.max(same):.3f}
 print(f"strategies and ratios, means over their pairs: {', '.join(f'{d:.3f}' for d in strategy)}")
 
 # %% [markdown]
-# Part of the spread over seeds is shared by all arms of a seed: it starts with the untrained encoder, whose kNN also depends
-# on it. Pairing by seed takes that part out, and what is left decides how many seeds a question needs. If the paired
-# differences have standard deviation $\sigma_d$, a difference $\delta$ stands clear of its 95 % interval once $t_{S-1}\,
-# \sigma_d / \sqrt{S} < \delta$, where $t_{S-1}$ is Student's quantile.
+# How many seeds does a question need, then? If the paired differences have standard deviation $\sigma_d$, a difference $\delta$
+# stands clear of its 95 % interval once $t_{S-1}\, \sigma_d / \sqrt{S} < \delta$, where $t_{S-1}$ is Student's quantile. What
+# the arms of a seed share (the encoder they start from, the order of clips) cancels in $\sigma_d$; what each draws for itself
+# does not. If arms shared nothing, $\sigma_d$ would be $\sqrt{2}$ times the spread of one arm. *Predict: how much is shared?*
 
 # %%
 cells = full.assign(ratio=pd.to_numeric(full["mask_ratio"], errors="coerce")).dropna(subset=["ratio", "knn"])
 wide = cells.pivot(index=["ratio", "seed"], columns="masking", values="knn").dropna()
 paired = wide["semantic_tubes"] - wide["random_cells"]
 sd, alone = paired.std(ddof=1), wide["semantic_tubes"].groupby("ratio").std(ddof=1).mean()
-print(f"sd over seeds: {alone:.3f} of an arm, {sd:.3f} of a paired difference")
+print(f"sd over seeds: {alone:.3f} of an arm, {sd:.3f} of a paired difference; {alone * 2**0.5:.3f} if nothing were shared")
 for delta in (0.05, 0.02, 0.01):
     half = {s: stats.t.ppf(0.975, s - 1) * sd / np.sqrt(s) for s in range(2, 200)}  # of the interval over s seeds
     needed = next((s for s, width in half.items() if width < delta), "200 or more")
     print(f"to see a difference of {delta}: {needed} seeds")
 
 # %% [markdown]
-# Three seeds, the usual number, see only large differences. And no number of seeds helps against four performers.
+# Three seeds, the usual number, see only large differences. And where little is shared, pairing by seed helps little: it costs
+# nothing, so it is done, but it is no substitute for seeds. No number of seeds helps against four performers.
 #
 # ## Does it say what the paper says?
 # The paper finds semantic tubes at 0.5 to 0.9 best. The lines marked SEEN above are what this study can add. Where it does

@@ -59,10 +59,13 @@ def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str
     on_axis = arms[place.notna()].assign(place=place)
     beside: Any = arms[place.isna()]  # pandas is loosely typed here
     groups = list(on_axis.groupby(hue, sort=False)) if hue else [("", on_axis)]
-    width = 0.03 * float(np.ptp(on_axis["place"]) or 1.0)
+    places = sorted(set(on_axis["place"].tolist()))
+    octaves = len(places) > 2 and places[0] > 0 and places[-1] / places[0] >= 8  # 1, 2, 4, 8: a logarithmic axis
+    to, back = (np.log2, np.exp2) if octaves else (np.asarray, np.asarray)
+    width = 0.03 * float(np.ptp(to(places)) or 1.0)
     for i, (value, lines) in enumerate(groups):
         lines = lines.sort_values("place")
-        at = lines["place"].to_numpy(float) + width * (i - (len(groups) - 1) / 2)
+        at = back(to(lines["place"].to_numpy(float)) + width * (i - (len(groups) - 1) / 2))
         look = {"color": colour(i), "marker": MARKERS[i], "markersize": 4.5, "linewidth": 1.2, "capsize": 2}
         ax.errorbar(at, lines[score], yerr=_bars(lines, score), label=named.get(str(value), str(value).replace("_", " ")), **look)
         for where, arm in zip(at, lines["arm"], strict=True):
@@ -77,7 +80,10 @@ def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str
             label=named.get(str(line["arm"]), str(line["arm"])),
         )
     ax.set_xlabel(x.replace("_", " "))
-    ax.set_xticks(sorted(set(on_axis["place"])))
+    if octaves:
+        ax.set_xscale("log", base=2)
+        ax.minorticks_off()
+    ax.set_xticks(places, [f"{p:g}" for p in places])
 
 
 def _forest(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, named: dict[str, str]) -> None:

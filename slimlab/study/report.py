@@ -98,14 +98,15 @@ def load(path: str | Path) -> pd.DataFrame:
 
 
 def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[str] = SCORES, level: float = 0.95) -> pd.DataFrame:
-    """Is `field` = a better than b? Runs that agree in all else, the seed included, are paired; a line a score.
+    """Is `field` = a better than b? Runs that agree in all else, the seed included, are paired; a line a score. With field "arm"
+    two whole arms are compared, whatever they differ in.
 
     pairs, a, b (means), difference = a - b, better (pairs in which a is ahead); low, high, p: bootstrap and sign flips over
     performers (`evaluate.paired`); seeds_low, seeds_high, seeds_p: the same over seeds, each the mean over its pairs.
     smallest_p, smallest_seeds_p: the least that so few performers or seeds can give. Raises ValueError where nothing pairs.
     """
-    others = [n for n in fields(table) if n != field] + ["seed"]
-    if field not in fields(table):
+    others = ["seed"] if field == "arm" else [n for n in fields(table) if n != field] + ["seed"]
+    if field not in [*fields(table), "arm"]:
         raise ValueError(f"compare: the arms do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}")
     sides = []
     for value in (a, b):

@@ -17,7 +17,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +157,11 @@ def read(folder: str | Path) -> pd.DataFrame:
 
 
 def _recorded(config: Config) -> dict[str, Any]:
-    """All settings but those that change no number."""
-    return {k: v for k, v in config.to_dict().items() if k not in ("checkpoint_seconds", "snapshots")}
+    """What tells one run from another: no setting that changes no number, and none that is at the class's own default, so that a
+    field which slimlab gets later does not hide the runs of today."""
+    plain = {f.name: f.default for f in fields(config)}  # None: the preset's
+    settings = {k: v for k, v in config.to_dict().items() if k not in ("checkpoint_seconds", "snapshots")}
+    return {k: v for k, v in settings.items() if v is not None and v != plain[k]}
 
 
 def _digest(text: str) -> str:

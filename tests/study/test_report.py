@@ -77,6 +77,9 @@ def test_pairs_agree_in_all_but_the_field():
     assert line["p"] == evaluate.paired(*hits, who[0]).p
     back = study.compare(table, "masking", "cells", "tubes", scores=("knn",)).iloc[0]
     assert back["difference"] == pytest.approx(-line["difference"]) and back["p"] == line["p"]
+    arms = study.compare(table, "arm", "tubes, 0.5", "none", scores=("knn",)).iloc[0]
+    by_arm = table.pivot(index="seed", columns="arm", values="knn")
+    assert arms["pairs"] == 3 and arms["difference"] == pytest.approx((by_arm["tubes, 0.5"] - by_arm["none"]).mean())
     with pytest.raises(ValueError, match="do not differ in 'depth'"):
         study.compare(table, "depth", 1, 2)
     with pytest.raises(ValueError, match="no runs with masking=tubes and masking=walls"):
