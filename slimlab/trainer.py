@@ -238,7 +238,7 @@ class Trainer:
                     _, embedded, _ = self._forward(x, m, False)
                     both = own.mean(dim=0).repeat(len(x) // clips, 1)  # both teacher views weigh alike
                     weights = targets.new_full((len(x),), 2 / (batch * terms))
-                    local = prototype_cross_entropy(*embedded, both, weights, c.student_temperature)
+                    local = self._compare(embedded, both, weights)
                     _learn(c.glcl_weight * local)
                 sums[0] += local.detach()
                 del embedded, both, local  # and with them their graph
@@ -250,11 +250,11 @@ class Trainer:
                 with nullcontext() if last else self._alone(), self._cast():
                     cls, embedded, known = self._forward(seen[0][rows], None if mask is None else mask[rows], bool(c.mfm_weight))
                     weights = targets.new_full((len(cls),), 1 / (batch * terms))
-                    glcl = prototype_cross_entropy(*embedded, other[rows], weights, c.student_temperature)
+                    glcl = self._compare(embedded, other[rows], weights)
                     loss, mfm = c.glcl_weight * glcl, torch.zeros((), device=self.device)
                     if known is not None and cells is not None and weighs is not None:
                         these = slice(first, first := first + len(known[0]))
-                        mfm = prototype_cross_entropy(*known, cells[these], weighs[these], c.student_temperature)
+                        mfm = self._compare(known, cells[these], weighs[these])
                         loss = loss + c.mfm_weight * mfm
                     if pull is None:
                         spread = _koleo_of(cls.unflatten(0, (-1, clips)))
@@ -271,8 +271,8 @@ class Trainer:
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
         values["target_prototypes"] = inspection.effective_prototypes(targets.flatten(0, 1))
         values["used_prototypes"] = inspection.used_prototypes(targets.flatten(0, 1))
-        if cell_targets[0] is not None:
-            values["cell_target_prototypes"] = inspection.effective_prototypes(*cell_targets)
+        if known_targets := [cells for cells in cell_targets if cells is not None]:
+            values["cell_target_prototypes"] = inspection.effective_prototypes(*known_targets)
         return loss, values
 
     @torch.no_grad()
@@ -301,6 +301,10 @@ class Trainer:
         with torch.enable_grad():
             koleo = _koleo_of(features.requires_grad_())
         return koleo, torch.autograd.grad(koleo, features)[0]
+
+    def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
+        """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
+        return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
 
     def _alone(self):
         """Gradients made inside are not yet added up over the processes."""

@@ -80,7 +80,7 @@ def pack(cells: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.pad(packed, room)).view(np.uint64)
 
 
-def _single(whole: np.ndarray) -> np.ndarray:
+def _single(whole: np.ndarray | int) -> np.ndarray:
     return np.asarray(whole, dtype=np.float32)
 
 

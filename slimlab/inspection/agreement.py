@@ -66,10 +66,12 @@ def agreement(student: Any, teacher: Any, store: ClipStore, index: int, mask: Te
     if (1, *mask.shape) != expected:
         raise ValueError(f"mask is {tuple(mask.shape)}, should be (T', V) = {expected[1:]}")
     was = student.training, teacher.training
-    student.eval(), teacher.eval()
+    student.eval()
+    teacher.eval()
     targets = teacher.token_head(teacher.encoder(given).tokens[0, 0]).argmax(dim=-1)  # (T', V)
     logits = student.token_head(student.encoder(given, mask=hidden).tokens[0, 0])  # (T', V, K)
-    student.train(was[0]), teacher.train(was[1])
+    student.train(was[0])
+    teacher.train(was[1])
     place = logits.argsort(dim=-1).argsort(dim=-1) / max(1, logits.shape[-1] - 1)  # (T', V, K): 0 the farthest, 1 the nearest
     values = place.gather(-1, targets[..., None])[..., 0]  # (T', V)
     cells, theirs = place[hidden], targets[hidden]  # (C, K), (C,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -23,11 +24,11 @@ def robustness(table: pd.DataFrame, classifier: str | None = None) -> Figure:
     for ax in axes.flat[len(names) :]:
         ax.set_visible(False)
     for ax, name in zip(axes.flat, names, strict=False):
-        part = chosen[chosen["corruption"] == name]
+        part = pd.DataFrame(chosen[chosen["corruption"] == name])
         for i, (features, line) in enumerate(part.groupby("features", sort=False)):
             x = range(len(line))  # severities stand at equal distances: they are steps, not a scale
             ax.plot(x, line["accuracy"], color=colour(i), marker=MARKERS[i], markersize=3.5, linewidth=1.2, label=str(features))
-            if line["low"].notna().all():
+            if not line["low"].hasnans:
                 ax.fill_between(x, line["low"], line["high"], color=colour(i), alpha=0.12, linewidth=0)
             ax.set_xticks(list(x), [f"{v:g}" for v in line["severity"]])
         ax.set_title(name, loc="left")
@@ -59,10 +60,10 @@ def label_curve(table: pd.DataFrame, classifier: str | None = None) -> Figure:
         ax.errorbar(line["clips"] * (1 + 0.012 * i), line["mean"], yerr=spread, label=str(features), **look)
     ticks: dict[float, list[str]] = {}  # amounts that come to the same number of clips share a tick
     for words, part in chosen.groupby("labels", sort=False):
-        ticks.setdefault(float(part["label_clips"].mean()), []).append(str(words))
+        ticks.setdefault(float(np.mean(part["label_clips"])), []).append(str(words))
     ax.set_xticks(list(ticks), [f"{clips:.0f}\n{', '.join(words)}" for clips, words in ticks.items()])
     ax.minorticks_off()
-    seeds = chosen["seed"].nunique()
+    seeds = len(set(chosen["seed"]))
     ax.set(xlabel="labelled training clips", ylabel=f"accuracy ({classifier})", ylim=(0, 1))
     ax.set_title(f"mean over {seeds} seeds, bars: lowest and highest" if seeds > 1 else "one seed", loc="left")
     _legend(fig, ax)
@@ -72,9 +73,9 @@ def label_curve(table: pd.DataFrame, classifier: str | None = None) -> Figure:
 
 def _of(table: pd.DataFrame, classifier: str | None) -> tuple[pd.DataFrame, str]:
     classifier = classifier or str(table["classifier"].iloc[0])
-    chosen = table[table["classifier"] == classifier]
+    chosen = pd.DataFrame(table[table["classifier"] == classifier])
     if not len(chosen):
-        raise ValueError(f"the table has no rows of '{classifier}'; it has {', '.join(table['classifier'].unique())}")
+        raise ValueError(f"the table has no rows of '{classifier}'; it has {', '.join(dict.fromkeys(table['classifier']))}")
     return chosen, classifier
 
 
