@@ -100,25 +100,39 @@ def _fit(a: argparse.Namespace, p, train):
 
 
 def evaluate(a: argparse.Namespace) -> None:
+    from slimlab import parallel
+
+    if a.equal_time and parallel.started() > 1:
+        raise ValueError(
+            "--equal-time stops by the clock, which processes read differently; evaluate in one, or say --supervised STEPS"
+        )
+    with parallel.processes(a.device) as device:
+        _evaluate(a, device)
+
+
+def _evaluate(a: argparse.Namespace, device) -> None:
     import pandas as pd
 
     from slimlab import evaluate as e
+    from slimlab import parallel
     from slimlab.run import Run, replace_file
 
     run = Run(a.run)
     train, test = _sides(a)
     run.check_unseen(test)
-    c = run.config
-    same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "progress": True}
+    c, encoder = run.config, run.encoder.to(device or "cpu")
+    same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "device": device or "cpu", "progress": True}
     others = {}
     if a.supervised:
-        others["supervised from scratch"] = e.supervised(run.encoder.config, train, a.supervised, **same)
+        others["supervised from scratch"] = e.supervised(encoder.config, train, a.supervised, **same)
     if a.equal_time:
         seconds = run.about.get("seconds", 0.0)
-        control = e.supervised(run.encoder.config, train, batch_size=c.batch_size, seconds=seconds, **same)
+        control = e.supervised(encoder.config, train, batch_size=c.batch_size, seconds=seconds, **same)
         others[f"supervised from scratch, {seconds:.0f} s as the run"] = control
     about = {"split": a.split, "run": str(run.folder)}
-    table = e.compare(run.encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about)
+    table = e.compare(encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about)
+    if parallel.rank():
+        return
     with pd.option_context("display.width", 160, "display.max_columns", 9):
         print(table.iloc[:, :7].to_string(index=False, float_format="{:.3f}".format))
     print("low, high: 95 % bootstrap interval over the test performers")
@@ -130,14 +144,17 @@ def embed(a: argparse.Namespace) -> None:
     import numpy as np
     import pandas as pd
 
-    from slimlab import data, evaluate
+    from slimlab import data, evaluate, parallel
     from slimlab.run import replace_file
 
     out = Path(a.out or Path(a.file).with_suffix(".features.csv").name)
     if out.suffix not in (".csv", ".npz"):
         raise ValueError(f"{out}: features are written as .csv or .npz")
     store = data.open(a.file)
-    features = evaluate.features(_weights(a.run, store.skeleton), store)
+    with parallel.processes(a.device) as device:
+        features = evaluate.features(_weights(a.run, store.skeleton).to(device or "cpu"), store, progress=True)
+        if parallel.rank():
+            return
     x = features.x.numpy()
     if out.suffix == ".npz":
         names = np.array(list(features.table["clip"]), dtype=np.str_)
@@ -242,10 +259,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
     p.add_argument("--equal-time", action="store_true", help="also train it with labels for as long as the run took")
+    p.add_argument("--device", help="cpu (default), cuda, mps")
     p = command("embed", "Features of a file, as .csv or .npz.")
     p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")
     p.add_argument("file")
     p.add_argument("--out")
+    p.add_argument("--device", help="cpu (default), cuda, mps")
     p = command("figures", "Every figure of a run, as PDF, PNG and CSV.")
     p.add_argument("run")
     p.add_argument("data", nargs="?", help="trained and held-out clips together (default: where the run's data came from)")

@@ -34,14 +34,20 @@ def rank() -> int:
     return dist.get_rank() if world() > 1 else 0
 
 
+def started() -> int:
+    """How many processes torchrun started, joined or not yet."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
 def processes(device: torch.device | str | None = None) -> Iterator[torch.device | None]:
     """Join the processes that torchrun started; gives this one's device. Without torchrun it gives `device` and joins nothing.
 
-    On CUDA each process of a machine takes the GPU of its local number (nccl); on the CPU the cores are shared (gloo).
+    On CUDA each process of a machine takes the GPU of its local number (nccl); on the CPU the cores are shared (gloo), which
+    also carries what GPU processes keep on the CPU.
     Raises ValueError where a machine has fewer GPUs than processes.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or world() > 1:
+    if started() < 2 or world() > 1:
         yield None if device is None else torch.device(device)
         return
     kind = torch.device(device).type if device is not None else "cuda" if torch.cuda.is_available() else "cpu"
@@ -52,7 +58,7 @@ def processes(device: torch.device | str | None = None) -> Iterator[torch.device
             raise ValueError(f"process {local} of this machine finds {torch.cuda.device_count()} GPUs; start one process a GPU")
         own = torch.device("cuda", local)
         torch.cuda.set_device(own)
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield own
     finally:

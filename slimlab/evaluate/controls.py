@@ -71,8 +71,9 @@ def readers(
         **(others or {}),
         "pre-trained encoder": encoder,
     }
+    device = next(encoder.parameters()).device
     out: dict[str, Reader] = {"raw coordinates": raw_features}
-    return out | {name: partial(features, model, pool=pool) for name, model in models.items()}
+    return out | {name: partial(features, model.to(device), pool=pool) for name, model in models.items()}
 
 
 def compare(

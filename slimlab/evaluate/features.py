@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from slimlab import augment, quirks, streams
+from slimlab import augment, parallel, quirks, streams
 from slimlab import cache as disk
 from slimlab.data import ClipStore, test_view
 from slimlab.encoder import Encoder, EncoderConfig, combined
@@ -73,7 +73,8 @@ def features(
     cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
             mean token of each person are read once and serve every protocol, in every process. None: nothing is read or kept.
             Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
-    Clips without people come out as zeros. Raises ValueError where the store's body is not the encoder's.
+    Clips without people come out as zeros. In several processes (`parallel.processes`) all of them call this with the same
+    encoder and store; each reads its share and has all rows. Raises ValueError where the store's body is not the encoder's.
     """
     check_body(encoder, store)
     frames = frames or encoder.config.frames
@@ -94,7 +95,8 @@ def features(
     device = next(encoder.parameters()).device.type
     file = kept / f"{disk.digest(clips, weights_digest(encoder), most, frames, released_quirks, device, code)}.npy"
     found = disk.read(file)
-    if found is None or found.ndim != 2 or len(found) != len(store):
+    missing = found is None or found.ndim != 2 or len(found) != len(store)
+    if parallel.largest(torch.tensor(int(missing))) or found is None:  # of several processes all read, or none
         found = read(most, "cls+mean", with_people=True).numpy()
         disk.keep(file, found)
     every, people = torch.from_numpy(found).split([found.shape[1] - store.max_people, store.max_people], dim=1)
@@ -111,15 +113,16 @@ def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progr
     config, device = encoder.config, next(encoder.parameters()).device
     was_training = encoder.training
     encoder.eval()
-    rows = []
-    starts = range(0, len(store), batch_size)
-    for start in tqdm(starts, desc="features", disable=not progress, leave=False):
-        x, people = view(store, np.arange(start, min(start + batch_size, len(store))), frames)
+    rows, shared = [], len(store) >= parallel.world()
+    own = parallel.share(len(store)) if shared else slice(0, len(store))
+    starts = range(own.start, own.stop, batch_size)
+    for start in tqdm(starts, desc="features", disable=not progress or parallel.rank() > 0, leave=False):
+        x, people = view(store, np.arange(start, min(start + batch_size, own.stop)), frames)
         x, people = prepare(x.to(device), config), people.to(device)
         read = encoder.features(x, people, blocks, pool, combine).float()
         rows.append((torch.cat([read, people.float()], dim=1) if with_people else read).cpu())
     encoder.train(was_training)
-    return torch.cat(rows)
+    return parallel.gathered(torch.cat(rows)) if shared else torch.cat(rows)
 
 
 def weights_digest(encoder: Encoder) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import torch
 import torch.nn.functional as F
 
+from slimlab import parallel
 from slimlab.evaluate.result import Result, labelled, score
 
 
@@ -26,15 +27,21 @@ def knn(train, test, k: int = 1, temperature: float = 0.07, chunk: int = 2048) -
 def knn_grid(
     train, test, ks: Iterable[int] = (1, 10, 20, 100, 200), temperatures: Iterable[float] = (0.07,), chunk: int = 2048
 ) -> dict[tuple[int, float], Result]:
-    """`knn` for every (k, temperature), in the order given; the neighbours are looked for once. Raises as `knn` does."""
+    """`knn` for every (k, temperature), in the order given; the neighbours are looked for once. Raises as `knn` does.
+
+    In several processes (`parallel.processes`) all of them call this with the same features; each asks for its share of the test
+    rows, and all have the results.
+    """
     x, labels, queries, truth, classes = labelled(train, test)
     ks, temperatures = list(ks), list(temperatures)
     for k in ks:
         if not 1 <= k <= len(x):
             raise ValueError(f"k is {k}, should be 1..{len(x)}, the training clips")
     x, queries = F.normalize(x, dim=1), F.normalize(queries, dim=1)
-    found = [(part @ x.T).topk(max(ks), dim=1) for part in queries.split(chunk)]
-    similarity, nearest = (torch.cat(side) for side in zip(*found, strict=True))  # (N, largest k), nearest first
+    own = queries[parallel.share(len(queries))]
+    found = [(part @ x.T).topk(max(ks), dim=1) for part in own.split(chunk)]
+    sides = (parallel.gathered(torch.cat(side)) for side in zip(*found, strict=True))
+    similarity, nearest = sides  # (N, largest k), nearest first
     out = {}
     for k in ks:
         for temperature in temperatures:
