@@ -39,6 +39,7 @@ class Networks(nn.Module):
 
 
 def check_start(start: Encoder, encoder: Encoder) -> None:
+    """Raises ValueError, naming what differs, where weights to begin with do not fit the run's encoder."""
     theirs, ours = (asdict(replace(e.config, init_std=None, frames=e.config.patch_frames)) for e in (start, encoder))
     differ = [f"{k} {theirs[k]}, not {ours[k]}" for k in ours if k != "skeleton" and theirs[k] != ours[k]]
     if theirs["skeleton"]["names"] != ours["skeleton"]["names"]:

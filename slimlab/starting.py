@@ -133,6 +133,7 @@ def open_run(
 
 
 def check_shares(config: Any) -> None:
+    """Raises ValueError where the batch cannot be shared evenly by the processes."""
     if config.batch_size % parallel.world():
         raise ValueError(
             f"batch_size {config.batch_size} cannot be shared evenly by {parallel.world()} processes; take a multiple"
@@ -173,6 +174,7 @@ def usable(store: ClipStore) -> ClipStore:
 
 
 def device_of(device: torch.device | str | None) -> torch.device:
+    """The device asked for, or the best there is: CUDA, MPS, CPU."""
     if device is not None:
         return torch.device(device)
     if torch.cuda.is_available():
@@ -181,6 +183,7 @@ def device_of(device: torch.device | str | None) -> torch.device:
 
 
 def folder_of(store: ClipStore, config: Config, folder: str | Path | None, start: Encoder | None = None) -> Path:
+    """The run's folder: the one asked for, or one named by settings, clips and what it begins with."""
     if folder is not None:
         return Path(folder)
     what = {k: v for k, v in config.to_dict().items() if k not in ("precision", "compile")}

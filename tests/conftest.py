@@ -1,6 +1,7 @@
 """Stores and settings that many tests share. Real recordings are used where SLIMLAB_TEST_DATA names their folder."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from slimlab.doctor import chromium
 from slimlab.skeleton import KINECT_V2, Skeleton
 
 torch.set_num_threads(2)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, whose children would ignore Ctrl-C as well
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["SLIMLAB_CACHE"] = "off"  # what a test computes is computed; tests of the cache name a folder
 
 

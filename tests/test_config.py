@@ -35,7 +35,7 @@ def test_the_papers_encoder():
         ({"mask_ratio": (0.5, 1.2)}, "0..1"),
         ({"init": "zeros"}, "choose normal"),
         ({"local_views": ((16, 1, (0.2, 0.4), 3),)}, "1 or 2 global views"),
-        ({"targets": "softmax"}, "choose sinkhorn or centring"),
+        ({"targets": "argmax"}, "choose sinkhorn, centring or softmax"),
     ],
 )
 def test_impossible_settings_are_refused(given, says):

@@ -230,6 +230,8 @@ plot.tracks(faulty, joint=arm[1], fps=store.fps, title=f"{body.names[arm[1]]}, h
 # motion, large for noise (and, a little, for fast motion). **Bone variation** is a bone's standard deviation over time divided by
 # its mean length: real bones do not change. **Frozen** is the part of the frames that repeat the one before to the last digit.
 #
+# Each figure is read beside a control: the sound clip, which the faults were put into.
+#
 # *Predict: which of the six faults does each figure see? Which fault does none of them see?*
 
 # %%

@@ -18,6 +18,7 @@ from IPython.display import display
 
 import slimlab
 from slimlab import data, evaluate, inspection, lessons, plot, pretrain, widgets
+from slimlab.monitor import MONITOR_CLIPS
 from slimlab.optimiser import schedule
 
 here = lessons.begin("06_pretraining")  # another store: lessons.begin("06_pretraining", data="~/UTD-MHAD/Skeleton")
@@ -154,7 +155,7 @@ floor = math.log(tail["target_prototypes"]) / math.log(config.prototypes)
 print(f"GLCL / ln K: {head['glcl_over_lnk']:.2f} -> {tail['glcl_over_lnk']:.2f}; it could fall to {floor:.2f}")
 print(f"prototypes per target {tail['target_prototypes']:.1f}, in use {tail['used_prototypes']:.0f} of {config.prototypes}")
 known = metrics[["step", "knn", "rank"]].dropna()
-held = min(pretrain.MONITOR_CLIPS, int((train.column("subject") == np.unique(train.column("subject"))[-1]).sum()))
+held = min(MONITOR_CLIPS, int((train.column("subject") == np.unique(train.column("subject"))[-1]).sum()))
 p = known["knn"].iloc[-1]
 print(f"held-out kNN {p:.2f}, give or take {math.sqrt(p * (1 - p) / held):.2f} (one standard error, {held} clips)")
 assert abs(metrics["glcl"].iloc[0] / math.log(config.prototypes) - 1) < 0.25  # it begins near ln K

@@ -12,6 +12,7 @@
 # %%
 import numpy as np
 import pandas as pd
+import torch
 
 import slimlab
 from slimlab import evaluate, lessons, plot, widgets

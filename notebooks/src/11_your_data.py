@@ -67,6 +67,8 @@ class Trap:
 
 
 (files / "trap.pkl").write_bytes(pickle.dumps({"annotations": [Trap()], "split": {}}))
+
+# %%
 cut = files / "cut.npz"
 cut.write_bytes(written["ragged"].read_bytes()[:-5000])
 for path in (files / "trap.pkl", cut, files / "nothing.csv"):

@@ -11,6 +11,7 @@ names among the declared ones, or from `parent`, or is given to `from_table`. Th
 
 from __future__ import annotations
 
+import csv
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -46,14 +47,15 @@ def read(path: str | Path) -> Source:
         raise DataError(f"{path}: a .csv is read one at a time; join the tables, with a column 'clip'")
     try:
         with open(path, encoding="utf-8") as file:
-            line, second = file.readline(1 << 20), file.readline(1 << 20).rstrip("\r\n")
+            line, second = file.readline(1 << 20), file.readline(1 << 20)
         separator = max(",;\t", key=line.count)
         names = [c.strip() for c in line.rstrip("\r\n").split(separator)]
         kinds = dict.fromkeys(("clip", "joint", "parent", "label", "split"), str)
         empty = {c: ["", "NA", "NaN", "nan", "null", "None"] for c in names if c not in kinds}  # a clip may be called "NA"
 
         def parts() -> Iterator[pd.DataFrame]:
-            extra = [""] if second.endswith(separator) and second.count(separator) == len(names) else []  # at the ends of lines
+            first = next(csv.reader([second], delimiter=separator), [])
+            extra = [""] if len(first) == len(names) + 1 and first[-1] == "" else []  # lines that end with a separator
             form: Any = {
                 "sep": separator,
                 "names": names + extra,

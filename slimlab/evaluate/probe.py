@@ -51,6 +51,7 @@ def linear_probe(
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=iterations))
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes")  # as with one labelled clip a class
         try:
             probe.fit(x.numpy(), labels.numpy())
         except ConvergenceWarning as warning:

@@ -58,7 +58,7 @@ def test_right_answers_pass():
         (lessons.check_knn_votes, lambda s, y, c, k, t: votes(s, y, c, s.shape[1], t), "whole gallery"),
         (lessons.check_knn_votes, farthest, "least similar"),
         (lessons.check_knn_votes, lambda s, y, c, k, t: votes(s, y, c, k, 1e9), "counts every neighbour alike"),
-        (lessons.check_knn_votes, lambda s, y, c, k, t: votes(s, y, c, k, 1.0), "does not use the temperature"),
+        (lessons.check_knn_votes, lambda s, y, c, k, t: votes(s, y, c, k, 1.0), "does not divide by the temperature"),
         (lessons.check_knn_votes, lambda s, y, c, k, t: votes(s, y, c, k, t) * 2, "sum to 2"),
         (lessons.check_knn_votes, lambda s, y, c, k, t: votes(s, y, c, k, t).argmax(1), "shape"),
         (lessons.check_average_precision, lambda r: (r.cumsum(0) / torch.arange(1, len(r) + 1)).mean(), "over all ranks"),
