@@ -1,6 +1,6 @@
 """Studies, one command each: arms times seeds, pre-trained and evaluated, then a table, comparisons and a figure.
 
-    python benchmarks/studies.py STUDY UTD_MHAD [--steps 600] [--seeds 3] [--minutes M] [--out out/studies] [--docs docs/studies]
+    python benchmarks/studies.py STUDY UTD_MHAD [--steps N] [--seeds 3] [--minutes M] [--out out/studies] [--docs docs/studies]
 
 STUDY: mask-ratio, bone-scaling, labels; and losses, local-views, patch-frames, depth, prototypes, augmentation. Odd performers
 train, even ones test; preset `tiny`. Interrupted or killed, the same command goes on; a second process started with the same
@@ -105,6 +105,7 @@ STUDIES = {
         "Does augmentation help?", [{}, {"augment_probability": 0.0}, {"noise": 0.0}, {"augment_probability": 0.0, "noise": 0.0}]
     ),
 }
+SCRATCH_STEPS = 600  # with labels, on 27 to 431 clips
 LABELS = Study("How many labels do the features need?", [], x="labels", hue="features")
 
 
@@ -115,21 +116,37 @@ def swept(chosen: Study, store: ClipStore, steps: int, seeds: int, minutes: floa
 
 
 def labelled(store: ClipStore, steps: int, seeds: int, out: Path) -> pd.DataFrame:
-    """Features of several makes, judged with 1, 2, 4, 8 and 16 labelled clips of each class; UTD-MHAD's training side has 16."""
+    """Features of several makes, judged with 1, 2, 4, 8 and 16 labelled clips of each class; UTD-MHAD's training side has 16.
+
+    A seed decides both: which clips keep their label, and the encoder that was pre-trained or left as initialised.
+    """
     train, test = data.split(store, "cross-subject")
-    run = study.sweep(train, [{}], 1, Config(steps=steps, evaluations=3, snapshots=1), out, test=test)["run"].iloc[0]
-    config = Config(preset="tiny")
-    makes = {
-        "pre-trained on the training side": pretrain.Run(out / "runs" / run).encoder,
-        "shipped `tiny`, synthetic motion": slimlab.pretrained("tiny", skeleton=store.skeleton),
-        "untrained": evaluate.random_encoder(config.encoder(store.skeleton)),
-    }
-    sides = {name: tuple(evaluate.features(encoder, side) for side in (train, test)) for name, encoder in makes.items()}
-    sides["raw coordinates"] = tuple(evaluate.raw_features(side) for side in (train, test))
-    tables = [study.label_curve(sides, draws=seeds)]
-    same = {"mirror": config.mirror, "rotation": config.rotation}
-    tables.append(study.from_scratch(config.encoder(store.skeleton), train, test, draws=seeds, steps=steps, **same))
-    return pd.concat(tables, ignore_index=True)
+    runs = study.sweep(train, [{}], seeds, Config(steps=steps, evaluations=3, snapshots=1), out, test=test).set_index("seed")[
+        "run"
+    ]
+    config, tables = Config(preset="tiny"), []
+    shipped, pretrained_on = slimlab.pretrained("tiny", skeleton=store.skeleton), f"pre-trained here, {steps:,} steps"
+    for seed in range(seeds):
+        makes = {
+            pretrained_on: pretrain.Run(out / "runs" / runs[seed]).encoder,
+            "shipped `tiny`, synthetic motion": shipped,
+            "untrained": evaluate.random_encoder(config.encoder(store.skeleton), seed),
+        }
+        sides = {name: tuple(evaluate.features(encoder, side) for side in (train, test)) for name, encoder in makes.items()}
+        sides["raw coordinates"] = tuple(evaluate.raw_features(side) for side in (train, test))
+        tables.append(study.label_curve(sides, draws=[seed]))
+    file = out / f"from-scratch-{train.fingerprint[:8]}-{SCRATCH_STEPS}-{seeds}.csv"  # the slow part, kept
+    if not file.exists():
+        same = {"mirror": config.mirror, "rotation": config.rotation}
+        scratch = study.from_scratch(config.encoder(store.skeleton), train, test, draws=seeds, steps=SCRATCH_STEPS, **same)
+        replace_file(file, lambda f: f.write(scratch.to_csv(index=False).encode()))
+    table = pd.concat([*tables, pd.read_csv(file)], ignore_index=True)
+    return table.sort_values(["features", "labels", "seed"], key=lambda c: c.map(_place(c)), ignore_index=True)
+
+
+def _place(column: pd.Series) -> dict[Any, int]:
+    """Values in the order in which they come first."""
+    return {value: i for i, value in enumerate(dict.fromkeys(column))}
 
 
 def compared(table: pd.DataFrame, chosen: Study) -> pd.DataFrame:
@@ -185,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", choices=[*STUDIES, "labels"])
     parser.add_argument("data", help="UTD-MHAD's Skeleton folder, or the same clips in any format that slimlab knows")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, help="of pre-training (default: 600, labels 3000)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--minutes", type=float, help="begin no further run after so many; the same command goes on")
     parser.add_argument("--out", type=Path, default=Path("out/studies"))
@@ -194,9 +211,9 @@ def main() -> None:
     store, out = data.open(a.data), a.out / a.study
     chosen = STUDIES.get(a.study, LABELS)
     if a.study == "labels":
-        table = labelled(store, a.steps, a.seeds, out)
+        table = labelled(store, a.steps or 3000, a.seeds, out)
     else:
-        table = swept(chosen, store, a.steps, a.seeds, a.minutes, out)
+        table = swept(chosen, store, a.steps or 600, a.seeds, a.minutes, out)
     print(study.report(table, names=chosen.names).markdown())
     if a.docs:
         document(a.study, chosen, table, a.docs)

@@ -20,16 +20,17 @@ from slimlab.study import trial
 
 
 def label_curve(
-    sides: Mapping[str, tuple[Features, Features]], amounts: Sequence[int] = (1, 2, 4, 8, 16), draws: int = 5
+    sides: Mapping[str, tuple[Features, Features]], amounts: Sequence[int] = (1, 2, 4, 8, 16), draws: int | Sequence[int] = 5
 ) -> pd.DataFrame:
     """kNN and probe on frozen features: name -> (training, test features); `amounts` clips of every class keep their label.
 
-    All features are given the same draws, and a smaller amount lies inside a larger one. Raises DataError without labels.
+    draws  how many, or which ones. All features are given the same, and a smaller amount lies inside a larger one.
+    Raises DataError without labels.
     """
     rows = []
     for name, (train, test) in sides.items():
         for amount in amounts:
-            for draw in range(draws):
+            for draw in range(draws) if isinstance(draws, int) else draws:
                 few = evaluate.few_labels(train.labels, int(amount), draw)
                 given = Features(train.x[few], train.labels[few], train.table.iloc[few])
                 rows.append(_row(name, amount, draw, (given, test)))
