@@ -1,6 +1,6 @@
 """Stores at the size of NTU RGB+D 120: written, opened, sampled, and an NTU `.npz` converted; time and memory of each.
 
-    python benchmarks/data.py [--clips 114000] [--npz-clips 16000] [--folder DIR] [--json FILE] [--full-npz]
+    python benchmarks/data.py [--clips 114000] [--npz-clips 16000] [--folder DIR] [--full-npz]
 
 Clips are synthetic (32 to 300 frames, one or two people, Kinect v2): a few hundred over and over, each shaped a little
 differently, so that no two are equal. Each step runs in a process of its own, whose peak memory is measured; what the imported
@@ -11,8 +11,6 @@ stays. `--full-npz` converts as many clips as NTU-60 has, 10 GB unpacked. Exit s
 
 import argparse
 import json
-import os
-import platform
 import resource
 import shutil
 import statistics
@@ -25,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from _report import report
 
 MOTIONS = 440
 BUDGETS = {"convert MB": 1024, "open s": 1.0, "open MB": 300, "batch ms": 50}
@@ -150,7 +149,6 @@ def main() -> int:
     parser.add_argument("--npz-clips", type=int, default=16_000)
     parser.add_argument("--full-npz", action="store_true")
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--json")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.step:
@@ -172,18 +170,34 @@ def main() -> int:
         found["open"] = in_a_process("open", folder, a.clips)
     finally:
         shutil.rmtree(folder)
-    import torch
-
     c, m, o = found["convert"], found["make"], found["open"]
-    print(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, torch {torch.__version__}, NumPy {np.__version__}")
-    unpacked = f"NTU .npz of {c['clips']:,} clips, {c['GB unpacked']:.1f} GB unpacked"
-    print(f"{unpacked}: converted in {c['s']:.0f} s, {c['MB']:.0f} MB at most")
-    print(f"store of {o['clips']:,} clips written in {m['s']:.0f} s, {m['MB']:.0f} MB at most; {m['GB']:.1f} GB")
-    print(f"opened in {o['s']:.2f} s, {o['MB']:.0f} MB beyond the libraries' {o['libraries MB']:.0f} MB")
-    print(f"256 random clips, 64 frames: median {o['batch ms']:.0f} ms, slowest {o['batch ms, slowest']:.0f} ms")
-    print(f"views of pre-training: {o['views of pre-training, clips/s']:.0f} clips/s")
-    if a.json:
-        Path(a.json).write_text(json.dumps(found | {"budgets": BUDGETS}, indent=1) + "\n")
+    rows = [
+        {
+            "what": f"NTU .npz of {c['clips']:,} clips converted, {c['GB unpacked']:.1f} GB unpacked",
+            "seconds": c["s"],
+            "memory, MB": c["MB"],
+            "budget": "1,024 MB, libraries included",
+        },
+        {
+            "what": f"store of {o['clips']:,} clips written, {m['GB']:.1f} GB",
+            "seconds": m["s"],
+            "memory, MB": m["MB"],
+            "budget": "1,024 MB, libraries included",
+        },
+        {
+            "what": "that store opened",
+            "seconds": o["s"],
+            "memory, MB": o["MB"],
+            "budget": f"1 s, 300 MB beyond the libraries' {o['libraries MB']:.0f}",
+        },
+        {
+            "what": f"256 random clips, 64 frames, warm; slowest {o['batch ms, slowest']:.0f} ms",
+            "seconds": o["batch ms"] / 1e3,
+            "budget": "0.05 s",
+        },
+        {"what": "views of pre-training", "clips/s": o["views of pre-training, clips/s"], "budget": "2,250 clips/s"},
+    ]
+    report("data", rows, "synthetic clips; each line in its own process")
     held = (max(c["MB"], m["MB"]), o["s"], o["MB"], o["batch ms"])
     return int(any(value > budget for value, budget in zip(held, BUDGETS.values(), strict=True)))
 

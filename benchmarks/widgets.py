@@ -1,19 +1,18 @@
 """From a slider to the picture: what an explorer costs the kernel, and how large its messages are.
 
-    python benchmarks/widgets.py [DATA] [--changes 40] [--json FILE]
+    python benchmarks/widgets.py [DATA] [--changes 40]
 
 The mask explorer has 100 ms (median) from a changed setting to the last message for the page. Exit status 1 above. A setting
 is "new" at its first visit and "seen" at the second, when the per-joint frequencies are known. No browser takes part.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import torch
+from _report import report
 
 from slimlab import data, masking, plot, widgets
 
@@ -38,7 +37,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?")
     parser.add_argument("--changes", type=int, default=40)
-    parser.add_argument("--json")
     a = parser.parse_args()
     store = data.open(a.data) if a.data else data.synthetic(clips=66)
     masks, augmentations, player = widgets.MaskExplorer(store), widgets.AugmentationExplorer(store), widgets.ClipPlayer(store)
@@ -64,15 +62,11 @@ def main() -> int:
         "clip player: frame": timed(frames, lambda f: setattr(player, "frame", f)),
         "plot.player, whole figure": timed(clips[:3], lambda c: plot.player(store[c], store.skeleton)),
     }
-    print(f"{store}; torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for name, line in found.items():
-        print(f"{name:<34} median {line['median_ms']:7.1f} ms   p90 {line['p90_ms']:7.1f} ms   ({line['changes']} changes)")
     stage = masks.stage
     paint, motion = (len(stage.colors) + len(stage.sizes)) / 1e3, len(stage.joints) / 1e3
     print(f"messages: {paint:.0f} kB of colours and sizes a change, {motion:.0f} kB of motion a clip, none while it plays")
-    if a.json:
-        about = {"data": store.source, "threads": torch.get_num_threads(), "budget_ms": 1e3 * BUDGET}
-        Path(a.json).write_text(json.dumps(about | {"found": found}, indent=1) + "\n")
+    rows = [{"change": name} | line for name, line in found.items()]
+    report("widgets", rows, f"{store.source}; from the slider to the picture in the kernel; budget: median {1e3 * BUDGET:.0f} ms")
     sliders = [line["median_ms"] for name, line in found.items() if name.startswith("mask explorer") and "clip" not in name]
     return int(max(sliders) > 1e3 * BUDGET)
 
