@@ -20,7 +20,8 @@ from slimlab.encoder import Encoder
 from slimlab.networks import Networks
 from slimlab.objectives import PrototypeHead
 from slimlab.pretrain import Config
-from slimlab.trainer import Trainer, clips_of_step
+from slimlab.sampling import clips_of_step
+from slimlab.trainer import Trainer
 
 OTHERS = "everything else"
 

@@ -18,7 +18,8 @@ import torch
 import slimlab
 from slimlab import data, evaluate
 from slimlab.config import Config
-from slimlab.trainer import Trainer, clips_of_step
+from slimlab.sampling import clips_of_step
+from slimlab.trainer import Trainer
 
 HELD_OUT = (7, 3)
 STEPS = 250

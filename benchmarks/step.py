@@ -19,7 +19,8 @@ from _report import matmul_peak, measured, report
 
 from slimlab import baseline, cost, data, objectives
 from slimlab.pretrain import Config
-from slimlab.trainer import Trainer, clips_of_step
+from slimlab.sampling import clips_of_step
+from slimlab.trainer import Trainer
 
 CLIPS = 132
 

@@ -30,8 +30,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from slimlab import baseline, data, run
 from slimlab.config import Config
 from slimlab.encoder import Encoder
+from slimlab.sampling import clips_of_step
 from slimlab.skeleton import KINECT_V2, Skeleton
-from slimlab.trainer import clips_of_step
 
 NTU_PEOPLE = 1.2  # people in a clip of NTU RGB+D, about: 11 of its 60 actions have two
 MAMP_VISIBLE = 74  # tokens that MAMP's encoder sees in pre-training: int(750 * (1 - 0.9)) in floating point

@@ -26,8 +26,8 @@ from slimlab.encoder import Encoder
 from slimlab.interrupt import ended_gently, held
 from slimlab.monitor import monitor
 from slimlab.run import Run, RunError
+from slimlab.sampling import clips_of_step
 from slimlab.starting import Estimate, check_shares, device_of, estimate, folder_of, open_run, usable
-from slimlab.trainer import clips_of_step
 
 __all__ = ["PRESETS", "Config", "Estimate", "Run", "RunError", "Step", "estimate", "fit", "steps", "stream"]
 

@@ -19,7 +19,7 @@ from slimlab.config import HOW, Config
 from slimlab.data import ClipStore, DataError
 from slimlab.encoder import Encoder
 from slimlab.run import Run, RunError
-from slimlab.trainer import clips_of_step
+from slimlab.sampling import clips_of_step
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from slimlab import augment, inspection, masking, parallel, quirks
 from slimlab.config import Config
-from slimlab.data import ClipStore, Views, sample_views
+from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import to_input
 from slimlab.networks import Networks, check_start
@@ -32,23 +32,11 @@ from slimlab.objectives import (
     sinkhorn_knopp,
 )
 from slimlab.optimiser import parameter_groups, schedule, set_rates
+from slimlab.sampling import Sampler, generator
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
 LARGE = 1 << 25  # coordinates of the global views times width, above which the two are encoded one after the other
-
-
-def generator(seed: int, purpose: int, number: int) -> torch.Generator:
-    """A CPU generator for one purpose at one step; different arguments give independent streams."""
-    state = np.random.SeedSequence([seed, purpose, number]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> 1))
-
-
-def clips_of_step(clips: int, batch: int, seed: int, step: int) -> np.ndarray:
-    """Positions (batch,) of the step's clips: every clip once an epoch, in an order that only seed and epoch decide."""
-    places = np.arange(step * batch, (step + 1) * batch)
-    orders = {e: torch.randperm(clips, generator=generator(seed, 0, e)).numpy() for e in np.unique(places // clips).tolist()}
-    return np.array([orders[p // clips][p % clips] for p in places.tolist()])
 
 
 def rows_of(own: slice, views: int, batch: int) -> Tensor:
@@ -84,6 +72,7 @@ class Trainer:
         if config.compile:
             self.student.encoder.compile_blocks()
             self.teacher.encoder.compile_blocks()
+        self._sampler = Sampler(self.device)
         self._forward: nn.Module = self.student
         if parallel.world() > 1:
             idle = not (config.mask_globals and config.mfm_weight)  # the token head then learns nothing
@@ -145,17 +134,14 @@ class Trainer:
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
         """Augmented views of this process's clips, globals first: each (views*B, 3, T, V, 1), view after view."""
         c = self.config
-        rng = generator(c.seed, 1, step)
+        views, rng = self._sampler(c, store, clips, step)
         own = parallel.share(len(clips))
-        if c.makes("absent_frames"):
-            store, clips = quirks.with_absent_frames(store, clips), np.arange(len(clips))
-        views: Views = sample_views(store, clips, rng, c.global_frames, c.global_range, c.local_views, own)
         config = self.student.encoder.config
         out = []
         for number, group in enumerate([views.globals, *views.locals]):
             count = len(group)
             rows = (count * len(clips), rows_of(own, count, len(clips)))
-            x = group.to(self.device).flatten(0, 1)  # (views*B, 3, T, V, 1)
+            x = group.to(self.device, non_blocking=True).flatten(0, 1)  # (views*B, 3, T, V, 1)
             origin = views.origin.repeat(count, 1)
             faulty = c.makes("centring") and config.centring == "first_frame"
             x = quirks.center(x, origin) if faulty else augment.center(x, self.skeleton, config.centring, origin)

@@ -11,8 +11,9 @@ import torch
 from slimlab import objectives
 from slimlab import trainer as trainer_module
 from slimlab.config import PREPRINT_VIEWS, Config
+from slimlab.sampling import clips_of_step, generator
 from slimlab.skeleton import COCO, H36M, KINECT_V1
-from slimlab.trainer import Trainer, clips_of_step, generator
+from slimlab.trainer import Trainer
 from tests.conftest import make_store
 
 

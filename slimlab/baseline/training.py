@@ -16,8 +16,9 @@ from slimlab.config import PRESET, take_preset
 from slimlab.data import ClipStore, sample_views
 from slimlab.evaluate import prepare
 from slimlab.optimiser import learning_rate, parameter_groups, set_rates
+from slimlab.sampling import generator
 from slimlab.skeleton import Skeleton
-from slimlab.trainer import check_finite, generator
+from slimlab.trainer import check_finite
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from torch import nn
 from slimlab import baseline, data, evaluate, pretrain
 from slimlab.baseline import MAE, Config, Encoder, EncoderConfig, Run, Trainer
 from slimlab.run import RunError
+from slimlab.sampling import clips_of_step
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2
-from slimlab.trainer import clips_of_step
 from tests.conftest import make_store
 
 SMALL = {"width": 32, "depth": 2, "heads": 4}
