@@ -64,7 +64,7 @@ arms = [nothing, *study.product({"masking": ("semantic_tubes", "random_cells"), 
 base = Config(preset="tiny", steps=3 if quick else 25, mask_locals=True, evaluations=1, snapshots=1)
 pairs = 2 + 2 * len(base.local_views) * 2  # GLCL: each global view against the other one and against every local view
 print(f"{len(arms)} arms; GLCL compares {pairs} pairs of views, in {pairs - 2} of them the student's view is a local one")
-pd.DataFrame(arms).fillna("as the base")
+pd.DataFrame(arms).astype(object).fillna("as the base")
 
 # %% [markdown]
 # ## A miniature, live
