@@ -22,7 +22,8 @@ from _report import report
 
 from slimlab import data, evaluate, parallel
 from slimlab.pretrain import Config
-from slimlab.trainer import Trainer, clips_of_step
+from slimlab.sampling import clips_of_step
+from slimlab.trainer import Trainer
 
 
 def work(steps: int, batch_size: int, out: str) -> None:

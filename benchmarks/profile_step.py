@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import torch
 from _report import matmul_peak, report
 
-from slimlab import cost, data, inspection, trainer
+from slimlab import cost, data, inspection, sampling, trainer
 from slimlab.encoder import Encoder
 from slimlab.networks import Networks
 from slimlab.objectives import PrototypeHead
@@ -65,7 +65,7 @@ def watch(watch: Stopwatch, one: Trainer) -> None:
     def side(text: str):
         return lambda module, *_: f"{text}, {'student' if torch.is_grad_enabled() else 'teacher'}"
 
-    watch.around(trainer, "sample_views", "views")
+    watch.around(sampling, "sample_views", "views")
     watch.around(Trainer, "_views", "augmentation")
     watch.around(Trainer, "_masks", "masks")
     watch.around(Encoder, "forward", side("encoder forward"))

@@ -12,6 +12,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from slimlab import parallel
 
@@ -50,7 +51,24 @@ class PrototypeHead(nn.Module):
     @property
     def directions(self) -> Tensor:
         """(K, bottleneck): unit prototypes times their norms."""
-        return F.normalize(self.prototypes, dim=-1) * self.norms
+        return _Directions.apply(self.prototypes, self.norms)  # pyright: ignore[reportReturnType]
+
+
+class _Directions(torch.autograd.Function):
+    """(K, E) of unit length, times norms (K, 1); a fraction of the passes over K x E that autograd would make."""
+
+    @staticmethod
+    def forward(ctx, prototypes: Tensor, norms: Tensor) -> Tensor:
+        inverse = torch.linalg.vector_norm(prototypes, dim=1, keepdim=True).clamp_(min=1e-12).reciprocal_()  # (K, 1)
+        ctx.save_for_backward(prototypes, norms, inverse)
+        return prototypes * (inverse * norms)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        prototypes, norms, inverse = ctx.saved_tensors
+        along = torch.linalg.vecdot(gradients[0], prototypes).unsqueeze(1) * inverse  # (K, 1): what would change the norm
+        return torch.addcmul(gradients[0] * (norms * inverse), prototypes, -norms * inverse.square() * along), along
 
 
 @torch.no_grad()
@@ -139,20 +157,22 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         loss = weights.new_zeros(())
         by_embedding, by_directions = [], torch.zeros_like(d) if learns else None
         with torch.autocast(embedding.device.type, enabled=False):
-            for part, target, weight in zip(*(x.split(max(1, CHUNK // len(d))) for x in (e, targets, weights)), strict=True):
-                logits = part @ d.T  # (n, K)
-                logits = logits.float() if half is not None else logits
-                hit = (target.unsqueeze(1) @ logits.unsqueeze(2)).flatten()  # (n,)
-                top = logits.amax(dim=1, keepdim=True)
-                p = logits.sub_(top).exp_()
-                norm = p.sum(dim=1, keepdim=True)
-                loss += weight @ (top + norm.log()).squeeze(1).sub_(hit)
-                if by_directions is None:
-                    continue
-                p *= weight.unsqueeze(1) / norm
-                p = p.addcmul_(target, weight.unsqueeze(1), value=-1).to(d.dtype)  # the gradient by the logits
-                by_embedding.append(p @ d)
-                torch.addmm(by_directions, p.T, part, out=by_directions)
+            many, few = max(1, CHUNK // len(d)), max(1, CHUNK // 8 // len(d))  # rows of a product, and of what stays in the cache
+            room = e.new_empty(min(many, len(e)), len(d))  # used again: fresh memory is slow to come by
+            for part, target, weight in zip(*(x.split(many) for x in (e, targets, weights)), strict=True):
+                product = torch.mm(part, d.T, out=room[: len(part)])  # (n, K)
+                logits = product.float() if half is not None else product
+                for row, t, w in zip(*(x.split(few) for x in (logits, target, weight)), strict=True):
+                    hit = torch.linalg.vecdot(t, row)  # (few,)
+                    top = row.amax(dim=1, keepdim=True)
+                    norm = row.sub_(top).exp_().sum(dim=1, keepdim=True)
+                    loss += w @ (top + norm.log()).squeeze(1).sub_(hit)
+                    if by_directions is not None:
+                        row.mul_(w.unsqueeze(1) / norm).addcmul_(t, w.unsqueeze(1), value=-1)  # the gradient by the logits
+                if by_directions is not None:
+                    gradient = logits.to(d.dtype)
+                    by_embedding.append(gradient @ d)
+                    torch.addmm(by_directions, gradient.T, part, out=by_directions)
         if by_directions is not None:
             by_e = torch.cat(by_embedding).to(embedding.dtype) / temperature
             ctx.save_for_backward(by_e, by_directions.to(directions.dtype))

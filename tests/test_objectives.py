@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from slimlab import objectives
 from slimlab.objectives import (
@@ -137,3 +138,17 @@ def test_sinkhorn_in_place_uses_the_logits_memory():
     torch.testing.assert_close(logits, randn(6, 4), rtol=0, atol=0)
     targets = sinkhorn_knopp(logits, 0.1, inplace=True)
     assert targets.data_ptr() == memory and torch.equal(targets, expected)
+
+
+def test_directions_have_the_gradients_of_their_formula():
+    head = PrototypeHead(4, prototypes=7, hidden=5, bottleneck=3).double()
+    with torch.no_grad():
+        head.norms.uniform_(0.5, 2.0)
+        head.prototypes[2] = 0.0  # as far as normalize goes
+    plain = F.normalize(head.prototypes, dim=-1) * head.norms
+    torch.testing.assert_close(head.directions, plain)
+    gradient = torch.randn(7, 3, dtype=torch.float64)
+    ours = torch.autograd.grad(head.directions, (head.prototypes, head.norms), gradient)
+    theirs = torch.autograd.grad(plain, (head.prototypes, head.norms), gradient)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a[[0, 1, 3, 4, 5, 6]], b[[0, 1, 3, 4, 5, 6]])

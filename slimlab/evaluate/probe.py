@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from slimlab.data import DataError
@@ -58,5 +59,6 @@ def linear_probe(
             raise RuntimeError(f"linear_probe did not converge in {iterations} iterations; raise `iterations`") from warning
     known = torch.from_numpy(probe.classes_).long()
     scores = torch.full((len(queries), classes), -torch.inf)  # classes that were not trained on
-    scores[:, known] = torch.from_numpy(probe.predict_log_proba(queries.numpy())).float()
+    with np.errstate(divide="ignore"):  # a class that is out of the question: log 0
+        scores[:, known] = torch.from_numpy(probe.predict_log_proba(queries.numpy())).float()
     return score(torch.from_numpy(probe.predict(queries.numpy())).long(), truth, classes, scores=scores)
