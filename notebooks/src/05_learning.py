@@ -385,7 +385,7 @@ table.round(2)
 # %%
 collapsed, cured, too_warm = (table.loc[n] for n in ("softmax, no KoLeo", "Sinkhorn, KoLeo", "Sinkhorn, too warm"))
 if not quick:
-    assert collapsed["in use"] < 3 < 20 < cured["in use"]
+    assert collapsed["in use"] < 3 and cured["in use"] > 5 * collapsed["in use"]
     assert collapsed["GLCL"] < 0.5 < 1 < cured["GLCL"] < np.log(config.prototypes)  # the lowest loss is the worst run
     assert collapsed["mean cosine of two clips"] > cured["mean cosine of two clips"] + 0.2
     assert collapsed["rank"] < 0.8 * cured["rank"]
