@@ -129,7 +129,7 @@ def labelled(store: ClipStore, steps: int, seeds: int, out: Path) -> pd.DataFram
     for seed in range(seeds):
         makes = {
             pretrained_on: pretrain.Run(out / "runs" / runs[seed]).encoder,
-            "shipped `tiny`, synthetic motion": shipped,
+            "shipped, synthetic motion": shipped,
             "untrained": evaluate.random_encoder(config.encoder(store.skeleton), seed),
         }
         sides = {name: tuple(evaluate.features(encoder, side) for side in (train, test)) for name, encoder in makes.items()}
