@@ -11,7 +11,6 @@ stays. `--full-npz` converts as many clips as NTU-60 has, 10 GB unpacked. Exit s
 
 import argparse
 import json
-import resource
 import shutil
 import statistics
 import subprocess
@@ -23,15 +22,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from _report import report
+from _report import peak_mb, report
 
 MOTIONS = 440
 BUDGETS = {"convert MB": 1024, "open s": 1.0, "open MB": 300, "batch ms": 50}
-
-
-def peak() -> float:
-    """MB that this process had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def clips(count: int, seed: int = 0) -> Iterator[np.ndarray]:
@@ -82,7 +76,7 @@ def made(folder: Path, count: int) -> dict:
     begin = time.perf_counter()
     names = tuple(f"A{i + 1:03d}" for i in range(120))
     writing.write(Source("made", KINECT_V2, blocks(), names, 30.0, clips=count), folder / "store", progress=sys.stderr.isatty())
-    return {"s": time.perf_counter() - begin, "MB": peak(), "GB": size(folder / "store")}
+    return {"s": time.perf_counter() - begin, "MB": peak_mb(), "GB": size(folder / "store")}
 
 
 def converted(folder: Path) -> dict:
@@ -92,7 +86,7 @@ def converted(folder: Path) -> dict:
     store = data.convert(folder / "ntu.npz", folder / "ntu", progress=sys.stderr.isatty())
     seconds = time.perf_counter() - begin
     inside = sum(i.file_size for i in zipfile.ZipFile(folder / "ntu.npz").infolist()) / 1e9
-    return {"s": seconds, "MB": peak(), "clips": len(store), "GB unpacked": inside, "GB store": size(folder / "ntu")}
+    return {"s": seconds, "MB": peak_mb(), "clips": len(store), "GB unpacked": inside, "GB store": size(folder / "ntu")}
 
 
 def opened(folder: Path) -> dict:
@@ -101,10 +95,10 @@ def opened(folder: Path) -> dict:
 
     from slimlab import data
 
-    before = peak()
+    before = peak_mb()
     begin = time.perf_counter()
     store = data.open(folder / "store")
-    seconds, after = time.perf_counter() - begin, peak()
+    seconds, after = time.perf_counter() - begin, peak_mb()
     dice, took = np.random.default_rng(0), []
     for _ in range(60):
         chosen = dice.integers(0, min(len(store), 20_000), 256)  # a part that stays in the page cache: warm

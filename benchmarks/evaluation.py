@@ -12,14 +12,13 @@ scikit-learn does the same, its predictions are compared. Budget: kNN in 60 s an
 import argparse
 import multiprocessing
 import os
-import resource
 import sys
 import tempfile
 import time
 
 import numpy as np
 import torch
-from _report import report
+from _report import peak_mb, report
 
 from slimlab import data, evaluate
 from slimlab.encoder import EncoderConfig
@@ -111,8 +110,7 @@ JOBS = {f.__name__: f for f in (knn, knn_sklearn, retrieval, grid, logistic, fea
 def alone(name: str, a, queue) -> None:
     """One job, in its own process."""
     row = JOBS[name](a)
-    unit = 1 if sys.platform == "darwin" else 1024
-    row["peak_GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    row["peak_GB"] = peak_mb() / 1e3
     queue.put({"what": name} | row)
 
 

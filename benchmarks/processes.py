@@ -9,7 +9,6 @@ Processes share the cores, one thread each; one process with all threads stands 
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _report import report
+from _report import peak_mb, report
 
 from slimlab import data, evaluate, parallel
 from slimlab.pretrain import Config
@@ -41,9 +40,7 @@ def work(steps: int, batch_size: int, out: str) -> None:
         begin = time.perf_counter()
         evaluate.features(encoder, store[:320], cache=None)
         clips = 320 / (time.perf_counter() - begin)
-        unit = 1 if sys.platform == "darwin" else 1024
-        peak = torch.tensor(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
-        peak = float(parallel.largest(peak))
+        peak = float(parallel.largest(torch.tensor(peak_mb())))
         if parallel.rank() == 0:
             row = {"s/step": float(np.median(times[2:])), "loss": loss, "features, clips/s": clips, "memory of each, MB": peak}
             Path(out).write_text(json.dumps(row))

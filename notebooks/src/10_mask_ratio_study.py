@@ -115,10 +115,10 @@ plot.study(table, names=names)
 #
 # ## The full study
 # 12 masks and the arm without, on UTD-MHAD (odd performers train, even ones test), would take your machine too long to wait
-# for. The table is checked in; `python benchmarks/studies.py mask-ratio UTD_MHAD` makes it again.
+# for. Its table comes with slimlab; `python benchmarks/studies.py mask-ratio UTD_MHAD` makes it again.
 
 # %%
-full = study.load("../docs/studies/mask-ratio.csv")
+full = lessons.finished_study()  # docs/studies/mask-ratio.csv
 done = full.groupby("arm", sort=False)["knn"].count()
 cpu = full["cpu_seconds"].sum() / 60
 print(f"{len(full)} runs of {len(done)} arms, {full['steps'].iloc[0]} steps each, {done.min()} to {done.max()} seeds an arm")

@@ -1,15 +1,22 @@
-"""Checks of the exercises on studies: which arm may be chosen by what, intervals over performers, tests in pairs."""
+"""The finished study, and checks of the exercises on it: which arm may be chosen by what, intervals over performers, pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.resources import as_file, files
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from slimlab import evaluate
+from slimlab import evaluate, study
 from slimlab.lessons.asking import NotYet, attempt, expect, passed
+
+
+def finished_study() -> pd.DataFrame:
+    """The mask-ratio study of docs/studies.md, a line a run, as `python benchmarks/studies.py mask-ratio UTD_MHAD` made it."""
+    with as_file(files("slimlab").joinpath("lessons", "runs", "mask-ratio.csv")) as path:
+        return study.load(path)
 
 
 def check_chosen(function: Callable[[pd.DataFrame], Any]) -> None:

@@ -3,9 +3,11 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from slimlab import evaluate, lessons
+from slimlab import evaluate, lessons, study
+from tests.processes import ROOT
 
 
 def chosen(table):
@@ -75,3 +77,7 @@ def test_right_answers():
 def test_wrong_answers_are_named(check, function, says):
     with pytest.raises(lessons.NotYet, match=says):
         check(function)
+
+
+def test_the_finished_study_is_the_one_in_docs():
+    pd.testing.assert_frame_equal(lessons.finished_study(), study.load(ROOT / "docs" / "studies" / "mask-ratio.csv"))
