@@ -56,9 +56,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 # SLiM whole (GLCL, MFM, STM, SAA) where two CPU cores learn in minutes. Chosen on held-out training performers of UTD-MHAD;
-# the log is docs/small_scale.md. Five wall minutes on 2 cores (3,035 to 3,225 steps) gave kNN 0.836 +- 0.018 and
-# probe 0.835 +- 0.006 on UTD-MHAD, odd -> even performers (benchmarks/utd_table.py); 18,000 steps, half an hour of two idle
-# cores, 0.860 and 0.893 (one seed, benchmarks/learning_curve.py).
+# the log is docs/small_scale.md. 3,129 to 3,343 steps, 5.8 wall minutes on 2 cores, gave kNN 0.808 +- 0.031 and probe
+# 0.855 +- 0.020 on UTD-MHAD, odd -> even performers (benchmarks/utd_table.py); 18,000 steps, half an hour of two idle cores,
+# 0.860 and 0.893 (one seed, an earlier version, benchmarks/learning_curve.py).
 PRESETS["tiny"] = PRESETS["paper"] | {
     "steps": 2000,
     "batch_size": 32,

@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from slimlab import parallel, quirks
 from slimlab.config import Config
@@ -71,12 +70,8 @@ class Sampler:
     def _made(self, config: Config, store: ClipStore, clips: np.ndarray, step: int) -> Sampled:
         views, rng = views_of_step(config, store, clips, step)
         if self.pinned:
-            views = Views(_pin(views.globals), [_pin(x) for x in views.locals], _pin(views.origin))
+            views = Views(views.globals.pin_memory(), [x.pin_memory() for x in views.locals], views.origin.pin_memory())
         return views, rng
-
-
-def _pin(x: Tensor) -> Tensor:
-    return x.pin_memory()
 
 
 def _key(config: Config, store: ClipStore, clips: np.ndarray, step: int) -> tuple:

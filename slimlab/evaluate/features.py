@@ -80,9 +80,6 @@ def features(
     frames = frames or encoder.config.frames
     view = quirks.test_view if released_quirks else test_view
 
-    def read(blocks: int, pool: str, with_people: bool = False) -> Tensor:
-        return _read(encoder, store, blocks, pool, "concat", frames, view, batch_size, progress, with_people)
-
     kept = disk.folder("features", cache)
     has_cls = hasattr(encoder, "cls_token")
     plain = pool in POOLS and combine in ("concat", "sum", "mean") and (has_cls or (blocks == 1 and pool != "cls"))
@@ -97,7 +94,7 @@ def features(
     found = disk.read(file)
     missing = found is None or found.ndim != 2 or len(found) != len(store)
     if parallel.largest(torch.tensor(int(missing))) or found is None:  # of several processes all read, or none
-        found = read(most, "cls+mean", with_people=True).numpy()
+        found = _read(encoder, store, most, "cls+mean", "concat", frames, view, batch_size, progress, with_people=True).numpy()
         disk.keep(file, found)
     every, people = torch.from_numpy(found).split([found.shape[1] - store.max_people, store.max_people], dim=1)
     if has_cls:
