@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 DATA ?=
 OUT ?= out/quickstart
 
-.PHONY: lab quickstart notebooks solutions site bundle links check test test-full bench clean
+.PHONY: lab quickstart notebooks solutions site bundle links check test test-integration test-full bench clean
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'slimlab needs Python 3.11 or newer'"
@@ -47,8 +47,11 @@ check: $(VENV)/.ready
 test: check
 	$(PY) -m pytest
 
+test-integration: $(VENV)/.ready
+	$(PY) -m pytest -m "integration and not full"
+
 test-full: check
-	$(PY) -m pytest -m "full or not full"
+	$(PY) -m pytest -m "full or integration or not integration"
 
 # the tables go to docs/performance.md by benchmarks/write_performance.py
 BENCHES := startup.py views.py encoder.py step.py profile_step.py "profile_step.py --preset tiny --steps 20" processes.py \
