@@ -226,7 +226,7 @@ def koleo_loss(features: Tensor) -> Tensor:
     if len(features) < 2:
         return features.sum() * 0.0
     features = F.normalize(features.float(), dim=-1, eps=1e-8)
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(features.device.type, enabled=False):  # bfloat16 finds the wrong neighbors
         similarity = features @ features.T
         nearest = similarity.fill_diagonal_(-2.0).argmax(dim=1)
     distance = (features - features[nearest]).square().sum(dim=1).add(1e-12).sqrt()
