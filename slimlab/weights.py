@@ -25,7 +25,7 @@ from slimlab.weightfiles import FILES, Found, read, sizes
 
 BODIES = ("KINECT_V2", "KINECT_V1", "H36M", "COCO")
 
-SHIPPED = Path(__file__).parent / "pretrained"
+SHIPPED = Path(__file__).parent / "shipped"
 
 
 def save_encoder(encoder: Encoder, folder: str | Path) -> Path:

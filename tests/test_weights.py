@@ -252,7 +252,7 @@ def test_the_shipped_encoder_beats_its_controls_by_ten_points():
 
 
 def test_shipped_weights_come_with_their_record():
-    names = sorted(p.name for p in (Path(slimlab.__file__).parent / "pretrained").iterdir())
+    names = sorted(p.name for p in (Path(slimlab.__file__).parent / "shipped").iterdir())
     assert names == ["tiny", "tiny-v1"]
     for name, body in zip(names, (KINECT_V2, KINECT_V1), strict=True):
         encoder, record = slimlab.pretrained(name), slimlab.pretrained_record(name)
@@ -261,3 +261,10 @@ def test_shipped_weights_come_with_their_record():
         assert any("results" in key for key in record) and name in record["command"]
     with pytest.raises(ValueError, match="no weights called 'large' come with slimlab; there are tiny"):
         slimlab.pretrained("large")
+
+
+def test_no_folder_hides_a_function_of_the_package():
+    """`import slimlab.NAME` takes a folder of that name, and the function of that name is gone."""
+    folders = {p.name for p in Path(slimlab.__file__).parent.iterdir() if p.is_dir()}
+    hidden = [name for name in dir(slimlab) if name in folders and callable(getattr(slimlab, name))]
+    assert not hidden
