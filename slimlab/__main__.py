@@ -22,8 +22,11 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         return COMMANDS[arguments.command](arguments) or 0
-    except (DataError, RunError, Parted, FloatingPointError, ValueError, OSError) as error:
-        print(f"slimlab {arguments.command}: {error}", file=sys.stderr)
+    except (DataError, RunError, Parted, FloatingPointError, ValueError, OSError, RuntimeError, MemoryError) as error:
+        if arguments.debug:
+            raise
+        text = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+        print(f"slimlab {arguments.command}: {text}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, SystemExit) as ended:  # Ctrl-C, and what `slimlab.interrupt` makes of SIGTERM
         status = 130 if isinstance(ended, KeyboardInterrupt) else ended.code
@@ -206,6 +209,7 @@ def _sides(a: argparse.Namespace):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m slimlab", description="Workbench for SLiM on skeleton motion.")
+    parser.add_argument("--debug", action="store_true", help="show where an error was raised (before the command's name)")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, text: str) -> argparse.ArgumentParser:

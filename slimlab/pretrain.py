@@ -25,7 +25,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.interrupt import ended_gently, held
 from slimlab.monitor import monitor
-from slimlab.run import Run, RunError
+from slimlab.run import Collapsed, Run, RunError
 from slimlab.sampling import clips_of_step
 from slimlab.starting import Estimate, check_shares, device_of, estimate, folder_of, open_run, usable
 
@@ -172,7 +172,7 @@ def steps(
                 if done in kept_after and first:
                     run.save_snapshot(opened, trainer.encoder, done)
                 if low_ranks >= 2:
-                    raise RunError(
+                    raise Collapsed(
                         f"{folder}: collapsed at step {done - 1}: feature rank {metrics['rank']:.2f} twice in a row. The last "
                         "checkpoint is kept. Try a lower teacher_temperature, init='fan_in', a higher koleo_weight"
                     )

@@ -84,7 +84,8 @@ def fit(
               is measured in the same metric. kNN and retrieval compare by cosine
     labels    (N,) classes, for `label_agreement` in the quality; unknown ones (-1) are left out
     cache     folder of finished t-SNE and UMAP projections; None: nothing is kept. Default: $SLIMLAB_CACHE or the user's cache
-    Raises ValueError for another method, metric or setting, too few rows, or features that are not finite.
+    Raises ValueError for another method, metric or setting, too few rows, or features that are not finite; for t-SNE
+    and UMAP also where all features are nearly the same, which would end the process.
     """
     if method not in METHODS:
         raise ValueError(f"projection '{method}' is not there; choose {', '.join(METHODS)}")
@@ -98,6 +99,11 @@ def fit(
     if chosen["metric"] not in METRICS:
         raise ValueError(f"metric '{chosen['metric']}' is not there; choose {' or '.join(METRICS)}")
     rows = _measured_by(rows, chosen)
+    if method != "pca" and np.abs(rows - rows.mean(axis=0)).max() <= 1e-6 * np.abs(rows).max():
+        raise ValueError(
+            f"all {len(rows)} features are the same or nearly the same, which {method} cannot place; the encoder may have "
+            "collapsed. Look at its feature rank, or use method='pca'"
+        )
     begin, seconds = time.perf_counter(), 0.0
     file = None if method == "pca" else _file(rows, method, chosen, seed, cache)
     xy = None if file is None else disk.read(file)

@@ -43,6 +43,10 @@ class RunError(RuntimeError):
     """A run that cannot go on; the text names folder, reason and remedy."""
 
 
+class Collapsed(RunError):
+    """The run was stopped because its features collapsed; another attempt with these settings would collapse too."""
+
+
 class Run:
     """A run's folder, opened. `.encoder` the teacher's, `.metrics` a DataFrame, `.about` (run.json).
 

@@ -142,3 +142,18 @@ def test_report_prints_the_facts_and_writes_the_table(files, tmp_path, capsys):
     assert "132" in out and "performers" in out and "jitter" in out
     table = pd.read_csv(tmp_path / "report.csv", keep_default_na=False)
     assert table["clip"].tolist() == data.synthetic(clips=132).column("clip").tolist() and "reasons" in table
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no convergence"), MemoryError(), OSError("disk full"), ValueError("bad k")])
+def test_an_expected_failure_is_one_sentence_and_a_traceback_with_debug(error, monkeypatch, capsys):
+    from slimlab import __main__ as command_line
+
+    def fail(_arguments):
+        raise error
+
+    monkeypatch.setitem(command_line.COMMANDS, "cost", fail)
+    assert command_line.main(["cost"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"slimlab cost: {str(error) or 'out of memory'}\n"
+    with pytest.raises(type(error)):
+        command_line.main(["--debug", "cost"])

@@ -149,3 +149,11 @@ def test_cosine_does_not_see_how_long_a_feature_is(clusters, method):
 def test_new_points_are_placed_by_the_same_metric(clusters):
     p = projection.fit(clusters[0], metric="cosine")
     np.testing.assert_allclose(p.transform(clusters[0][:9] * 7), p.xy[:9], atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_features_that_are_all_the_same_are_refused_in_words(method, noise):
+    x = np.ones((40, 16)) + noise * np.random.default_rng(0).normal(size=(40, 16))
+    with pytest.raises(ValueError, match="nearly the same"):
+        projection.fit(x, method, cache=None)

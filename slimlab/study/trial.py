@@ -23,7 +23,7 @@ from slimlab import evaluate, pretrain
 from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.evaluate import Features
-from slimlab.run import Run, RunError, replace_file, write_json
+from slimlab.run import Collapsed, Run, replace_file, write_json
 from slimlab.study.claims import Claim, Lost
 
 PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
@@ -51,9 +51,7 @@ def run(
         raise
     except FloatingPointError as problem:
         error = str(problem)
-    except RunError as problem:
-        if "collapsed" not in str(problem):
-            raise
+    except Collapsed as problem:
         error = str(problem).partition(": ")[2]
     used = time.process_time() - used
     done = Run(at)
