@@ -51,7 +51,7 @@ test-integration: $(VENV)/.ready
 	$(PY) -m pytest -m "integration and not full"
 
 test-full: check
-	$(PY) -m pytest -m "full or integration or not integration"
+	SLIMLAB_HYPOTHESIS=random $(PY) -m pytest -m "full or integration or not integration"
 
 # the tables go to docs/performance.md by benchmarks/write_performance.py
 BENCHES := startup.py views.py encoder.py step.py profile_step.py "profile_step.py --preset tiny --steps 20" processes.py \

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from slimlab import data
 from slimlab.config import Config
@@ -14,7 +15,12 @@ from slimlab.data.building import Block, Source, build
 from slimlab.doctor import chromium
 from slimlab.skeleton import KINECT_V2, Skeleton
 
+os.environ["OMP_NUM_THREADS"] = "2"  # children compute with as many threads as this process: sums round alike
 torch.set_num_threads(2)
+# The same examples on every machine; `make test-full` draws new ones (SLIMLAB_HYPOTHESIS=random).
+settings.register_profile("fixed", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("random", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("SLIMLAB_HYPOTHESIS", "fixed"))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, whose children would ignore Ctrl-C as well
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["SLIMLAB_CACHE"] = "off"  # what a test computes is computed; tests of the cache name a folder

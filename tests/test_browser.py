@@ -10,6 +10,8 @@ import pytest
 from slimlab.run import Run
 from tests.lab import TOKEN, idle, run_all, serve, wait_for
 
+pytestmark = pytest.mark.integration
+
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "00_quickstart.ipynb"
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests.lab import TOKEN, run_all, serve, wait_for
 from tests.script import ROOT, load
 
+pytestmark = pytest.mark.integration
+
 exercises = load("exercises")
 CHOSEN = [
     p

@@ -16,6 +16,8 @@ from slimlab import data, pretrain
 from slimlab.pretrain import Config, Run
 from tests.processes import ROOT, torchrun
 
+pytestmark = pytest.mark.integration
+
 SCRIPT = """
 import sys, json
 from slimlab import data, pretrain

@@ -7,6 +7,8 @@ from nbclient import NotebookClient
 from tests.lab import wait_for
 from tests.script import load
 
+pytestmark = pytest.mark.integration
+
 website, links = load("website"), load("links")
 
 CELLS = """

@@ -4,7 +4,11 @@ import itertools
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.lab import wait_for
+
+pytestmark = pytest.mark.integration
 
 SHOTS = os.environ.get("SLIMLAB_SHOTS")  # a folder for screenshots to look at
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.lab import Kernel, serve, wait_for
 
+pytestmark = pytest.mark.integration
+
 SETUP = """
 import slimlab
 from slimlab import data, widgets
