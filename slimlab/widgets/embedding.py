@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,8 @@ def _sources(given: Any) -> dict[str, Any]:
 
 def _chips(groups: np.ndarray) -> str:
     chips = [
-        f'<span style="color:{PALETTE[i % len(PALETTE)]}">{CHIPS[i // len(PALETTE) % len(CHIPS)]}</span>&nbsp;{group}'
+        f'<span style="color:{PALETTE[i % len(PALETTE)]}">{CHIPS[i // len(PALETTE) % len(CHIPS)]}</span>&nbsp;'
+        + escape(str(group))
         for i, group in enumerate(groups[: len(PALETTE) * len(CHIPS)])
     ]
     return '<div style="font-size:12px;line-height:1.5">' + "&ensp; ".join(chips) + "</div>"

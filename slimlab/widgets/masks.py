@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -228,9 +229,9 @@ class MaskExplorer(W.VBox):
 
     def _save_clicked(self) -> None:
         try:
-            self.saved.value = f"written: {self.save(self.path.value)}"
+            self.saved.value = escape(f"written: {self.save(self.path.value)}")
         except OSError as error:
-            self.saved.value = f"{self.path.value}: cannot be written ({error.strerror}); choose another place"
+            self.saved.value = escape(f"{self.path.value}: cannot be written ({error.strerror}); choose another place")
 
 
 def run_histogram(lengths: np.ndarray, steps: int) -> str:
