@@ -140,6 +140,14 @@ def steps(
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
     kept_after = {round(config.steps * (i + 1) / config.snapshots) for i in range(config.snapshots)}
     status, saved, low_ranks = "interrupted", time.monotonic(), 0
+    whole = True  # weights, log and snapshots all say that `done` steps are done
+    opened.about.pop("error", None)  # of an earlier part, which this one resumes
+
+    def begins_to_change(*_: Any) -> None:
+        nonlocal whole
+        whole = False
+
+    trainer.optimizer.register_step_pre_hook(begins_to_change)
     started = saved - opened.about.get("seconds", 0.0)  # wall time of all parts of the run
 
     first = parallel.rank() == 0  # the process that writes
@@ -166,11 +174,11 @@ def steps(
                     if done in measured_at:
                         metrics |= monitor(trainer, store)
                         low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
+                    if done + 1 in kept_after and first:
+                        run.save_snapshot(opened, trainer.encoder, done + 1)
                     log.write(json.dumps(metrics) + "\n")
-                    done += 1
+                    done, whole = done + 1, True
                     signals[:] = _agreed(signals, device)
-                if done in kept_after and first:
-                    run.save_snapshot(opened, trainer.encoder, done)
                 if low_ranks >= 2:
                     raise Collapsed(
                         f"{folder}: collapsed at step {done - 1}: feature rank {metrics['rank']:.2f} twice in a row. The last "
@@ -188,7 +196,7 @@ def steps(
                 run.write_json(folder / "run.json", opened.about)
             raise
         finally:
-            if status != "failed":
+            if status != "failed" and whole:  # inside a step the last checkpoint stands
                 with held():
                     save(status)
     parallel.meet()  # the run is there for all of them

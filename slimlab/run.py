@@ -30,7 +30,7 @@ import pandas as pd
 import torch
 
 import slimlab
-from slimlab.cache import replace_file
+from slimlab.cache import TEMPORARY, replace_file
 from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
@@ -237,7 +237,7 @@ def load_checkpoint(run: Run, trainer: Any, cut: bool = True) -> int:
     """
     file = run.folder / "checkpoint.pt"
     step = 0
-    for torn in run.folder.glob(".*") if cut else ():  # what a kill left beside
+    for torn in run.folder.glob(f"{TEMPORARY}*") if cut else ():  # what a kill left
         shutil.rmtree(torn) if torn.is_dir() else torn.unlink()
     if file.exists():
         with _checkpoint(file, trainer.device) as state:
@@ -259,7 +259,10 @@ def _checkpoint(file: Path, device: torch.device | str) -> Iterator[dict[str, An
     try:
         yield torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # damaged bytes make torch raise anything
-        raise RunError(f"{file}: damaged ({error}); delete it to start this run again from its first step") from error
+        raise RunError(
+            f"{file}: cannot be loaded, it may be damaged ({error}). It is left as it is: free memory and resume, or start "
+            "the run again from its first step with resume=False"
+        ) from error
 
 
 def write_json(file: Path, value: Any) -> None:

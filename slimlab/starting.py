@@ -186,7 +186,7 @@ def folder_of(store: ClipStore, config: Config, folder: str | Path | None, start
     """The run's folder: the one asked for, or one named by settings, clips and what it begins with."""
     if folder is not None:
         return Path(folder)
-    what = {k: v for k, v in config.to_dict().items() if k not in ("precision", "compile")}
+    what = {k: v for k, v in config.to_dict().items() if k not in HOW}
     text = json.dumps(what, sort_keys=True) + usable(store).fingerprint + _digest(start)
     return Path("runs") / f"{config.preset}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from slimlab import skeleton as bodies
+from slimlab.cache import TEMPORARY
 from slimlab.counterparts import counterparts
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
@@ -34,7 +35,7 @@ def save_encoder(encoder: Encoder, folder: str | Path) -> Path:
 
     folder, config = Path(folder), encoder.config
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    beside = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{folder.name}-", dir=folder.parent))
     try:
         save_file({k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}, beside / "model.safetensors")
         sizes = {

@@ -332,7 +332,7 @@ def test_a_folder_that_cannot_be_written_is_named(train, quick, tmp_path):
 def test_a_damaged_checkpoint_is_named(whole, train, quick):
     checkpoint = whole.folder / "checkpoint.pt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(RunError, match=r"damaged.*delete it"):
+    with pytest.raises(RunError, match=r"damaged.*resume=False"):
         pretrain.fit(train, quick, whole.folder, progress=False)
 
 
@@ -407,3 +407,26 @@ def test_a_learning_run_learns(tmp_path):
     config = Config(preset="tiny", steps=60, batch_size=32, width=32, depth=1, evaluations=1)
     metrics = pretrain.fit(data.synthetic(clips=132), config, tmp_path / "run", progress=False).metrics
     assert metrics["glcl_over_lnk"].iloc[-5:].mean() < 0.93 < metrics["glcl_over_lnk"].iloc[0]
+
+
+def test_an_exception_in_the_monitor_leaves_a_run_that_resumes_to_the_same_numbers(train, quick, tmp_path, monkeypatch):
+    """The step's weights are new by then, its line in the log is not there: the last checkpoint has to stand."""
+    import slimlab.pretrain as loop
+
+    config = replace(quick, steps=4, evaluations=4)
+    whole = pretrain.fit(train, config, tmp_path / "whole", progress=False)
+    monitor, calls = loop.monitor, []
+
+    def failing(trainer, store):
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("no space left on device")
+        return monitor(trainer, store)
+
+    monkeypatch.setattr(loop, "monitor", failing)
+    with pytest.raises(OSError, match="no space"):
+        pretrain.fit(train, config, tmp_path / "broken", progress=False)
+    (tmp_path / "broken" / ".env").write_text("not ours")
+    resumed = pretrain.fit(train, config, tmp_path / "broken", progress=False)
+    assert (tmp_path / "broken" / ".env").read_text() == "not ours"
+    assert resumed.metrics["loss"].tolist() == whole.metrics["loss"].tolist()
