@@ -15,8 +15,10 @@ from slimlab.data.building import Block, Source, build
 from slimlab.doctor import chromium
 from slimlab.skeleton import KINECT_V2, Skeleton
 
-os.environ["OMP_NUM_THREADS"] = "2"  # children compute with as many threads as this process: sums round alike
-torch.set_num_threads(2)
+# One thread, also in children, unless OMP_NUM_THREADS says otherwise: sums round alike on every machine, and the two workers
+# of `make test` do not wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 # The same examples on every machine; `make test-full` draws new ones (SLIMLAB_HYPOTHESIS=random).
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("random", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 from slimlab import data, evaluate, study
 from slimlab.config import Config
 from slimlab.pretrain import Run, RunError
+from tests.waiting import wait_for
 
 ARMS = [{"mask_ratio": 0.5}, {"mask_ratio": 0.9, "masking": "random_cells"}]
 SMALL = Config(
@@ -76,14 +76,13 @@ def test_asked_again_it_does_nothing_anew(whole, sides, monkeypatch):
     assert sorted(study.read(folder)["run"]) == sorted(table["run"])
 
 
+@pytest.mark.integration
 def test_two_processes_share_it_one_is_killed_and_the_table_is_the_same(whole, sides, tmp_path):
     fork = multiprocessing.get_context("spawn")
     workers = [fork.Process(target=work, args=(sides[0], ARMS, 2, SMALL, tmp_path, sides[1])) for _ in range(2)]
     for worker in workers:
         worker.start()
-    begin = time.monotonic()
-    while not list(tmp_path.glob("runs/*/metrics.jsonl")) and time.monotonic() - begin < 300:
-        time.sleep(0.05)
+    wait_for(lambda: list(tmp_path.glob("runs/*/metrics.jsonl")), "a run that has begun")
     os.kill(workers[0].pid, signal.SIGKILL)
     for worker in workers:
         worker.join(600)
