@@ -80,6 +80,7 @@ def test_embed_writes_csv_and_npz(files, tmp_path):
     assert cli.main(["embed", str(files / "run"), str(tmp_path / "one.npz"), "--out", str(tmp_path / "f.xlsx")]) == 1
 
 
+@pytest.mark.integration  # for its length: a figure of every kind, each in three formats
 def test_figures_come_as_pdf_png_and_csv(files, capsys):
     assert cli.main(["figures", str(files / "run"), str(files / "clips.npz")]) == 0
     drawn = {f.stem for f in (files / "run" / "figures").iterdir()}
@@ -107,7 +108,8 @@ def test_convert(files, tmp_path, capsys):
         (["pretrain", "synthetic", "--split", "file"], "no train and test side"),
     ],
 )
-def test_complaints_are_one_line_without_a_traceback(command, says, capsys):
+def test_complaints_are_one_line_without_a_traceback(command, says, synthetic, monkeypatch, capsys):
+    monkeypatch.setattr(data, "synthetic", lambda: synthetic)  # fewer clips
     assert cli.main(command) == 1
     err = capsys.readouterr().err
     assert says in err and err.startswith(f"slimlab {command[0]}: ") and "Traceback" not in err
