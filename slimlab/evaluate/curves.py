@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -19,7 +18,7 @@ from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import linear_probe
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result, score
-from slimlab.evaluate.sides import few_labels
+from slimlab.evaluate.sides import amount_words, check_amount, few_labels
 
 CLASSIFIERS = ("kNN", "probe")
 
@@ -79,7 +78,9 @@ def label_curve(
     encoder: Encoder,
     train: ClipStore,
     test: ClipStore,
-    amounts: Sequence[float | int] = (0.01, 0.02, 0.05, 0.1, 1.0),
+    *,
+    per_class: Sequence[int] = (),
+    fractions: Sequence[float] = (0.01, 0.02, 0.05, 0.1, 1.0),
     seeds: int = 3,
     classifiers: Sequence[str] = CLASSIFIERS,
     k: int = 1,
@@ -89,28 +90,31 @@ def label_curve(
 ) -> pd.DataFrame:
     """Few labels on frozen features, the encoder beside its controls; features are read once.
 
-    amounts  parts of every class as floats, clips per class as ints (`few_labels`); the same clips keep their label for all
-             features, others with every seed; smaller subsets lie inside larger ones
+    per_class, fractions  numbers of clips, and parts, of every class (`few_labels`); every one of them is a point of the curve.
+             The same clips keep their label for all features, others with every seed; smaller subsets lie inside larger ones
     others   more encoders, as in `compare`. One that was trained with all labels (`supervised`) has seen those that are
-             hidden here: as a control train it on `train[few_labels(train, amount, seed)]`
+             hidden here: as a control train it on `train[few_labels(train, fraction=0.1, seed=seed)]`
 
     Columns: features, classifier, labels ("5 %", "3 a class"), label_clips, seed, accuracy, then what `provenance` says of
-    the whole training side. `evaluate.finetune(…, labels=…)` trains the whole network on as many.
+    the whole training side. `evaluate.finetune(…, fraction=…)` trains the whole network on as many. Raises ValueError for an
+    unknown classifier or an impossible amount.
     """
     _known("classifier", classifiers, CLASSIFIERS)
+    amounts = [(n, None) for n in per_class] + [(None, part) for part in fractions]
+    for amount in amounts:
+        check_amount(*amount)
     rows = []
     for features, reader in readers(encoder, train, 0, others, pool).items():
         given, asked = reader(train), reader(test)
         for seed in range(seeds):
             how = {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
             for amount in amounts:
-                few = few_labels(train, amount, seed)
+                few = few_labels(train, per_class=amount[0], fraction=amount[1], seed=seed)
                 part = Features(given.x[few], given.labels[few], given.table.iloc[few])
                 for classifier in classifiers:
                     [result] = _on_each(classifier, part, [asked], k)
-                    words = f"{amount:.3g} a class" if isinstance(amount, Integral) else f"{100 * amount:.3g} %"
-                    about_row = {"features": features, "classifier": classifier, "labels": words, "label_clips": len(few)}
-                    rows.append(about_row | {"accuracy": result.accuracy} | how)
+                    about_row = {"features": features, "classifier": classifier, "labels": amount_words(*amount)}
+                    rows.append(about_row | {"label_clips": len(few), "accuracy": result.accuracy} | how)
     return pd.DataFrame(rows)
 
 

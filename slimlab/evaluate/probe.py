@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,11 @@ def linear_probe(
               Or a `Protocol`, of which `changes` change fields: linear_probe(…, protocol="slim", steps=2000)
     Raises DataError where labels are missing or the training side has a single class, ValueError for an unknown protocol.
     """
-    settings = replace(named("slim-linear-cached" if protocol == "slim" else protocol), **changes)
+    settings = named("slim-linear-cached" if protocol == "slim" else protocol, **changes)
+    if settings.per_class is not None or settings.fraction is not None:
+        raise ValueError(
+            "linear_probe uses every training feature it is given; choose rows with `few_labels`, or use evaluate.run"
+        )
     x, labels, queries, truth, classes = labelled(train, test)
     if len(labels.unique()) < 2:
         raise DataError("the training side has a single class; a probe needs two")

@@ -62,12 +62,16 @@ def test_robustness_is_each_evaluation_by_hand(robust, case):
 
 def test_labels_run_out_for_all_features_alike(case):
     encoder, train, test = case
-    table = evaluate.label_curve(encoder, train, test, amounts=(1, 0.5, 1.0), seeds=2, classifiers=("kNN",))
+    table = evaluate.label_curve(encoder, train, test, per_class=(1,), fractions=(0.5, 1), seeds=2, classifiers=("kNN",))
     assert len(table) == 4 * 2 * 3 and set(table.columns) >= PROVENANCE
     classes = len(np.unique(train.labels))
-    for amount, size, words in ((1, classes, "1 a class"), (0.5, None, "50 %"), (1.0, len(train), "100 %")):
+    for amount, size, words in (
+        ({"per_class": 1}, classes, "1 a class"),
+        ({"fraction": 0.5}, None, "50 %"),
+        ({"fraction": 1}, len(train), "100 %"),
+    ):
         for seed in (0, 1):
-            few = evaluate.few_labels(train, amount, seed)
+            few = evaluate.few_labels(train, **amount, seed=seed)
             part = table[(table["labels"] == words) & (table["seed"] == seed)]
             assert (part["label_clips"] == len(few)).all() and len(part) == 4 and (size is None or len(few) == size)
             by_hand = evaluate.knn(evaluate.raw_features(train[few]), evaluate.raw_features(test))
@@ -80,6 +84,9 @@ def test_unknown_words_are_refused_before_anything_is_read(case):
         evaluate.robustness(*case, ("rain",))
     with pytest.raises(ValueError, match="classifier 'svm' is not there; choose among kNN, probe"):
         evaluate.label_curve(*case, classifiers=("svm",))
+    for amounts in ({"fractions": (0.1, 3)}, {"per_class": (1, 0.1)}):
+        with pytest.raises(ValueError, match=r"fraction is 3|per_class is 0\.1"):
+            evaluate.label_curve(*case, **amounts)
 
 
 def test_a_body_with_other_joints_is_reached_by_their_names(case):

@@ -94,6 +94,10 @@ def test_missing_labels_and_impossible_k_are_refused():
         evaluate.knn(Features(TRAIN.x[:0], TRAIN.labels[:0], None), TEST)
     with pytest.raises(DataError, match="single class"):
         evaluate.linear_probe(Features(TRAIN.x, TRAIN.labels * 0, None), TEST)
+    with pytest.raises(ValueError, match="choose rows with `few_labels`"):
+        evaluate.linear_probe(TRAIN, TEST, fraction=0.1)
+    with pytest.raises(ValueError, match="a protocol has no field 'labels'; it has classifier"):
+        evaluate.linear_probe(TRAIN, TEST, labels=0.1)
     with pytest.raises(RuntimeError, match="did not converge in 1 iterations"):
         evaluate.linear_probe(TRAIN, TEST, iterations=1)
 

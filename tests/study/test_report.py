@@ -144,10 +144,10 @@ def test_one_performer_or_one_seed_says_less_and_does_not_fail():
 
 def test_fewer_labels_are_the_first_of_more(utd):
     train, test = evaluate_sides(utd)
-    curve = study.label_curve({"raw": (train, test)}, amounts=(1, 4), draws=2)
+    curve = study.label_curve({"raw": (train, test)}, per_class=(1, 4), draws=2)
     assert curve[["labels", "seed"]].to_numpy().tolist() == [[1, 0], [1, 1], [4, 0], [4, 1]]
     assert curve["train_clips"].tolist() == [27, 27, 108, 108]
-    few = evaluate.few_labels(train.labels, 4, 1)
+    few = evaluate.few_labels(train.labels, per_class=4, seed=1)
     given = evaluate.Features(train.x[few], train.labels[few], train.table.iloc[few])
     assert curve["knn"].iloc[3] == pytest.approx(evaluate.knn(given, test).accuracy)
     assert curve.groupby("labels")["knn"].mean().is_monotonic_increasing
