@@ -35,9 +35,7 @@ def linear_probe(
     """
     settings = named("slim-linear-cached" if protocol == "slim" else protocol, **changes)
     if settings.per_class is not None or settings.fraction is not None:
-        raise ValueError(
-            "linear_probe uses every training feature it is given; choose rows with `few_labels`, or use evaluate.run"
-        )
+        raise ValueError("linear_probe trains on all features it is given; choose rows with `few_labels`, or use evaluate.run")
     x, labels, queries, truth, classes = labelled(train, test)
     if len(labels.unique()) < 2:
         raise DataError("the training side has a single class; a probe needs two")
