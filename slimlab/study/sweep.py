@@ -26,7 +26,7 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab import data
-from slimlab.config import PRESETS, Config
+from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.run import write_json
 from slimlab.study import trial
@@ -203,7 +203,8 @@ def _table(results: list[tuple[Arm, dict[str, Any]]]) -> pd.DataFrame:
     lines = []
     for arm, row in results:
         config = {k: _cell(v) for k, v in row["config"].items()}
-        differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != PRESETS[config["preset"]].get(k)}
+        plain = Config(preset=config["preset"]).to_dict()
+        differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != _cell(plain.get(k))}
         rest = {k: v for k, v in row.items() if k not in ("arm", "config", "performers")}
         performers = {f"{score}@{p}": v for p, scores in row["performers"].items() for score, v in scores.items()}
         line = {"arm": _words(arm), **{name: config[name] for name in fields}, **rest}
