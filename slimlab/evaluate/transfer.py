@@ -31,8 +31,8 @@ def transfer(
     encoders  one or several by name: encoders, or runs (`slimlab.run.Run`), of any body. Joint embeddings are taken over by
               joint names; `joints` says how many of the body's joints have a counterpart ("20 of 20"), the others get their
               parent's embedding
-    supervised_seconds  also the first encoder's architecture trained with the labels of `train` from scratch for so many wall
-              seconds: give the seconds that pre-training took, and it is the control at equal time
+    supervised_seconds  also the first encoder's architecture trained with the labels of `train` from scratch, on that encoder's
+              device, for so many wall seconds: give the seconds that pre-training took, and it is the control at equal time
 
     Columns as in `compare(…, details=True)`, and `joints`. Raises RunError where a run was trained on a clip of `test`,
     ValueError where no joint has a counterpart.
@@ -51,12 +51,13 @@ def transfer(
         if source.names != train.skeleton.names:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # `joints` says it
-                encoder = on_body(encoder, train.skeleton)
+                encoder = on_body(encoder, train.skeleton).to(next(encoder.parameters()).device)
         moved[name] = encoder
     first, *more = moved
     others = {name: moved[name] for name in more}
     if supervised_seconds is not None:
-        control = supervised(moved[first].config, train, seconds=supervised_seconds, seed=seed)
+        device = next(moved[first].parameters()).device
+        control = supervised(moved[first].config, train, seconds=supervised_seconds, seed=seed, device=device)
         others[f"supervised from scratch, {supervised_seconds:.0f} s"] = control
     table = compare(moved[first], train, test, seed, k, others, pool, details=True, about=about)
     table["features"] = table["features"].replace("pre-trained encoder", first)

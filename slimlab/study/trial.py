@@ -24,6 +24,7 @@ from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.evaluate import Features
 from slimlab.run import Collapsed, Run, replace_file, write_json
+from slimlab.starting import device_of
 from slimlab.study.claims import Claim, Lost
 
 PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
@@ -65,8 +66,8 @@ def run(
         "performers": {},
     }
     if not error:
-        row |= _judged(done, train, test, at)
-    return joined(row, controls(train, test, config, folder)) | {
+        row |= _judged(done, train, test, at, device)
+    return joined(row, controls(train, test, config, folder, device)) | {
         "train": train.fingerprint,
         "test": test.fingerprint,
         "data": Path(train.source).name,
@@ -94,9 +95,9 @@ def _leave(run: Run) -> None:
     raise Lost
 
 
-def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path) -> dict[str, Any]:
+def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path, device: torch.device | str | None) -> dict[str, Any]:
     done.check_unseen(test)
-    encoder = done.encoder
+    encoder = done.encoder.to(device_of(device))
     row, said = scores([evaluate.features(encoder, side) for side in (train, test)])
     clips = pd.DataFrame({"clip": test.column("clip"), "performer": test.column("subject"), "label": test.labels, **said})
     replace_file(at / "predictions.csv", lambda f: f.write(clips.to_csv(index=False).encode()))
@@ -129,7 +130,9 @@ def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
     return last
 
 
-def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) -> dict[str, Any]:
+def controls(
+    train: ClipStore, test: ClipStore, config: Config, folder: Path, device: torch.device | str | None = None
+) -> dict[str, Any]:
     """`scores` of raw coordinates and of the encoder as it was before its first step; kept in the sweep's folder."""
     data, sized = [train.fingerprint, test.fingerprint], config.encoder(train.skeleton)
     text = json.dumps(asdict(sized), sort_keys=True, default=str)
@@ -138,7 +141,7 @@ def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) ->
         return [evaluate.raw_features(side) for side in (train, test)]
 
     def untrained():
-        encoder = evaluate.random_encoder(sized, config.seed)
+        encoder = evaluate.random_encoder(sized, config.seed).to(device_of(device))
         return [evaluate.features(encoder, side) for side in (train, test)]
 
     return joined(_control(folder, "raw", data, raw), _control(folder, "untrained", [*data, text, str(config.seed)], untrained))

@@ -119,6 +119,16 @@ def test_a_run_that_saw_a_test_clip_is_refused(case, quick, tmp_path):
         evaluate.transfer(run, test, train)
 
 
+def test_the_control_is_trained_on_the_encoders_device(case, monkeypatch):
+    import sys
+
+    module, asked = sys.modules["slimlab.evaluate.transfer"], []
+    monkeypatch.setattr(module, "supervised", lambda config, train, device, **_: asked.append(device))
+    monkeypatch.setattr(module, "compare", lambda *_, **__: pd.DataFrame({"features": []}))
+    evaluate.transfer(evaluate.random_encoder(CONFIG).to("meta"), *case[1:], supervised_seconds=1.0)
+    assert [d.type for d in asked] == ["meta"]
+
+
 def test_equal_time_is_a_number_of_steps_with_a_whole_schedule(case):
     _, train, _ = case
     encoder = evaluate.supervised(CONFIG, train, seconds=1.0, batch_size=8)
