@@ -118,11 +118,13 @@ def _evaluate(a: argparse.Namespace, device) -> None:
 
     from slimlab import evaluate as e
     from slimlab import parallel
+    from slimlab.evaluate.sides import check_sides
     from slimlab.run import Run, replace_file
 
     run = Run(a.run)
     train, test = _sides(a)
     run.check_unseen(test)
+    check_sides(train, test)
     c, encoder = run.config, run.encoder.to(device or "cpu")
     same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "device": device or "cpu", "progress": True}
     others = {}
@@ -133,7 +135,7 @@ def _evaluate(a: argparse.Namespace, device) -> None:
         control = e.supervised(encoder.config, train, batch_size=c.batch_size, seconds=seconds, **same)
         others[f"supervised from scratch, {seconds:.0f} s as the run"] = control
     about = {"split": a.split, "run": str(run.folder)}
-    table = e.compare(encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about)
+    table = e.compare(encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about, iterations=a.iterations)
     if parallel.rank():
         return
     with pd.option_context("display.width", 160, "display.max_columns", 9):
@@ -261,6 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("-k", type=int, default=1, help="neighbours of kNN")
     p.add_argument("--pool", default="cls+mean", help="cls, mean, cls+mean, or tokens: every token, aligned in time")
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
+    p.add_argument("--iterations", type=int, default=1000, help="the most of the linear probe")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
     p.add_argument("--equal-time", action="store_true", help="also train it with labels for as long as the run took")
     p.add_argument("--device", help="cpu (default), cuda, mps")

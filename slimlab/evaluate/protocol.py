@@ -28,6 +28,7 @@ class Protocol:
     per_class, fraction  how many training clips of every class are used, or what part: see `few_labels`; without either all
     k, temperature  of kNN; k above the number of training clips is left out
     learning_rates  of the grid, times batch_size / 256; steps, batch_size of the grid and of fine-tuning
+    iterations  the most of the logistic regression
     views       what the grid trains on: deterministic, the test view; random, a new augmented crop in every step; cached,
                 `cached_views` augmented crops of every clip, read once
     mirror, rotation, noise  of those crops: see `augmented_view`; no mirror where left and right are different classes
@@ -50,6 +51,7 @@ class Protocol:
     batch_size: int = 64
     views: str = "deterministic"
     cached_views: int = 4
+    iterations: int = 1000
     mirror: bool = True
     rotation: float | tuple[float, float, float] = ROTATION
     noise: float = 0.01
@@ -67,8 +69,8 @@ class Protocol:
             for word in (value,) if name in ("classifier", "combine", "views") else value:
                 if word not in known:
                     raise ValueError(f"protocol: {name} '{word}' is unknown; choose among {', '.join(known)}")
-        if min(self.steps, self.batch_size, self.cached_views, *self.blocks, *self.k) < 1:
-            raise ValueError("protocol: steps, batch_size, cached_views, blocks and k must be at least 1")
+        if min(self.steps, self.iterations, self.batch_size, self.cached_views, *self.blocks, *self.k) < 1:
+            raise ValueError("protocol: steps, iterations, batch_size, cached_views, blocks and k must be at least 1")
         check_amount(self.per_class, self.fraction)
 
 

@@ -95,4 +95,4 @@ def _without_training(train: Features, test: Features, p: Protocol, clips: ClipS
         found = retrieval(train, test, [k for k in (1, 5, 10) if k <= len(train)])
         yield {"mAP": found.mean_average_precision} | {f"recall@{k}": v for k, v in found.recall.items()}
     else:
-        yield _accuracy(linear_probe(train, test), clips)
+        yield _accuracy(linear_probe(train, test, iterations=p.iterations), clips)

@@ -11,6 +11,14 @@ import torch
 from slimlab.data import ClipStore, DataError
 
 
+def check_sides(train: ClipStore, test: ClipStore) -> None:
+    """Raises DataError where kNN and probe could not be evaluated on these sides: a clip without label, a training side with a
+    single class. For callers that begin with long work."""
+    with_labels(train, test)
+    if len(np.unique(train.labels)) < 2:
+        raise DataError(f"{train.source}: the training side has a single class; a probe needs clips of two")
+
+
 def with_labels(
     train: ClipStore, test: ClipStore, per_class: int | None = None, fraction: float | None = None, seed: int = 0
 ) -> ClipStore:
@@ -24,7 +32,9 @@ def with_labels(
         if unknown == len(store):
             raise DataError(f"{store.source}: the {side} side has no labelled clips; nothing can be evaluated")
         if unknown and (everything or side == "test"):
-            raise DataError(f"{store.source}: {unknown} of {len(store)} {side} clips have no label; leave them out")
+            raise DataError(
+                f"{store.source}: {unknown} of {len(store)} {side} clips have no label; leave them out: store[store.labels >= 0]"
+            )
     return train if everything else train[few_labels(train, per_class=per_class, fraction=fraction, seed=seed)]
 
 

@@ -12,6 +12,8 @@ from slimlab.counterparts import counterparts
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.controls import compare
+from slimlab.evaluate.probe import ITERATIONS
+from slimlab.evaluate.sides import check_sides
 from slimlab.evaluate.supervised import supervised
 from slimlab.weights import on_body
 
@@ -25,6 +27,7 @@ def transfer(
     pool: str = "cls+mean",
     supervised_seconds: float | None = None,
     about: Mapping[str, Any] | None = None,
+    iterations: int = ITERATIONS,
 ) -> pd.DataFrame:
     """Encoders pre-trained elsewhere on both sides of this store, nothing but the probe trained, beside their controls.
 
@@ -34,11 +37,14 @@ def transfer(
     supervised_seconds  also the first encoder's architecture trained with the labels of `train` from scratch, on that encoder's
               device, for so many wall seconds: give the seconds that pre-training took, and it is the control at equal time
 
+    iterations  the most of the probe
+
     Columns as in `compare(…, details=True)`, and `joints`. Raises RunError where a run was trained on a clip of `test`,
-    ValueError where no joint has a counterpart.
+    DataError where labels are missing or the training side has a single class, ValueError where no joint has a counterpart.
     """
     if not isinstance(encoders, Mapping):
         encoders = {"pre-trained encoder": encoders}
+    check_sides(train, test)
     moved: dict[str, Encoder] = {}
     joints: dict[str, str] = {}
     for name, given in encoders.items():
@@ -59,7 +65,7 @@ def transfer(
         device = next(moved[first].parameters()).device
         control = supervised(moved[first].config, train, seconds=supervised_seconds, seed=seed, device=device)
         others[f"supervised from scratch, {supervised_seconds:.0f} s"] = control
-    table = compare(moved[first], train, test, seed, k, others, pool, details=True, about=about)
+    table = compare(moved[first], train, test, seed, k, others, pool, details=True, about=about, iterations=iterations)
     table["features"] = table["features"].replace("pre-trained encoder", first)
     table.insert(1, "joints", [joints.get(name, "") for name in table["features"]])
     return table

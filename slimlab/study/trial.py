@@ -39,7 +39,8 @@ def check(folder: Path) -> None:
 def run(
     train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None, claim: Claim
 ) -> dict[str, Any]:
-    """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses gives a row with `error`."""
+    """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses, or of which the
+    probe does not converge, gives a row with `error`."""
     at = folder / "runs" / key
     fresh, error = not (at / "config.json").exists(), ""
     begin, used = time.time(), time.process_time()
@@ -65,9 +66,14 @@ def run(
         **_monitored(done.metrics),
         "performers": {},
     }
-    if not error:
-        row |= _judged(done, train, test, at, device)
-    return joined(row, controls(train, test, config, folder, device)) | {
+    beside = {}
+    try:
+        if not error:
+            row |= _judged(done, train, test, at, device)
+        beside = controls(train, test, config, folder, device)
+    except evaluate.NotConverged as problem:  # the same features would not converge when asked again
+        row["error"] = error or str(problem).partition(";")[0]
+    return joined(row, beside) | {
         "train": train.fingerprint,
         "test": test.fingerprint,
         "data": Path(train.source).name,
@@ -104,14 +110,14 @@ def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path, device: torc
     return row
 
 
-def scores(sides: Sequence[Features], name: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def scores(sides: Sequence[Features], name: str = "", iterations: int = 1000) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """({knn, probe, performers: {performer: {clips, knn, probe}}}, predictions of both) of (train, test) features.
 
-    name  put before the scores: "raw" gives raw_knn, raw_probe
+    name  put before the scores: "raw" gives raw_knn, raw_probe; iterations: the most of the probe
     """
     train, test = sides
     prefix, who = f"{name}_" if name else "", np.asarray(test.table["subject"])
-    results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test)}
+    results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test, iterations=iterations)}
     hits = {f"{prefix}{score}": (r.predictions == r.labels).numpy() for score, r in results.items()}
     performers = {
         str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}

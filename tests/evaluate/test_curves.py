@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slimlab import data, evaluate, pretrain
+from slimlab import data, evaluate, pretrain, study
+from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import corruption
 from slimlab.run import RunError
@@ -87,6 +88,27 @@ def test_unknown_words_are_refused_before_anything_is_read(case):
     for amounts in ({"fractions": (0.1, 3)}, {"per_class": (1, 0.1)}):
         with pytest.raises(ValueError, match=r"fraction is 3|per_class is 0\.1"):
             evaluate.label_curve(*case, **amounts)
+
+
+def test_sides_that_cannot_be_evaluated_are_refused_before_anything_is_trained(case, monkeypatch):
+    encoder, train, test = case
+    monkeypatch.setattr(evaluate.Features, "__init__", lambda *_, **__: pytest.fail("features were read"))
+    nobody = make_store([np.ones((9, 1, 25, 3), np.float32)] * 3, label=[-1, 0, 1])
+    alike = make_store([np.ones((9, 1, 25, 3), np.float32)] * 3, label=[1, 1, 1])
+    for ask in (
+        lambda *sides: evaluate.transfer(encoder, *sides, supervised_seconds=99.0),
+        lambda *sides: evaluate.robustness(encoder, *sides),
+        lambda *sides: study.sweep(sides[0], [{}], 1, test=sides[1]),
+        lambda *sides: study.from_scratch(CONFIG, *sides),
+    ):
+        with pytest.raises(DataError, match="single class"):
+            ask(alike, test)
+        with pytest.raises(DataError, match="training side has no labelled clips"):
+            ask(train[:0], test)
+        with pytest.raises(DataError, match="test side has no labelled clips"):
+            ask(train, test[:0])
+        with pytest.raises(DataError, match="1 of 3 test clips have no label"):
+            ask(train, nobody)
 
 
 def test_a_body_with_other_joints_is_reached_by_their_names(case):
