@@ -12,28 +12,38 @@ from pathlib import Path
 def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status: 1 after a complaint about input, 2 a wrong command line, 130 Ctrl-C, 143 SIGTERM."""
     arguments = _parser().parse_args(argv)
-    if arguments.command == "doctor":
-        from slimlab import doctor
-
-        return doctor.report()
-    from slimlab.data import DataError
-    from slimlab.parallel import Parted
-    from slimlab.run import RunError
-
     try:
         return COMMANDS[arguments.command](arguments) or 0
-    except (DataError, RunError, Parted, FloatingPointError, ValueError, OSError, RuntimeError, MemoryError) as error:
+    except (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
         if arguments.debug:
             raise
         text = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+        if isinstance(error, ModuleNotFoundError):
+            text += "; python -m slimlab doctor says what is missing and how to install it"
         print(f"slimlab {arguments.command}: {text}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, SystemExit) as ended:  # Ctrl-C, and what `slimlab.interrupt` makes of SIGTERM
         status = 130 if isinstance(ended, KeyboardInterrupt) else ended.code
         if status not in (130, 143):
             raise
-        print("\nstopped; the run's last step is in its checkpoint, the same command goes on from it", file=sys.stderr)
+        print(f"\nstopped{_how_to_resume(arguments)}", file=sys.stderr)
         return int(status)
+
+
+def _how_to_resume(a: argparse.Namespace) -> str:
+    """What the same command would do after Ctrl-C."""
+    if a.command == "pretrain":
+        again = "the same command without --fresh" if a.fresh else "the same command"
+        return f"; {again} goes on from the run's last checkpoint"
+    if a.command == "convert":
+        return "; the same command goes on where the conversion was stopped"
+    return "" if a.command in ("doctor", "lab", "cost") else "; the same command begins anew"
+
+
+def doctor(_: argparse.Namespace) -> int:
+    from slimlab import doctor as d
+
+    return d.report()
 
 
 def lab(a: argparse.Namespace) -> int:
@@ -191,7 +201,7 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {f.__name__: f for f in (lab, convert, export, report, pretrain, evaluate, embed, figures, cost)}
+COMMANDS = {f.__name__: f for f in (doctor, lab, convert, export, report, pretrain, evaluate, embed, figures, cost)}
 
 
 def _weights(name: str, skeleton):
