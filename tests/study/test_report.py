@@ -105,6 +105,16 @@ def test_what_is_written_can_be_read_again(tmp_path):
     assert csv.startswith("arm,masking,mask_ratio")
 
 
+def test_any_name_can_stand_in_a_table_of_latex_or_markdown():
+    name = "a#b$c{d}e^f_g%h&i\\j~k<l>m|n\no"
+    report = study.report(made_up(), names={"none": name})
+    escaped = r"a\#b\$c\{d\}e\textasciicircum{}f\_g\%h\&i\textbackslash{}j\textasciitilde{}k\textless{}l\textgreater{}m|n o & 3 &"
+    assert escaped in report.latex()
+    assert "\n{}[0.5, 0.9] & 3 &" in study.report(made_up(), names={"none": "[0.5, 0.9]"}).latex()
+    lines = report.markdown().splitlines()
+    assert r"k<l>m\|n o | 3 |" in lines[2] and len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+
+
 def test_the_figure_shows_means_intervals_seeds_and_controls(tmp_path):
     table = made_up()
     summary = study.summary(table).set_index("arm")
