@@ -169,8 +169,8 @@ lessons.check_standardise(standardise)
 # *Predict: where is the gap to raw coordinates larger, at one label a class or at all of them?*
 
 # %%
-amounts = (1, 0.05, 0.1, 0.25, 1.0)
-curve = evaluate.label_curve(encoder, train, test, amounts, seeds=1 if quick else 3, classifiers=("kNN",))
+amounts = {"per_class": (1,), "fractions": (0.05, 0.1, 0.25, 1.0)}
+curve = evaluate.label_curve(encoder, train, test, **amounts, seeds=1 if quick else 3, classifiers=("kNN",))
 plot.label_curve(curve)
 
 # %%

@@ -16,7 +16,7 @@ from slimlab.data import ClipStore, resampled
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.evaluate.features import Features, features
 from slimlab.evaluate.knn import knn
-from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.probe import ITERATIONS, linear_probe
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.sides import held_out
@@ -86,18 +86,19 @@ def compare(
     pool: str = "cls+mean",
     details: bool = False,
     about: Mapping[str, Any] | None = None,
+    iterations: int = ITERATIONS,
 ) -> pd.DataFrame:
     """kNN and linear probe of the encoder beside its controls (`readers`), one line each: features, kNN, probe (accuracies in
     0..1).
 
-    pool: how features are read off all of these encoders
+    pool: how features are read off all of these encoders; iterations: the most of the probe
     details: also the bounds of 95 % bootstrap intervals over the test side's performers (NaN where they are unknown), k, pool,
     what `provenance` says, and `about`: a row that can be made again
     """
     rows = []
     for name, read in readers(encoder, train, seed, others, pool).items():
         sides = read(train), read(test)
-        results = {"kNN": knn(*sides, k=k), "probe": linear_probe(*sides)}
+        results = {"kNN": knn(*sides, k=k), "probe": linear_probe(*sides, iterations=iterations)}
         row: dict[str, Any] = {"features": name} | {column: result.accuracy for column, result in results.items()}
         if details:
             for column, result in results.items():

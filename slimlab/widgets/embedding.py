@@ -82,6 +82,7 @@ class EmbeddingExplorer(w.VBox):
         self.children = [controls, self.legend, self._planes_box, self.note, self.told, self._stage_box]
         self.observe(lambda _: self._refresh(), ["source", "beside", "method", "by"])
         self.observe(lambda _: self._play(), "selected")
+        self._features(self.source)  # of other clips: an error of the call, not of the picture
         self._refresh()
         self._play()
 
@@ -171,6 +172,13 @@ class EmbeddingExplorer(w.VBox):
         return view
 
     def _refresh(self) -> None:
+        try:
+            self._draw()
+        except ValueError as problem:  # such as features that are all the same: raised in a callback, nobody would see it
+            self._planes_box.children, self.legend.value = [], ""
+            self.note.value = f"<b>There is no picture.</b> {escape(str(problem))}"
+
+    def _draw(self) -> None:
         values = self._values()
         groups, codes = np.unique(values, return_inverse=True)
         if all(g.lstrip("-").isdigit() for g in groups):  # performers in the order of their numbers

@@ -66,6 +66,25 @@ def test_a_row_says_what_it_is_and_can_be_checked(whole, sides):
     assert not (folder / "runs" / line["run"] / "checkpoint.pt").exists() and not list((folder / "claims").iterdir())
 
 
+@pytest.mark.parametrize("preset", ["tiny", "paper"])
+def test_the_changes_are_what_somebody_changed(tmp_path, preset):
+    arm = {"mask_ratio": [0.5, 0.75], "precision": "bf16"}  # as JSON gives it
+    config = Config(preset=preset, seed=3, **arm)
+    row = {
+        "arm": arm,
+        "config": config.to_dict(),
+        "seed": 3,
+        "knn": 0.5,
+        "probe": 0.5,
+        "train": "a",
+        "test": "b",
+        "performers": {},
+    }
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "result.json").write_text(json.dumps(row))
+    assert json.loads(study.read(tmp_path)["changes"].iloc[0]) == arm
+
+
 def test_asked_again_it_does_nothing_anew(whole, sides, monkeypatch):
     folder, table = whole
     monkeypatch.setattr(study.sweep.__globals__["trial"], "run", lambda *a: pytest.fail("a finished run was done again"))
