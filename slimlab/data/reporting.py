@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slimlab.data.errors import DataError
 from slimlab.data.ghosts import why_ghost
 from slimlab.data.store import Clip, ClipStore
 
@@ -52,7 +53,12 @@ class Report:
 
 
 def report(store: ClipStore) -> Report:
-    """Lengths, classes, performers, cameras, and every clip's faults. Reads each clip once; the store is not changed."""
+    """Lengths, classes, performers, cameras, and every clip's faults. Reads each clip once; the store is not changed.
+
+    Raises DataError where the store holds no clips.
+    """
+    if not len(store):
+        raise DataError(f"{store.source}: holds no clips, so there is nothing to report; choose clips that are there")
     table = store.table.copy()
     found = pd.DataFrame([_faults(clip, store) for clip in store])
     table = pd.concat([table, found], axis=1)
@@ -71,8 +77,10 @@ def report(store: ClipStore) -> Report:
 def _limit(values: np.ndarray, usual: float) -> float:
     """`usual`; where a quarter of the set is above it, the set's own upper fence: third quartile times (third / first) ** 1.5,
     Tukey's rule for logarithms."""
+    if len(values) < FEW:
+        return usual
     first, third = np.quantile(np.maximum(values, 1e-9), [0.25, 0.75])
-    return float(third * (third / first) ** 1.5) if len(values) >= FEW and third > usual else usual
+    return float(third * (third / first) ** 1.5) if third > usual else usual
 
 
 def _faults(clip: Clip, store: ClipStore) -> dict[str, object]:
@@ -102,7 +110,7 @@ def _bone_variation(x: np.ndarray, store: ClipStore) -> float:
 
 def _copies(store: ClipStore) -> list[str]:
     """For each clip the name of another with the same digest, or ""."""
-    names, digests = store.column("clip"), store.column("digest")
+    names, digests = store.column("clip"), store.recordings()
     first: dict[str, int] = {}
     copies = [""] * len(store)
     for i, digest in enumerate(digests):
@@ -134,7 +142,7 @@ def _summary(store: ClipStore, table: Any, limits: dict[str, float]) -> pd.DataF
         ("clips that another one copies", int((table["copies"] != "").sum())),
     ]
     for column in ("camera", "subject", "split"):
-        pairs = _shared(table, column)
+        pairs = _shared(table, store.recordings(), column)
         if pairs:
             facts.append((f"clips copied across {column}s", pairs))
     facts.append(("clips to look at", int((table["reasons"] != "").sum())))
@@ -148,9 +156,9 @@ def _worth(column: str, limits: dict[str, float], factor: float = 1) -> str:
     return f"; worth a look above {limit:.3g}, this set's own outliers: a quarter of it is above the usual {usual:.3g}"
 
 
-def _shared(table: pd.DataFrame, column: str) -> str:
-    """How many digests two values of a column share: "1-3: 12"; "" where none."""
-    known = table[(table["digest"] != "") & (table[column] != (-1 if column != "split" else ""))]
-    groups = {value: set(rows["digest"]) for value, rows in known.groupby(column)}
+def _shared(table: pd.DataFrame, recordings: np.ndarray, column: str) -> str:
+    """How many recordings two values of a column share: "1-3: 12"; "" where none."""
+    known = table.assign(recording=recordings)[(recordings != "") & (table[column] != (-1 if column != "split" else ""))]
+    groups = {value: set(rows["recording"]) for value, rows in known.groupby(column)}
     shared = {f"{a}-{b}": len(groups[a] & groups[b]) for a, b in combinations(groups, 2)}
     return ", ".join(f"{pair}: {n}" for pair, n in shared.items() if n)

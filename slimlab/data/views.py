@@ -88,11 +88,11 @@ def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate:
 
 def _view_at(store: ClipStore, indices, places: Callable[[np.ndarray], np.ndarray]) -> tuple[Tensor, Tensor]:
     """x (B, 3, T, V, M) and people (B, M); `places` turns the number of frames with anyone there (B,) into places (B, T)."""
-    a, clips = store.arrays, store.clips[np.asarray(indices, dtype=np.int64)]
+    a, clips = store.arrays, store.clips[store.positions(indices)]
     batch, people = len(clips), store.max_people
     counts = a.first_track[clips + 1] - a.first_track[clips]
-    tracks = _ranges(a.first_track[clips], counts)
-    rows = _ranges(a.tracks[tracks, 2], a.tracks[tracks, 3])
+    tracks = ranges(a.first_track[clips], counts)
+    rows = ranges(a.tracks[tracks, 2], a.tracks[tracks, 3])
     of_track = np.repeat(np.arange(len(tracks)), a.tracks[tracks, 3])
     of_clip = np.repeat(np.arange(batch), counts)[of_track]  # (R,) which clip of the batch each row is from
     # frames in which anyone is there, numbered through the batch
@@ -144,7 +144,7 @@ def sample_views(
     Frames are picked as in the released code: fewer than the window are interpolated; up to twice as many, a random subset
     in order; more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
     """
-    a, clips = store.arrays, store.clips[np.asarray(indices, dtype=np.int64)]
+    a, clips = store.arrays, store.clips[store.positions(indices)]
     counts = a.first_track[clips + 1] - a.first_track[clips]
     if len(counts) == 0 or counts.min() == 0:
         raise ValueError("sample_views: a clip without people has no views; leave out clips flagged 'empty'")
@@ -221,7 +221,7 @@ def _reflect(place: Tensor, valid: Tensor) -> Tensor:
     return torch.where(place < valid, place, torch.where(back < valid, back, period - back))
 
 
-def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """start, start+1, …, for every pair, one after another."""
     ends = np.cumsum(lengths)
     if not len(ends):

@@ -7,13 +7,13 @@ coordinates and every encoder meet the same one. Occlusion as joints that are mi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
 
 from slimlab.data import ClipStore
 from slimlab.data.store import Arrays
+from slimlab.data.views import ranges
 
 # fault -> (what its severity is, severities); 0 of each is the clean recording
 SEVERITIES: dict[str, tuple[str, tuple[float, ...]]] = {
@@ -123,17 +123,12 @@ def _own(store: ClipStore) -> tuple[Arrays, np.ndarray]:
     """Copies of the arrays of this store's clips alone, in its order: joints (R, V, 3) float32; and the clip of each row (R,)."""
     a = store.arrays
     counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
-    tracks = a.tracks[_ranges(a.first_track[store.clips], counts)]
-    rows = _ranges(tracks[:, 2], tracks[:, 3])
+    tracks = a.tracks[ranges(a.first_track[store.clips], counts)]
+    rows = ranges(tracks[:, 2], tracks[:, 3])
     tracks[:, 0] = np.repeat(np.arange(len(store)), counts)
     tracks[:, 2] = np.cumsum(tracks[:, 3]) - tracks[:, 3]
     own = Arrays(np.asarray(a.joints[rows], dtype=np.float32), np.asarray(a.frames[rows]), tracks, clips=len(store))
     return own, np.repeat(tracks[:, 0], tracks[:, 3])
-
-
-def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """start, start + 1, …, for every pair, one after another."""
-    return np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
 
 
 def _on_centre(store: ClipStore, a: Arrays, gone: np.ndarray, what: str) -> ClipStore:
@@ -158,11 +153,9 @@ def _kept_rows(store: ClipStore, a: Arrays, stays: np.ndarray, what: str) -> Cli
 
 
 def _store(store: ClipStore, arrays: Arrays, what: str) -> ClipStore:
-    """The same clips over other arrays; digests tell that their coordinates are others."""
+    """The same clips over other arrays, with their digests."""
     table = store.table.copy()
     table["people"] = np.bincount(arrays.tracks[:, 0], minlength=len(store))
-    table["digest"] = [
-        hashlib.blake2b(f"{d} {what} {i}".encode(), digest_size=8).hexdigest() if d else "" for i, d in enumerate(table["digest"])
-    ]
+    table["digest"] = [arrays.digest(i) for i in range(len(store))]
     source, people = f"{store.source} | {what}", store.max_people
     return ClipStore(arrays, table, store.skeleton, store.label_names, store.fps, source, max_people=people)
