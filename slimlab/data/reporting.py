@@ -32,7 +32,8 @@ class Report:
     Columns of table: those of store.table and
     empty_frames  frames in which nobody is there
     frozen        part of a person's frames that are identical to the frame before
-    jitter        metres: median over joints and frames of |x(t+1) - 2 x(t) + x(t-1)|; grows with speed too
+    jitter        metres: median over joints and frames of |x(t+1) - 2 x(t) + x(t-1)|; grows with speed too. An unseen joint
+                  (0 0 0) counts neither here nor in bones
     bones         sd over mean of a bone's length over time, median over bones, the worst person's
     ghosts        people that look like none, and why
     copies        another clip with the very same coordinates
@@ -88,14 +89,20 @@ def _faults(clip: Clip, store: ClipStore) -> dict[str, object]:
     why = [f"person {m}: {w}" for m, x in enumerate(people) if (w := why_ghost(x, len(clip.joints)))]
     steps = [np.diff(x, axis=0) for x in people if len(x) > 1]  # (T - 1, V, 3)
     still = [~s.any(axis=(1, 2)) for s in steps]
-    turns = [np.linalg.norm(np.diff(s, axis=0), axis=2).ravel() for s in steps if len(s) > 1]
+    turns = [_turns(x) for x in people if len(x) > 2]
     return {
         "empty_frames": int((~clip.valid.any(axis=1)).sum()),
         "frozen": float(np.concatenate(still).mean()) if still else 0.0,
-        "jitter": float(np.median(np.concatenate(turns))) if turns else 0.0,
+        "jitter": float(np.median(np.concatenate(turns))) if sum(map(len, turns)) else 0.0,
         "bones": max((_bone_variation(x, store) for x in people), default=0.0),
         "ghosts": ", ".join(why),
     }
+
+
+def _turns(x: np.ndarray) -> np.ndarray:
+    """(n,) metres: |x(t+1) - 2 x(t) + x(t-1)| of every joint that all three frames show."""
+    seen: np.ndarray = np.any(x, axis=2)
+    return np.linalg.norm(np.diff(np.diff(x, axis=0), axis=0), axis=2)[seen[2:] & seen[1:-1] & seen[:-2]]
 
 
 def _bone_variation(x: np.ndarray, store: ClipStore) -> float:
@@ -104,8 +111,14 @@ def _bone_variation(x: np.ndarray, store: ClipStore) -> float:
         return 0.0
     parents, joints = np.array(store.skeleton.bones).T
     length = np.linalg.norm(x[:, joints] - x[:, parents], axis=2)  # (T, bones)
-    mean = length.mean(axis=0)
-    return float(np.median(length.std(axis=0)[mean > 0] / mean[mean > 0])) if mean.any() else 0.0
+    seen: np.ndarray = np.any(x, axis=2)
+    both = seen[:, joints] & seen[:, parents]
+    whole = both.all(axis=0)
+    mean, sd = length.mean(axis=0), length.std(axis=0)
+    for bone in np.flatnonzero(~whole):  # over the frames that show both ends
+        known = length[both[:, bone], bone]
+        mean[bone], sd[bone] = (known.mean(), known.std()) if len(known) else (0, 0)
+    return float(np.median(sd[mean > 0] / mean[mean > 0])) if mean.any() else 0.0
 
 
 def _copies(store: ClipStore) -> list[str]:

@@ -128,16 +128,15 @@ class ClipStore:
     def __getitem__(self, index):
         if isinstance(index, slice):
             return self._part(np.arange(len(self))[index])
-        if not isinstance(index, (bool, np.bool_)):
-            try:
-                number = operator.index(index)
-            except TypeError:
-                pass
-            else:
-                if not -len(self) <= number < len(self):
-                    raise IndexError(f"clip {number} of {len(self)}; clips are numbered from 0")
-                return self._clip(number % len(self))
-        return self._part(self.positions(index))
+        try:
+            number = None if isinstance(index, (bool, np.bool_)) else operator.index(index)
+        except TypeError:  # a list or a mask, or no index at all
+            number = None
+        if number is None:
+            return self._part(self.positions(index))  # pyright: ignore[reportArgumentType]
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"clip {number} of {len(self)}; clips are numbered from 0")
+        return self._clip(number % len(self))
 
     def positions(self, index: np.ndarray | Sequence[int]) -> np.ndarray:
         """(n,) int64: the clips that a flat list of numbers (negative ones count from the end) or a mask of bools names.

@@ -37,12 +37,16 @@ class Features:
 
 def prepare(x: Tensor, config: EncoderConfig, origin: Tensor | None = None) -> Tensor:
     """Clips x (B, 3, T, V, M) in metres -> the encoder's input, as its configuration says: centring, stream, scale."""
-    return to_input(augment.center(x, config.skeleton, config.centring, origin), config)
+    seen = augment.seen(x, config.skeleton, origin)
+    return to_input(augment.center(x, config.skeleton, config.centring, origin, seen), config, seen)
 
 
-def to_input(x: Tensor, config: EncoderConfig) -> Tensor:
-    """The part of `prepare` that follows augmentation: centred x (B, 3, T, V, M) -> its stream, times the input scale."""
-    return streams.of(x, config.skeleton, config.stream) * config.input_scale
+def to_input(x: Tensor, config: EncoderConfig, seen: Tensor | None = None) -> Tensor:
+    """The part of `prepare` that follows augmentation: centred x (B, 3, T, V, M) -> its stream, times the input scale.
+
+    seen  as in `streams.of`
+    """
+    return streams.of(x, config.skeleton, config.stream, seen) * config.input_scale
 
 
 def check_body(encoder: Encoder, store: ClipStore) -> None:
@@ -74,8 +78,9 @@ def features(
     cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
             mean token of each person are read once and serve every protocol, in every process. None: nothing is read or kept.
             Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
-    Clips without people come out as zeros; of a store without clips there are no rows. In several processes (`parallel.processes`) all of them call this with the same
-    encoder and store; each reads its share and has all rows. Raises ValueError where the store's body is not the encoder's.
+    Clips without people come out as zeros; of a store without clips there are no rows. In several processes
+    (`parallel.processes`) all of them call this with the same encoder and store; each reads its share and has all rows.
+    Raises ValueError where the store's body is not the encoder's.
     """
     check_body(encoder, store)
     frames = frames or encoder.config.frames
