@@ -93,7 +93,8 @@ def align_view(store: ClipStore) -> ClipStore:
         needed = (
             [left, right, center] if clip.joints[:, :, center].any() else [left, right]
         )  # root-centered clips have it at zero
-        seen = np.argwhere(clip.joints[:, :, needed].any(axis=3).all(axis=2))
+        known: np.ndarray = np.any(clip.joints[:, :, needed], axis=3)  # (T, M, 2 or 3)
+        seen = np.argwhere(known.all(axis=2))
         if not len(seen):
             return clip.joints
         first = clip.joints[tuple(seen[0])]  # (V, 3)

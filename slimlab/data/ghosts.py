@@ -31,7 +31,7 @@ def motion(joints: np.ndarray) -> float:
 
     A joint's variance is over the frames that show it; where none does it is 0.
     """
-    seen = joints.any(axis=2)  # (T, V)
+    seen: np.ndarray = np.any(joints, axis=2)  # (T, V)
     if seen.all():
         return float(joints.var(axis=0).sum(axis=-1).mean()) if len(joints) else 0.0
     return float(np.mean([joints[seen[:, j], j].var(axis=0).sum() if seen[:, j].any() else 0.0 for j in range(joints.shape[1])]))

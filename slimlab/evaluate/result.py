@@ -68,7 +68,7 @@ def score(
 
 
 def labelled(train, test) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
-    """(train x, labels, test x, labels, classes) of two `Features`. Raises DataError where labels are missing or widths differ."""
+    """(train x, labels, test x, labels, classes) of two `Features`. Raises DataError where labels lack or widths differ."""
     out = []
     for side, f in (("training", train), ("test", test)):
         x, labels = torch.as_tensor(f.x).float(), torch.as_tensor(f.labels).long()
