@@ -160,7 +160,7 @@ class Run:
 
     def check_unseen(self, store: ClipStore) -> None:
         """Raises RunError where a clip of `store` was trained on, by content, whatever its name."""
-        digests = store.column("digest")
+        digests = store.recordings()
         known = store.column("clip")[np.isin(digests, np.asarray(self.seen["digest"])) & (digests != "")]
         if len(known):
             raise RunError(
@@ -173,7 +173,7 @@ def start(folder: Path, config: Any, store: ClipStore, device: torch.device, beg
     """Lay out a new run's folder; `began_with` is a digest of the weights it starts from."""
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        seen = store.table[["clip", "digest"]]
+        seen = pd.DataFrame({"clip": store.column("clip"), "digest": store.recordings()})
         replace_file(folder / "train_clips.csv", lambda f: f.write(seen.to_csv(index=False).encode()))
         write_json(folder / "run.json", _about(store, device) | {"method": kind.method, "began_with": began_with})
         (folder / "metrics.jsonl").write_text("")

@@ -144,25 +144,33 @@ class Trainer:
             x = group.to(self.device, non_blocking=True).flatten(0, 1)  # (views*B, 3, T, V, 1)
             origin = views.origin.repeat(count, 1)
             faulty = c.makes("centring") and config.centring == "first_frame"
-            x = quirks.center(x, origin) if faulty else augment.center(x, self.skeleton, config.centring, origin)
-            x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows)
-            x = self._noise(x, len(clips), number == 0, rng, rows)
-            out.append(to_input(x, config))
+            if faulty:
+                x = quirks.center(x, origin)
+                seen = augment.present(x).expand(-1, -1, -1, x.shape[3], -1)  # the authors' code knows no unseen joint
+            else:
+                seen = augment.seen(x, self.skeleton, origin)
+                x = augment.center(x, self.skeleton, config.centring, origin, seen)
+            x = augment.skeleton_aware(
+                x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows, seen
+            )
+            seen = augment.seen_after(x, self.skeleton, seen)
+            x = self._noise(x, len(clips), number == 0, rng, rows, seen)
+            out.append(to_input(x, config, seen))
         return out
 
-    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows) -> Tensor:
+    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows, seen: Tensor) -> Tensor:
         """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""
         if not self.config.noise:
             return x
         count, which = rows
         chance = torch.rand(count, generator=rng)
         if not is_global:
-            return augment.jitter(x, self.config.noise * 0.01 * (chance[which] < 0.5).float(), rng, rows)
+            return augment.jitter(x, self.config.noise * 0.01 * (chance[which] < 0.5).float(), rng, rows, seen)
         std = torch.cat([torch.full((batch,), 0.01), 0.05 * (chance[batch:] < 0.1).float()])
         axis = torch.randint(3, (count,), generator=rng)
         first = torch.arange(count) < batch
         axis = torch.where(first | (torch.rand(count, generator=rng) >= 0.2), -1, axis)
-        return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows), axis[which])
+        return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows, seen), axis[which])
 
     def _masks(self, views: list[Tensor], step: int) -> list[Tensor | None]:
         """A bool mask (views*B, T', V) for each group of this process's views, None where nothing is masked.

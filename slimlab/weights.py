@@ -24,7 +24,7 @@ from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.weightfiles import FILES, Found, read, sizes
 
-BODIES = ("KINECT_V2", "KINECT_V1", "H36M", "COCO")
+BODIES = tuple(name for name, body in vars(bodies).items() if isinstance(body, bodies.Skeleton) and body in bodies.DECLARED)
 
 SHIPPED = Path(__file__).parent / "shipped"
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +27,11 @@ def test_clips_that_were_seen_are_known_by_content(made):
     renamed.clips = train.clips
     with pytest.raises(RunError, match="trained on"):
         run.check_unseen(renamed)
+    relabeled = data.ClipStore(train.arrays, train.table.assign(digest="none"), train.skeleton, clips=train.clips)
+    with pytest.raises(RunError, match="trained on"):  # whatever the table's column says
+        run.check_unseen(relabeled)
+    moved = replace(train.arrays, joints=train.arrays.joints + np.float32(1))
+    run.check_unseen(data.ClipStore(moved, train.table, train.skeleton, clips=train.clips))
     mixed = data.synthetic(clips=132, seed=0)[np.r_[: len(test)]]
     with pytest.raises(RunError, match="Evaluate with the split"):
         run.check_unseen(mixed)

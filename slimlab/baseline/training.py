@@ -194,8 +194,11 @@ class Trainer:
         rng = generator(c.seed, 1, step)
         views = sample_views(store, clips, rng, c.frames, c.view_range, ())
         x = views.globals.to(self.device).flatten(0, 1)  # (2B, 3, T, V, 1)
+        seen = augment.seen(x, config.skeleton, views.origin.repeat(2, 1))
         x = prepare(x, config, views.origin.repeat(2, 1))  # pyright: ignore[reportArgumentType]  # has the same fields
-        return augment.skeleton_aware(x, config.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
+        return augment.skeleton_aware(
+            x, config.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, seen=seen
+        )
 
     def masks(self, x: Tensor, step: int) -> Tensor:
         """(2B, T', V) bool for views x."""

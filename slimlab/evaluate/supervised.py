@@ -54,9 +54,10 @@ def supervised(
         clips = torch.randint(len(train), (batch_size,), generator=rng).numpy()
         views = sample_views(train, clips, rng, config.frames, (0.5, 1.0), ())
         x = views.globals.flatten(0, 1).to(device)  # (2B, 3, T, V, 1)
-        x = augment.center(x, config.skeleton, config.centring, views.origin.repeat(2, 1))  # before it is turned
-        x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror)
-        return to_input(x, config), None, labels[np.tile(clips, 2)].to(device)
+        seen = augment.seen(x, config.skeleton, views.origin.repeat(2, 1))
+        x = augment.center(x, config.skeleton, config.centring, views.origin.repeat(2, 1), seen)  # before it is turned
+        x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror, seen=seen)
+        return to_input(x, config, augment.seen_after(x, config.skeleton, seen)), None, labels[np.tile(clips, 2)].to(device)
 
     train_with_labels(encoder, head, optimizer, draw, steps, 0.05, 3.0, progress="supervised control" if progress else "")
     encoder.__dict__["steps"] = steps  # beside the weights, no part of them

@@ -86,7 +86,8 @@ class AugmentationExplorer(W.VBox):
     def _load(self) -> None:
         clip = self.store[self.chooser.index]
         x = torch.from_numpy(clip.joints).permute(3, 0, 2, 1)[None].contiguous()  # (1, 3, T, V, M)
-        self.x = augment.center(x, self.store.skeleton)
+        self.seen = augment.seen(x, self.store.skeleton)
+        self.x = augment.center(x, self.store.skeleton, seen=self.seen)
 
     def _reload(self) -> None:
         self._load()
@@ -94,7 +95,7 @@ class AugmentationExplorer(W.VBox):
 
     def _apply(self) -> None:
         x, body = self.x, self.store.skeleton
-        out = augment.scale_bones(x, body, self.factors)
+        out = augment.scale_bones(x, body, self.factors, self.seen)
         out = augment.mirror(out, body) if self.mirror.value else out
         self.augmented = augment.rotate(out, self.rotation)
         strength = torch.tensor([self.strength.value])
@@ -103,7 +104,7 @@ class AugmentationExplorer(W.VBox):
             "flip without changing sides": lambda: naive.flip(x),
             "each axis scaled by itself": lambda: naive.stretch(x, 1 + strength[:, None] * torch.tensor([1.0, -1.0, 0.5])),
             "shear": lambda: naive.shear(x, strength),
-            "noise on every joint": lambda: augment.jitter(x, strength / 5, torch.Generator().manual_seed(0)),
+            "noise on every joint": lambda: augment.jitter(x, strength / 5, torch.Generator().manual_seed(0), seen=self.seen),
         }
         make = contrasts.get(self.against.value)
         self.contrast = make() if make else None
