@@ -215,6 +215,11 @@ class Config:
                 raise ValueError(f"views of {frames} frames do not divide into patches of {self.patch_frames}")
         if self.microbatch is not None and self.microbatch > self.batch_size:
             raise ValueError(f"microbatch {self.microbatch} must be at most batch_size {self.batch_size}, or None for all clips")
+        views = 2 * self.batch_size
+        if self.mask_globals and not round(self.mask_globals * views):
+            raise ValueError(
+                f"mask_globals {self.mask_globals} of {views} global views rounds to none; take at least {1 / views:.3g}, or 0"
+            )
 
     def makes(self, quirk: str) -> bool:
         """Whether the run makes this mistake of `quirks.NAMES`."""

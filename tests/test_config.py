@@ -61,7 +61,7 @@ REFUSED = {
     "noise": {-1: "at least 0"},
     "masking": {"nonsense": "choose one of semantic_tubes"},
     "mask_ratio": {1.5: "must lie in 0..1", (0.5, 1.2): "holds 1.2, which must lie in 0..1", (0.9, 0.5): "ascending"},
-    "mask_globals": {1.01: "in 0..1"},
+    "mask_globals": {1.01: "in 0..1", 0.007: "of 64 global views rounds to none; take at least 0.0156, or 0"},
     "mask_locals": {2: "True or False"},
     "targets": {"argmax": "choose one of sinkhorn, centring, softmax"},
     "prototypes": {1: "at least 2", 0: "at least 2"},

@@ -178,12 +178,20 @@ class Trainer:
     """Encoder, decoder and optimiser on one device; `step` takes a batch of clips and updates them.
 
     start  an encoder of the same sizes whose weights this one begins with; the decoder is new
+
+    Raises ValueError where the mask ratio leaves no token of this body to see or to predict.
     """
 
     def __init__(
         self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
+        cells = config.frames // config.patch_frames * len(skeleton)
+        if int(masking.budget(config.mask_ratio, 1, cells)) in (0, cells):
+            raise ValueError(
+                f"mask_ratio {config.mask_ratio} masks none or all of the {cells} tokens of a view; some have to be seen and "
+                f"some predicted: take a ratio in {1 / cells:.3g}..{1 - 1 / cells:.3g}"
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.mae = MAE(config.encoder(skeleton), config.decoder_depth).to(device)

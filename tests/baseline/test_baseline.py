@@ -226,3 +226,9 @@ def test_an_encoder_of_impossible_sizes_is_refused():
         EncoderConfig(skeleton=KINECT_V2, frames=30)
     with pytest.raises(ValueError, match="heads 0 must be a whole number of at least 1"):
         EncoderConfig(heads=0)
+
+
+@pytest.mark.parametrize("ratio", [0.004, 0.996])
+def test_a_mask_ratio_that_leaves_nothing_to_see_or_to_predict_is_refused(quick, ratio):
+    with pytest.raises(ValueError, match=r"masks none or all of the 100 tokens .* take a ratio in 0.01..0.99"):
+        Trainer(dataclasses.replace(quick, mask_ratio=ratio), KINECT_V2)
