@@ -50,13 +50,18 @@ Piece = tuple[list[Tensor], list[Tensor | None]]  # views, globals first, and th
 class Trainer:
     """Student, teacher and optimiser on one device; `step` takes a batch of clips and updates all three.
 
-    start  an encoder whose weights student and teacher begin with; the heads are new. Raises ValueError where it is another
+    start  an encoder whose weights student and teacher begin with; the heads are new
+
+    Raises ValueError where `start` is another encoder, the device cannot compute in the precision of the settings, or the mask
+    ratio masks no token of this body.
     """
 
     def __init__(
         self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
+        check_precision(config.precision, self.device)
+        check_masks(config, len(skeleton))
         self.skeleton = quirks.IndexOrdered(**skeleton.to_dict()) if config.makes("bone_scaling") else replace(skeleton)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -328,6 +333,24 @@ def _koleo_of(cls: Tensor) -> Tensor:
 def _learn(loss: Tensor) -> None:
     if torch.is_grad_enabled():
         loss.backward()
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raises ValueError where this device cannot compute in this precision."""
+    lacks = device.type == "cuda" and not torch.cuda.is_bf16_supported()
+    lacks = lacks or (device.type == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0))
+    if precision == "bf16" and lacks:
+        raise ValueError(f"precision 'bf16': this {device.type} device does not have bfloat16; take precision='fp32'")
+
+
+def check_masks(config: Config, joints: int) -> None:
+    """Raises ValueError where the highest mask ratio is above zero but masks no token of a global view."""
+    cells, highest = config.global_frames // config.patch_frames * joints, config.mask_bounds[1]
+    if highest and not masking.budget(highest, 1, cells):
+        raise ValueError(
+            f"mask_ratio {config.mask_ratio} masks none of the {cells} tokens of a global view; take at least {1 / cells:.3g}, "
+            "or 0"
+        )
 
 
 def check_finite(values: dict[str, float], names: Sequence[str], step: int) -> None:

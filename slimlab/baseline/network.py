@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slimlab.encoder import Attention, combined
+from slimlab.encoder import RULES, Attention, combined
 from slimlab.run import replace_file, write_json
 from slimlab.skeleton import KINECT_V2, Skeleton
+from slimlab.validation import check
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class EncoderConfig:
     stream: str = "joint"
 
     def __post_init__(self) -> None:
+        check(self, {name: rule for name, rule in RULES.items() if name != "registers"})  # a MAE has none
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
         if self.frames % self.patch_frames:
