@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as W
 
 from slimlab.data import ClipStore
+from slimlab.plot.markup import html_text
 
 WIDE = {"description_width": "auto"}
 

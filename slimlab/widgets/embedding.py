@@ -18,6 +18,7 @@ from slimlab import evaluate, plot, projection
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
+from slimlab.plot.markup import html_text
 from slimlab.plot.results import quality_line
 from slimlab.plot.style import PALETTE
 from slimlab.projection import Projection
@@ -180,7 +181,7 @@ class EmbeddingExplorer(w.VBox):
         for view, name in zip(self.views, shown, strict=False):
             view.show(self._project(name).xy, codes, self._names, name)
         self._planes_box.children = [w.Box([v], layout=w.Layout(width=f"{98 // len(shown)}%")) for v in self.views[: len(shown)]]
-        self.note.value = "<br>".join(f"{name}: {quality_line(self._project(name).quality)}" for name in shown)
+        self.note.value = "<br>".join(f"{html_text(name)}: {quality_line(self._project(name).quality)}" for name in shown)
         self.legend.value = _chips(groups)
 
     def _lassoed(self, indices: Sequence[int]) -> None:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from slimlab import masking, plot
 from slimlab.data import Clip, ClipStore, test_view
+from slimlab.plot.markup import html_text
 from slimlab.plot.masks import DRAWS, Masking
 from slimlab.plot.style import MASKED
 from slimlab.run import replace_file

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from slimlab import plot, pretrain
 from slimlab.config import Config
 from slimlab.data import ClipStore
+from slimlab.plot.markup import html_text
 from slimlab.plot.training import COLOURS, FREE, PANELS, RARE, change_marks, training_values
 from slimlab.run import Run, RunError
 from slimlab.widgets.controls import WIDE, button
@@ -235,4 +236,4 @@ class TrainingMonitor(W.VBox):
         self.start_button.disabled = status == "running"
         self.pause_button.disabled = self.stop_button.disabled = status not in ("running", "paused")
         text = str(self.latest) if self.latest is not None else f"{len(self.others)} runs" if self.store is None else ""
-        self.line.value = f"<span class='slimlab-status'><b>{status}</b> {text}</span>"
+        self.line.value = f"<span class='slimlab-status'><b>{status}</b> {html_text(text)}</span>"
