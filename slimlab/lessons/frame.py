@@ -22,6 +22,7 @@ class Lesson:
     quick   a few steps only, to check that all runs ($SLIMLAB_QUICK); numbers then mean nothing
     out     folder for what it leaves: $SLIMLAB_OUT, or ../out/<name>
     device  "cuda", "mps" or "cpu", the best there is
+    seed    of all that the lesson draws and trains: $SLIMLAB_SEED, 0 where it is not set
     """
 
     name: str
@@ -31,6 +32,7 @@ class Lesson:
     device: torch.device
     synthetic: bool
     began: float
+    seed: int = 0
 
     def end(self) -> None:
         """Print how long the lesson took, and on what."""
@@ -44,17 +46,28 @@ def begin(name: str, data: str | Path | None = None, clips: int = 660) -> Lesson
 
     data   a path that `slimlab.data.open` knows; None: $SLIMLAB_DATA, and where that is not set, synthetic clips
     clips  how many synthetic ones
-    Raises DataError where the path cannot be read.
+    Raises DataError where the path cannot be read, ValueError where $SLIMLAB_SEED is not a whole number from 0 to 2**32 - 1.
     """
-    began = time.monotonic()
+    began, seed = time.monotonic(), _seed()
     quick = bool(os.environ.get("SLIMLAB_QUICK"))
     out = Path(os.environ.get("SLIMLAB_OUT") or Path("..") / "out" / name)
     source = data or os.environ.get("SLIMLAB_DATA")
     store = clips_of.open(source) if source else clips_of.synthetic(clips=clips)
     device = torch.device(_best_device())
-    print(f"{name} on {_machine(device)}" + ("; QUICK mode: a few steps, its numbers mean nothing" if quick else ""))
+    print(
+        f"{name} on {_machine(device)}"
+        + ("; QUICK mode: a few steps, its numbers mean nothing" if quick else "")
+        + (f"; seed {seed}" if seed else "")
+    )
     print(f"data: {store}" if source else f"data: SYNTHETIC motion, made here: {store}")
-    return Lesson(name, store, quick, out, device, not source, began)
+    return Lesson(name, store, quick, out, device, not source, began, seed)
+
+
+def _seed() -> int:
+    given = os.environ.get("SLIMLAB_SEED", "").strip() or "0"
+    if not (given.isascii() and given.isdigit() and int(given) < 2**32):  # what NumPy and torch both take
+        raise ValueError(f"SLIMLAB_SEED is '{given}'; set it to a whole number from 0 to 4294967295, such as 1, or unset it")
+    return int(given)
 
 
 def _best_device() -> str:

@@ -9,7 +9,7 @@ from slimlab import data, lessons
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch):
-    for name in ("SLIMLAB_DATA", "SLIMLAB_OUT", "SLIMLAB_QUICK"):
+    for name in ("SLIMLAB_DATA", "SLIMLAB_OUT", "SLIMLAB_QUICK", "SLIMLAB_SEED"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -48,3 +48,18 @@ def test_quick_mode_and_the_folder_come_from_the_environment(tmp_path, monkeypat
     assert here.quick and here.out == tmp_path
     here.end()
     assert "QUICK mode" in capsys.readouterr().out
+
+
+def test_the_seed_comes_from_the_environment_and_is_zero_without(monkeypatch, capsys):
+    assert lessons.begin("x", clips=22).seed == 0
+    monkeypatch.setenv("SLIMLAB_SEED", " 12 ")
+    assert lessons.begin("x", clips=22).seed == 12 and "seed 12" in capsys.readouterr().out
+    monkeypatch.setenv("SLIMLAB_SEED", "")
+    assert lessons.begin("x", clips=22).seed == 0
+
+
+@pytest.mark.parametrize("given", ["one", "1.5", "-1", str(2**32), "²"])
+def test_a_seed_that_is_none_is_refused_before_data_is_opened(given, monkeypatch, tmp_path):
+    monkeypatch.setenv("SLIMLAB_SEED", given)
+    with pytest.raises(ValueError, match="SLIMLAB_SEED is .*whole number"):
+        lessons.begin("x", data=tmp_path / "gone")
