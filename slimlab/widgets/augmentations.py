@@ -146,7 +146,8 @@ class AugmentationExplorer(W.VBox):
         for name, lines in self.readings.groupby("of", sort=False):
             checks: list[Any] = list(lines.itertuples())
             rows = "".join(
-                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td><td>{html_text(line.check)}</td>"
+                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td>"
+                f"<td>{html_text(line.check)}</td>"
                 f"<td style='padding-left:10px'>{html_text(line.says)}</td></tr>"
                 for line in checks
             )

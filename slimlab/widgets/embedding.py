@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -227,8 +226,7 @@ def _sources(given: Any) -> dict[str, Any]:
 
 def _chips(groups: np.ndarray) -> str:
     chips = [
-        f'<span style="color:{PALETTE[i % len(PALETTE)]}">{CHIPS[i // len(PALETTE) % len(CHIPS)]}</span>&nbsp;'
-        + escape(str(group))
+        f'<span style="color:{PALETTE[i % len(PALETTE)]}">{CHIPS[i // len(PALETTE) % len(CHIPS)]}</span>&nbsp;{html_text(group)}'
         for i, group in enumerate(groups[: len(PALETTE) * len(CHIPS)])
     ]
     return '<div style="font-size:12px;line-height:1.5">' + "&ensp; ".join(chips) + "</div>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from html import escape
 from pathlib import Path
 
 import ipywidgets as W
@@ -149,7 +148,7 @@ class TrainingMonitor(W.VBox):
             self._tell("stopped" if self._stopping else "finished")
         except (FloatingPointError, RunError, ValueError) as error:
             self._tell("failed")
-            self.line.value = f"<b>{escape(str(error))}</b>"
+            self.line.value = f"<b>{html_text(error)}</b>"
             raise
         except BaseException:  # the notebook's Stop
             await stream.aclose()
@@ -191,7 +190,7 @@ class TrainingMonitor(W.VBox):
         try:
             run.change(self.latest.step + 1 if self.latest is not None and self.running else run.step, ratio)
         except (ValueError, RunError) as error:
-            self.line.value = f"<b>{escape(str(error))}</b>"
+            self.line.value = f"<b>{html_text(error)}</b>"
             return
         self._draw()
 
