@@ -14,6 +14,7 @@ from torch import Tensor
 from slimlab import augment, naive, plot
 from slimlab.data import Clip, ClipStore
 from slimlab.plot.invariants import invariants, laws
+from slimlab.plot.markup import html_text
 from slimlab.widgets.controls import ClipChooser, choice, slider
 from slimlab.widgets.stage import Stage
 
@@ -146,10 +147,11 @@ class AugmentationExplorer(W.VBox):
         for name, lines in self.readings.groupby("of", sort=False):
             checks: list[Any] = list(lines.itertuples())
             rows = "".join(
-                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td><td>{line.check}</td>"
-                f"<td style='padding-left:10px'>{line.says}</td></tr>"
+                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td>"
+                f"<td>{html_text(line.check)}</td>"
+                f"<td style='padding-left:10px'>{html_text(line.says)}</td></tr>"
                 for line in checks
             )
-            columns.append(f"<div><b>{name}</b><table>{rows}</table></div>")
+            columns.append(f"<div><b>{html_text(name)}</b><table>{rows}</table></div>")
         style = "display:flex;flex-wrap:wrap;gap:8px 32px;line-height:1.4;white-space:nowrap"
         self.table.value = f"<div class='slimlab-readings' style='{style}'>{''.join(columns)}</div>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from slimlab import evaluate, plot, projection
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
+from slimlab.plot.markup import html_text
 from slimlab.plot.results import quality_line
 from slimlab.plot.style import PALETTE
 from slimlab.projection import Projection
@@ -188,7 +188,7 @@ class EmbeddingExplorer(w.VBox):
         for view, name in zip(self.views, shown, strict=False):
             view.show(self._project(name).xy, codes, self._names, name)
         self._planes_box.children = [w.Box([v], layout=w.Layout(width=f"{98 // len(shown)}%")) for v in self.views[: len(shown)]]
-        self.note.value = "<br>".join(f"{name}: {quality_line(self._project(name).quality)}" for name in shown)
+        self.note.value = "<br>".join(f"{html_text(name)}: {quality_line(self._project(name).quality)}" for name in shown)
         self.legend.value = _chips(groups)
 
     def _lassoed(self, indices: Sequence[int]) -> None:
@@ -234,8 +234,7 @@ def _sources(given: Any) -> dict[str, Any]:
 
 def _chips(groups: np.ndarray) -> str:
     chips = [
-        f'<span style="color:{PALETTE[i % len(PALETTE)]}">{CHIPS[i // len(PALETTE) % len(CHIPS)]}</span>&nbsp;'
-        + escape(str(group))
+        f'<span style="color:{PALETTE[i % len(PALETTE)]}">{CHIPS[i // len(PALETTE) % len(CHIPS)]}</span>&nbsp;{html_text(group)}'
         for i, group in enumerate(groups[: len(PALETTE) * len(CHIPS)])
     ]
     return '<div style="font-size:12px;line-height:1.5">' + "&ensp; ".join(chips) + "</div>"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import ipywidgets as w
 import numpy as np
 import torch.nn.functional as F
@@ -15,6 +13,7 @@ from slimlab import evaluate, plot
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
+from slimlab.plot.markup import html_text
 from slimlab.plot.style import LEFT
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.stage import Stage
@@ -154,8 +153,8 @@ class RetrievalViewer(w.VBox):
             self._pick.max = max(0, len(self.listed) - 1)
             self._pick.value = int(where[0]) if len(where) else 0
         names = self.queries.label_names
-        cell = f" with true class '{escape(names[self.cell[0]])}', called '{escape(names[self.cell[1]])}'" if self.cell else ""
+        cell = f" with true class '{names[self.cell[0]]}', called '{names[self.cell[1]]}'" if self.cell else ""
         kept = f"{len(self.listed)} queries{cell}" if len(self.listed) else f"no query{cell}; still the one before"
         shelf = f"{int(self.hits.sum())} of its {len(self.neighbours)} nearest have the query's class"
-        self.note.value = f"{kept}{'' if self.show == 'all' else ', ' + self.show}. Query {self.index}: {shelf}."
+        self.note.value = html_text(f"{kept}{'' if self.show == 'all' else ', ' + self.show}. Query {self.index}: {shelf}.")
         self.stage.show(self._bodies())
