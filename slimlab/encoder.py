@@ -27,7 +27,7 @@ NOT_COMPUTED: Any = None  # attention, where only tokens were asked for
 # What each number of an encoder's configuration accepts; the MAE's (slimlab/baseline) has the same ones but `registers`.
 RULES: dict[str, Rule] = {
     "width": integer(1),
-    "depth": integer(1),
+    "depth": integer(0),
     "heads": integer(1),
     "patch_frames": integer(1),
     "registers": integer(0),

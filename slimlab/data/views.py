@@ -181,7 +181,8 @@ def sample_views(
         part = part.unflatten(1, (count, window))  # (B, views, T, V, 3)
         views.append(part.permute(1, 0, 4, 2, 3).unsqueeze(-1).contiguous())  # (views, B, 3, T, V, 1)
     origin = a.joints[track[:, 2], store.skeleton.center].astype(np.float32)
-    for i in np.flatnonzero(~origin.any(axis=1)):  # not seen in the first frame, or a root-centered clip
+    lacking = np.flatnonzero(~origin.any(axis=1))  # not seen in the first frame, or a root-centered clip
+    for i in lacking[a.joints[track[lacking, 2]].any(axis=(1, 2))]:
         path = a.joints[track[i, 2] : track[i, 2] + track[i, 3], store.skeleton.center]
         origin[i] = path[np.argmax(path.any(axis=1))]
     return Views(views[0], views[1:], torch.from_numpy(origin))

@@ -176,7 +176,7 @@ class EmbeddingExplorer(w.VBox):
             self._draw()
         except ValueError as problem:  # such as features that are all the same: raised in a callback, nobody would see it
             self._planes_box.children, self.legend.value = [], ""
-            self.note.value = f"<b>There is no picture.</b> {escape(str(problem))}"
+            self.note.value = f"<b>There is no picture.</b> {html_text(problem)}"
 
     def _draw(self) -> None:
         values = self._values()
