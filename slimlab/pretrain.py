@@ -10,7 +10,8 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,23 @@ def steps(
     store = usable(store)
     device = device_of(device)
     check_shares(config)
+    lock = run.owned(folder) if parallel.rank() == 0 else nullcontext(lambda: True)
+    with lock as is_ours:
+        yield from _steps(store, config, folder, resume, device, announce, start, kind, is_ours)
+
+
+def _steps(
+    store: ClipStore,
+    config: Config,
+    folder: Path,
+    resume: bool,
+    device: torch.device,
+    announce: bool,
+    start: Encoder | None,
+    kind: type[Run],
+    is_ours: Callable[[], bool],
+) -> Generator[Step, None, None]:
+    """The loop in a folder that this process owns."""
     opened, trainer, done = open_run(store, config, folder, resume, device, announce, start, kind)
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
@@ -153,7 +171,7 @@ def steps(
     first = parallel.rank() == 0  # the process that writes
 
     def save(status: str) -> None:
-        if not first:
+        if not first or not is_ours():
             return
         opened.about["seconds"] = round(time.monotonic() - started, 1)
         run.save_checkpoint(opened, trainer, done, status)
@@ -165,6 +183,8 @@ def steps(
     with open(folder / "metrics.jsonl" if first else os.devnull, "a", buffering=1) as log:
         try:
             while done < config.steps:
+                if not is_ours():
+                    raise RunError(f"{folder}: a later call in this process goes on with this run; this one ends")
                 begin = time.monotonic()
                 with held() as signals, parallel.together():  # a step is made whole or not at all
                     trainer.config = opened.config_at(done)

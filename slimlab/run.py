@@ -8,6 +8,7 @@
     encoder/           the teacher's encoder (see weights.py)
     snapshots/         the same along the way, one folder a step count
     figures/           what is drawn from it
+    .slimlab.lock      held by the process that trains
 
 Files are written beside and renamed, so each is either the old one or the new one, never half of it.
 """
@@ -19,7 +20,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock, Timeout
 
 import slimlab
 from slimlab.cache import TEMPORARY, replace_file
@@ -37,6 +39,9 @@ from slimlab.encoder import Encoder
 from slimlab.skeleton import Skeleton
 from slimlab.trainer import Networks, Trainer
 from slimlab.weights import load_encoder, save_encoder
+
+LOCK = ".slimlab.lock"  # in a run's folder
+_OWNERS: dict[Path, object] = {}  # which loop of this process writes into a folder
 
 
 class RunError(RuntimeError):
@@ -167,6 +172,54 @@ class Run:
                 f"{self.folder}: was trained on {len(known)} of these {len(store)} test clips (such as '{known[0]}'). "
                 "Evaluate with the split it was trained under, or pre-train on the training side alone"
             )
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Keep other processes out of a run's folder while the body runs; gives a function that says whether it is still ours.
+
+    A later call in this process takes the folder over, since a notebook's Stop may leave the loop before it suspended; the
+    earlier one then writes no more. The system lets go of the lock when a process ends, however it ends.
+
+    Raises RunError where another process trains in the folder, or where the folder cannot be made.
+    """
+    place = folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place / LOCK, timeout=0, is_singleton=True)
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(
+            f"{folder}: another process trains in this folder; wait for its end, stop it, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror}); choose a folder with room that you may write to"
+        ) from error
+    _OWNERS[place] = ours = object()
+    try:
+        yield lambda: _OWNERS.get(place) is ours
+    finally:
+        lock.release()
+        if not (folder / "config.json").exists():  # no run came of it: nothing stays
+            (folder / LOCK).unlink(missing_ok=True)
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def clear(folder: Path) -> None:
+    """Remove what a run wrote into its folder, the settings first, so that what is left is at no moment taken for a run.
+
+    Files are removed by the names that a run gives them: settings, metrics, checkpoint, encoder, snapshots, evaluation.csv.
+    Figures and everything that somebody else put there stay.
+    """
+    for name in ("config.json", "run.json", "metrics.jsonl", "train_clips.csv", "checkpoint.pt", "evaluation.csv"):
+        (folder / name).unlink(missing_ok=True)
+    for inside in (folder / "encoder", *folder.glob("snapshots/[0-9]*"), folder / "snapshots"):
+        for name in ("config.json", "slimlab.json", "mae.json", "model.safetensors"):
+            (inside / name).unlink(missing_ok=True)
+        if inside.is_dir() and not any(inside.iterdir()):
+            inside.rmdir()
 
 
 def start(folder: Path, config: Any, store: ClipStore, device: torch.device, began_with: str = "", kind: type[Run] = Run) -> Run:

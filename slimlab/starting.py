@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -125,8 +124,7 @@ def open_run(
     trainer = kind.trainer(config, store.skeleton, device, start)  # first: it may refuse `start`
     if first:
         if there:
-            (folder / "checkpoint.pt").unlink(missing_ok=True)
-            shutil.rmtree(folder / "snapshots", ignore_errors=True)
+            run.clear(folder)
         run.start(folder, config, store, device, _digest(start), kind)
     parallel.meet()
     return kind(folder), trainer, 0

@@ -14,7 +14,7 @@ from slimlab.weights import load_encoder
 
 FILES = {m.__file__ for m in (pretrain, run, monitor, starting, cache, interrupt, weights, trainer)}
 ERRORS = (RuntimeError, KeyboardInterrupt, OSError, MemoryError)  # in turn, line after line
-HEART = ("steps", "save", "step", "monitor", "_follow", "save_checkpoint", "save_snapshot", "load_checkpoint")
+HEART = ("steps", "_steps", "save", "step", "monitor", "_follow", "save_checkpoint", "save_snapshot", "load_checkpoint")
 Line = tuple[str, str, int]  # file, function, number
 TINY = Config(
     preset="tiny",

@@ -43,6 +43,7 @@ def whole(train, quick, tmp_path):
 def test_a_run_is_a_folder_with_everything(whole, train, quick):
     assert {p.name for p in whole.folder.iterdir()} == {
         *("config.json", "run.json", "train_clips.csv", "metrics.jsonl", "checkpoint.pt", "encoder", "figures", "snapshots"),
+        ".slimlab.lock",
     }
     assert whole.about["status"] == "finished" and whole.step == quick.steps == len(whole.metrics)
     assert whole.config == quick and whole.about["fingerprint"] == train.fingerprint
@@ -197,7 +198,7 @@ def killed(folder, when, targets="sinkhorn") -> int:
 def test_killed_at_a_bad_moment_equals_uninterrupted(whole, train, quick, tmp_path, when):
     assert killed(tmp_path / "killed", when) == -signal.SIGKILL
     same_run(pretrain.fit(train, quick, tmp_path / "killed", progress=False), whole)
-    assert not list((tmp_path / "killed").glob(".*"))  # what the kill left beside is gone
+    assert not list((tmp_path / "killed").glob(".slimlab-tmp*"))  # what the kill left beside is gone
 
 
 def test_centring_resumes_to_the_same_numbers(whole, train, quick, tmp_path):
