@@ -21,6 +21,9 @@ from slimlab.run import Run, RunError
 from slimlab.sampling import clips_of_step
 
 
+FASTEST = 1e-3  # seconds; no step is taken for faster, whatever a clock says: steps are bounded by the minutes asked for
+
+
 @dataclass(frozen=True)
 class Estimate:
     """Before a run starts: seconds a step and for all steps, bytes for weights and optimiser and for the graph of one step."""
@@ -108,7 +111,8 @@ def open_run(
         guess = estimate(store, config, device, kind)
         if config.minutes is not None:
             evaluations = 1.03  # monitor and checkpoints on top of the steps
-            config = dataclasses.replace(config, steps=max(1, round(60 * config.minutes / guess.seconds_per_step / evaluations)))
+            each = max(guess.seconds_per_step, FASTEST)
+            config = dataclasses.replace(config, steps=max(1, round(60 * config.minutes / each / evaluations)))
             guess = dataclasses.replace(guess, seconds=guess.seconds_per_step * config.steps)
         if announce and first:
             print(f"{config.steps} steps of {config.batch_size} clips: {guess}; run folder {folder}")

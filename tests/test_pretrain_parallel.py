@@ -124,7 +124,7 @@ def test_a_signal_writes_a_checkpoint_and_ends_cleanly(tmp_path, number):
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
-    assert "the same command goes on from it" in err and "Traceback" not in err
+    assert "the same command goes on from the run's last checkpoint" in err and "Traceback" not in err
     run = Run(tmp_path / "run")
     assert run.about["status"] == "interrupted" and run.step == len(run.metrics) >= 5
     assert torch.load(run.folder / "checkpoint.pt", weights_only=True)["step"] == run.step

@@ -66,7 +66,7 @@ def test_a_click_on_a_cell_a_joint_and_a_head(page, kernel):
     wait_for(lambda: kernel.value("[a.layer, a.head]") == [1, 1], "the clicked head")
     kernel.client.execute("a.ratio = 0.5", reply=True, timeout=60)
     wait_for(lambda: stage.get_attribute("data-clips") == "2", "masked beside unmasked")
-    assert grid.get_attribute("data-panels") == "2"
+    wait_for(lambda: grid.get_attribute("data-panels") == "2", "both grids")
     stage.locator(".slimlab-play").click()
     wait_for(lambda: kernel.value("a.stage.frame") > 3, "frames")
     shot(page, "attention_masked")
