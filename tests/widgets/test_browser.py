@@ -117,7 +117,7 @@ def test_a_training_loop_is_paused_stopped_and_goes_on(page, kernel):
     button("start").click()
     wait_for(lambda: "step " in page.inner_text(".slimlab-status"), "a first step")
     wait_for(lambda: int(curves.get_attribute("data-points")) > 20, "curves on the page")
-    assert curves.get_attribute("data-panels") == "12"
+    wait_for(lambda: curves.get_attribute("data-panels") == "12", "12 panels")
     stage = page.locator(".slimlab-stage")
     wait_for(lambda: stage.get_attribute("data-clips") == "2", "the masked sample")
     button("pause").click()
@@ -153,6 +153,6 @@ def test_the_same_in_notebook_7(browser, kernel):
     wait_for(lambda: kernel.value("explorer.mask.tolist()") != before, "an edited cell")
     page.locator(".slimlab-play").click()
     wait_for(lambda: kernel.value("explorer.stage.frame") > 3, "frames that go by")
-    assert stage.get_attribute("data-clips") == "2"
+    wait_for(lambda: stage.get_attribute("data-clips") == "2", "2 clips")
     shot(page, "notebook_7")
     page.close()

@@ -92,7 +92,7 @@ def test_lasso_and_click_in_the_embedding(page, kernel):
     assert inside > sum(y) / len(y)  # the upper part was circled
     stage = page.locator(".slimlab-stage")
     stage.wait_for(timeout=30_000)
-    assert stage.get_attribute("data-clips") == "6"
+    wait_for(lambda: stage.get_attribute("data-clips") == "6", "6 clips")
     assert f"{len(chosen)} clips chosen" in page.locator(".jp-OutputArea-output").inner_text()
     wait_for(lambda: int(stage.get_attribute("data-frame")) > 2, "playing")
     shot(page, "embedding")
@@ -110,7 +110,7 @@ def test_a_cell_of_the_confusion_matrix_gives_its_clips(page, kernel):
     listed = kernel.value("r.listed.tolist()")
     truth = kernel.value("(r.result.labels == 0).tolist()")
     assert all(truth[i] for i in listed)
-    assert page.locator(".slimlab-stage").get_attribute("data-clips") == "5"
+    wait_for(lambda: page.locator(".slimlab-stage").get_attribute("data-clips") == "5", "5 clips")
     page.get_by_role("button", name="all cells", exact=True).click()
     wait_for(lambda: kernel.value("len(r.listed)") == 66, "all queries again")
     shot(page, "retrieval")
@@ -138,7 +138,7 @@ def test_a_bar_and_a_cell_of_the_prototypes_play_what_is_near(page, kernel):
     names = kernel.value("[p.stage.scene['titles'], [p._names[i] for i in p.nearest['clip']]]")
     assert all(name in title for title, name in zip(*names, strict=True))
     stage = page.locator(".slimlab-stage")
-    assert stage.get_attribute("data-clips") == "5"
+    wait_for(lambda: stage.get_attribute("data-clips") == "5", "5 clips")
     stage.locator(".slimlab-play").click()
     wait_for(lambda: kernel.value("p.stage.frame") > 3, "frames")
     page.get_by_role("button", name="cells (tokens)").click()
@@ -156,7 +156,7 @@ def test_layers_side_by_side_and_likeness_to_a_clicked_cell(page, kernel):
     shot(page, "features")
     at(grid, 0.5, 0.3)
     wait_for(lambda: kernel.value("f.mode") == "similarity", "likeness")
-    assert stage.get_attribute("data-clips") == "3"
+    wait_for(lambda: stage.get_attribute("data-clips") == "3", "3 clips")
     values = kernel.value("[float(v[f.cell]) for v in f.values]")
     assert values == pytest.approx([1, 1, 1], abs=1e-4)
     shot(page, "similarity")
