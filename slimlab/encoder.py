@@ -309,7 +309,9 @@ class Encoder(nn.Module):
         if mask is not None:
             cells = torch.where(mask[..., None], self.mask_token.to(cells.dtype), cells)
         cells = (cells + self.pos_embed[:, None, 1:]).flatten(1, 2)  # (P, T/8*V, D)
-        first = torch.cat([self.cls_token + self.pos_embed[:, :1], self.register_tokens], dim=1)  # (1, 1+R, D)
+        cls = self.cls_token + self.pos_embed[:, :1]
+        # along the first axis: along the second, gradients of several processes would have other strides than the parameters
+        first = torch.cat([cls.squeeze(0), self.register_tokens.squeeze(0)])  # (1+R, D)
         return torch.cat([first.expand(len(cells), -1, -1).to(cells.dtype), cells], dim=1)  # (P, N, D)
 
     def _rotary_tables(self, steps: int, joints: int, like: Tensor) -> tuple[Tensor, Tensor]:

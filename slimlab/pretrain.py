@@ -25,14 +25,12 @@ from slimlab.config import PRESETS, Config
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.interrupt import ended_gently, held
-from slimlab.monitor import monitor
+from slimlab.monitor import CollapseRule, monitor
 from slimlab.run import Collapsed, Run, RunError
 from slimlab.sampling import clips_of_step
 from slimlab.starting import Estimate, check_shares, device_of, estimate, folder_of, open_run, usable
 
-__all__ = ["PRESETS", "Config", "Estimate", "Run", "RunError", "Step", "estimate", "fit", "steps", "stream"]
-
-COLLAPSED = 1.5  # RankMe below this: all features point one way
+__all__ = ["PRESETS", "Collapsed", "Config", "Estimate", "Run", "RunError", "Step", "estimate", "fit", "steps", "stream"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,8 +73,8 @@ def fit(
     numbers are those of one process. Interrupting (Ctrl-C, Stop, SIGTERM) lets the step end and writes a checkpoint.
 
     Raises RunError where the folder holds another run or cannot be written, FloatingPointError on NaN, naming loss and step,
-    RunError on collapse, `parallel.Parted` where another process has ended; the last good checkpoint is kept. ValueError where
-    the processes cannot share a batch evenly.
+    Collapsed (a RunError) where all clips get the same target or the same feature (`slimlab.monitor`), `parallel.Parted` where
+    another process has ended; the last good checkpoint is kept. ValueError where the processes cannot share a batch evenly.
     """
     config = config or kind.settings()
     with ended_gently(), parallel.processes(device) as own:
@@ -157,7 +155,7 @@ def _steps(
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
     kept_after = {round(config.steps * (i + 1) / config.snapshots) for i in range(config.snapshots)}
-    status, saved, low_ranks = "interrupted", time.monotonic(), 0
+    status, saved, rule = "interrupted", time.monotonic(), CollapseRule(config)
     whole = True  # weights, log and snapshots all say that `done` steps are done
     opened.about.pop("error", None)  # of an earlier part, which this one resumes
 
@@ -182,6 +180,9 @@ def _steps(
         return
     with open(folder / "metrics.jsonl" if first else os.devnull, "a", buffering=1) as log:
         try:
+            for earlier in opened.metrics.to_dict("records"):  # of a resumed run
+                if collapse := rule.see(earlier):
+                    raise Collapsed(folder, collapse)
             while done < config.steps:
                 if not is_ours():
                     raise RunError(f"{folder}: a later call in this process goes on with this run; this one ends")
@@ -193,18 +194,14 @@ def _steps(
                     metrics["clips_per_second"] = config.batch_size / (time.monotonic() - begin)
                     if done in measured_at:
                         metrics |= monitor(trainer, store)
-                        low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
                     if done + 1 in kept_after and first:
                         run.save_snapshot(opened, trainer.encoder, done + 1)
                     log.write(json.dumps(metrics) + "\n")
                     done, whole = done + 1, True
                     signals[:] = _agreed(signals, device)
-                if low_ranks >= 2:
-                    raise Collapsed(
-                        f"{folder}: collapsed at step {done - 1}: feature rank {metrics['rank']:.2f} twice in a row. The last "
-                        "checkpoint is kept. Try a lower teacher_temperature, init='fan_in', a higher koleo_weight"
-                    )
-                if time.monotonic() - saved > config.checkpoint_seconds and low_ranks == 0:
+                if collapse := rule.see(metrics):
+                    raise Collapsed(folder, collapse)
+                if time.monotonic() - saved > config.checkpoint_seconds and not rule.suspects:
                     save("running")
                     saved = time.monotonic()
                 yield Step(done - 1, config.steps, metrics, opened, trainer)

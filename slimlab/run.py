@@ -36,6 +36,7 @@ from slimlab.cache import TEMPORARY, replace_file
 from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
+from slimlab.monitor import Collapse
 from slimlab.skeleton import Skeleton
 from slimlab.trainer import Networks, Trainer
 from slimlab.weights import load_encoder, save_encoder
@@ -49,7 +50,15 @@ class RunError(RuntimeError):
 
 
 class Collapsed(RunError):
-    """The run was stopped because its features collapsed; another attempt with these settings would collapse too."""
+    """The run was stopped because it collapsed; another attempt with these settings would collapse too.
+
+    `.kind`, "answers" or "features", `.step` (0-based) and `.value` say what was measured, `.reason` is the text without the
+    folder. See `slimlab.monitor.Collapse`.
+    """
+
+    def __init__(self, folder: Path, collapse: Collapse) -> None:
+        super().__init__(f"{folder}: {collapse}")
+        self.kind, self.step, self.value, self.reason = collapse.kind, collapse.step, collapse.value, str(collapse)
 
 
 class Run:

@@ -80,8 +80,7 @@ class Trainer:
         self._sampler = Sampler(self.device)
         self._forward: nn.Module = self.student
         if parallel.world() > 1:
-            idle = not (config.mask_globals and config.mfm_weight)  # the token head then learns nothing
-            self._forward = DistributedDataParallel(self.student, find_unused_parameters=idle)
+            self._forward = DistributedDataParallel(self.student)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -260,9 +259,12 @@ class Trainer:
                         loss, koleo = loss + c.koleo_weight * spread, koleo + spread.detach()
                     else:
                         loss = loss + c.koleo_weight * (cls.float() * pull[:, part].flatten(0, 1)[rows]).sum()
+                    if last:
+                        loss = loss + self._reached(mask)
                     _learn(loss)
                 sums += torch.stack([glcl.detach(), mfm.detach()])
                 del embedded, known, cls, loss, glcl, mfm
+        self._forget_unused(masks)
         glcl, mfm = sums
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
         numbers = (parallel.total(torch.stack([loss, glcl, mfm, koleo.detach()])) / parallel.world()).tolist()
@@ -304,6 +306,23 @@ class Trainer:
     def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
         """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
         return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
+
+    def _reached(self, mask: Tensor | None) -> Tensor | float:
+        """Zero, of what the step's last forward pass leaves out: DDP waits for a gradient of every parameter."""
+        if not isinstance(self._forward, DistributedDataParallel):
+            return 0.0
+        left_out = [] if mask is not None and self.config.mfm_weight else list(self.student.token_head.parameters())
+        if mask is None:
+            left_out.append(self.student.encoder.mask_token)
+        return 0.0 * sum(p.sum() for p in left_out)
+
+    def _forget_unused(self, masks: list[Tensor | None]) -> None:
+        """Take the zero gradients of `_reached` away again: one process has none, and a zero one lets AdamW decay the weight."""
+        if masks[0] is None or not self.config.mfm_weight:
+            for parameter in self.student.token_head.parameters():
+                parameter.grad = None
+        if all(mask is None for mask in masks):
+            self.student.encoder.mask_token.grad = None
 
     def _alone(self):
         """Gradients made inside are not yet added up over the processes."""

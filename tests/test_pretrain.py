@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from slimlab import data, pretrain
+from slimlab import data, monitor, pretrain
 from slimlab.pretrain import Config, Run, RunError
 from slimlab.skeleton import KINECT_V1
 from slimlab.trainer import Trainer
@@ -314,6 +314,23 @@ def test_collapse_stops_and_says_what_to_try(train, quick, tmp_path, monkeypatch
     with pytest.raises(RunError, match=r"collapsed at step .*: feature rank 1.01 twice in a row.*a lower teacher_temperature"):
         pretrain.fit(train, quick, tmp_path / "run", progress=False)
     assert Run(tmp_path / "run").about["status"] == "failed"
+
+
+def test_collapsed_answers_stop_a_run_at_one_step_interrupted_or_not(train, quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(monitor, "PATIENCE", 5)  # enough here, where nothing is to recover
+    config = replace(quick, steps=40, targets="softmax", koleo_weight=0.0, evaluations=0)
+    with pytest.raises(pretrain.Collapsed, match=r"run: collapsed at step \d+: the answers: 1\.\d\d prototypes in use") as whole:
+        pretrain.fit(train, config, tmp_path / "run", progress=False)
+    assert whole.value.kind == "answers" and whole.value.value < 2 and 4 <= whole.value.step < 39
+    assert Run(tmp_path / "run").about["error"] == str(whole.value)
+
+    loop = pretrain.steps(train, config, tmp_path / "parts")
+    while next(loop).step < whole.value.step - 2:  # in the middle of the row of steps that count
+        pass
+    loop.close()
+    with pytest.raises(pretrain.Collapsed) as resumed:
+        pretrain.fit(train, config, tmp_path / "parts", progress=False)
+    assert (resumed.value.step, resumed.value.value) == (whole.value.step, whole.value.value)
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(train, quick, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,6 +78,46 @@ def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_written(qui
     done = fit_by_two(tmp_path, replace(quick, batch_size=9), tmp_path / "run")
     assert done.returncode != 0 and "batch_size 9 cannot be shared evenly by 2 processes" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+UNMASKED = """
+import sys, json, torch
+from slimlab import data, parallel
+from slimlab.config import Config
+from slimlab.sampling import clips_of_step
+from slimlab.trainer import Trainer
+
+def weights(config):
+    store = data.synthetic(clips=22, seed=0)
+    trainer = Trainer(config, store.skeleton)
+    for step, clips in enumerate((4, 8, 4)):  # of 8, 16 and 8 global views: none, one and none are masked
+        trainer.step(store, clips_of_step(len(store), clips, 0, step), step)
+    return trainer.student.state_dict()
+
+if __name__ == "__main__":
+    with parallel.processes():
+        found = weights(Config(**json.loads(sys.argv[2])))
+        if parallel.rank() == 0:
+            torch.save(found, sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("changes", [{}, {"mask_locals": True}], ids=["whole local views", "masked local views"])
+def test_steps_without_masked_global_views_are_those_of_one_process(quick, tmp_path, changes):
+    config = replace(quick, mask_globals=1 / 16, weight_decay=(0.5, 0.5), **changes)
+    (tmp_path / "script.py").write_text(UNMASKED)
+    command = tmp_path / "script.py", tmp_path / "two.pt", json.dumps(config.to_dict())
+    done = torchrun(2, *command, TORCH_CPP_LOG_LEVEL="WARNING")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "strides" not in done.stderr
+    scope: dict[str, Any] = {"__name__": "alone"}
+    exec(UNMASKED, scope)
+    alone, two = scope["weights"](config), torch.load(tmp_path / "two.pt", weights_only=True)
+    for name in [n for n in alone if n.startswith("token_head") and n.endswith(("weight", "prototypes"))] + [
+        "encoder.mask_token"
+    ]:
+        apart = float((two[name] - alone[name]).norm() / alone[name].norm())
+        assert apart < 1e-4, f"{name}: {apart}"  # weight decay of two steps that should not be: 2e-3
 
 
 DIES = """

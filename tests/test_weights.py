@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 import types
 import warnings
@@ -184,6 +185,34 @@ def test_what_does_not_fit_is_listed(encoder, tmp_path):
         slimlab.load_encoder(folder)
     for part in ("extra is unexpected", "mask_token is missing", "norm.bias is (3,), should be (16,)", "model.safetensors"):
         assert part in str(caught.value)
+
+
+HUGE = 10**7  # no machine has the memory for such a width
+
+
+@pytest.mark.parametrize(
+    "file, key, value, tells",
+    [
+        ("config.json", "embed_dim", HUGE, "16"),
+        ("config.json", "depth", 3, "2"),
+        ("config.json", "num_register_tokens", 4, "1"),
+        ("config.json", "num_joints", 20, "25"),
+        ("config.json", "patch_size", [4, 1], "8"),
+        ("slimlab.json", "width", HUGE, "16"),
+        ("slimlab.json", "depth", HUGE, "2"),
+        ("slimlab.json", "mlp_ratio", 1e9, "48"),
+        ("slimlab.json", "registers", HUGE, "1"),
+        ("slimlab.json", "patch_frames", 4, "8"),
+    ],
+)
+def test_a_size_that_the_tensors_do_not_have_is_refused_before_memory_is_taken(encoder, tmp_path, file, key, value, tells):
+    folder = slimlab.save_encoder(encoder, tmp_path / "e")
+    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | {key: value}))
+    if file == "config.json":
+        (folder / "slimlab.json").unlink()
+    named = {"patch_size": "patch_size[0] 4", "mlp_ratio": "hidden"}.get(key, f"{key} {value}")
+    with pytest.raises(ValueError, match=rf"model\.safetensors: {file} says {re.escape(named)}.*, the tensors {tells};"):
+        slimlab.load_encoder(folder)
 
 
 def test_damaged_and_absent_files_are_named(encoder, tmp_path):

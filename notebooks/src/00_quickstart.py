@@ -138,8 +138,10 @@ async for step in pretrain.stream(train, config, folder=folder):
 
 # %% [markdown]
 # Read the curves: **GLCL** starts at ln K, where the student knows nothing about the teacher's assignments, and has to fall.
-# **Prototypes per target** must fall too: as long as a target spreads over most of them, it means nothing. **Feature rank** near
-# one would be collapse: every clip the same. **Held-out kNN** is measured on one training performer against the others.
+# **Prototypes per target** must be few of the K: as long as a target spreads over most of them, it means nothing. **Prototypes in
+# use** must be many: about one is collapse of the *answers*, every clip the same target. **Feature rank** near one is collapse of
+# the *features*, every clip the same vector. slimlab stops a run at either. **Held-out kNN** is measured on one training
+# performer against the others.
 
 # %%
 run = pretrain.Run(folder)

@@ -355,6 +355,10 @@ plot.planes(planes, shared=True, title="points on a circle under KoLeo alone")
 # Same data, same seed, same network; two switches. Targets: a plain *softmax* of the teacher's logits, or *Sinkhorn*. *KoLeo* off
 # or on. And one run whose targets are too warm (0.1).
 #
+# slimlab stops a run that has collapsed, and says so by name: *answers* where fewer than two prototypes are in use for many
+# steps in a row (30 in a run as short as this), *features* where their rank stays near one. The two are not the same. The
+# stopped run's networks are still in memory, so we can look at what has become of them.
+#
 # *Predict, for each: where does GLCL go? How many prototypes are in use at the end? Which run has the lowest loss?*
 
 # %%
@@ -362,17 +366,27 @@ length = {"steps": 6 if quick else 80, "evaluations": 1 if quick else 4, "snapsh
 off, warm = {"koleo_weight": 0.0}, {"teacher_temperature": (0.1, 0.1)}
 settings = {"softmax, no KoLeo": {"targets": "softmax"} | off, "softmax, KoLeo": {"targets": "softmax"}}
 settings |= {"Sinkhorn, no KoLeo": off, "Sinkhorn, KoLeo": {}, "Sinkhorn, too warm": warm}
-runs = {}
+runs, teachers, stopped = {}, {}, {}
 for name, changed in settings.items():
     folder = here.out / f"run-{name.replace(', ', '-').replace(' ', '_')}-{store.fingerprint[:6]}-{length['steps']}"
-    runs[name] = pretrain.fit(people, pretrain.Config(preset="tiny", **length, **changed), folder=folder, progress=False)
+    try:
+        for step in pretrain.steps(people, pretrain.Config(preset="tiny", **length, **changed), folder):
+            teachers[name] = step.trainer.teacher
+    except pretrain.Collapsed as collapse:
+        stopped[name] = collapse
+        print(f"{name}: {collapse.reason}\n")
+    runs[name] = pretrain.Run(folder)
+    if name not in teachers:  # finished when this cell was run before
+        teachers[name] = runs[name].teacher
+if quick:
+    print("6 steps are too few to call a run collapsed: only runs of 30 steps or more can be stopped")
 plot.runs({name: run.metrics for name, run in runs.items()})
 
 # %%
 rows = []
 for name, run in runs.items():
-    x = evaluate.features(run.encoder, people, pool="cls", combine="sum").x
-    own = inspection.prototypes(run.teacher.encoder, run.teacher.cls_head, people)
+    x = evaluate.features(teachers[name].encoder, people, pool="cls", combine="sum").x
+    own = inspection.prototypes(teachers[name].encoder, teachers[name].cls_head, people)
     x = torch.nn.functional.normalize(x, dim=1)
     last = run.metrics.tail(5).mean()
     rows.append({"run": name, "GLCL": last["glcl"], "per target": last["target_prototypes"], "in use": own.in_use()})
@@ -383,6 +397,7 @@ table.round(2)
 # %%
 collapsed, cured, too_warm = (table.loc[n] for n in ("softmax, no KoLeo", "Sinkhorn, KoLeo", "Sinkhorn, too warm"))
 if not quick:
+    assert stopped["softmax, no KoLeo"].kind == "answers" and not any(name.startswith("Sinkhorn") for name in stopped)
     assert collapsed["in use"] < 3 and cured["in use"] > 5 * collapsed["in use"]
     assert collapsed["GLCL"] < 0.5 < 1 < cured["GLCL"] < np.log(config.prototypes)  # the lowest loss is the worst run
     assert collapsed["mean cosine of two clips"] > cured["mean cosine of two clips"] + 0.2
@@ -392,8 +407,9 @@ print(f"in use: {collapsed['in use']:.1f} collapsed, {cured['in use']:.1f} cured
 
 # %% [markdown]
 # Read the table row by row.
-# - **Softmax, no KoLeo**: everybody agrees on one prototype; the loss is the lowest of all and worth nothing. Features drift
-#   together too: the rank falls and two clips point ever more the same way.
+# - **Softmax, no KoLeo**: everybody agrees on one prototype; the loss is the lowest of all and worth nothing. slimlab stops the
+#   run because its *answers* have collapsed. Features drift together too: two clips point more the same way. Their rank is
+#   far above one all the same, and would not have given the collapse away.
 # - **Softmax, KoLeo**: features are kept apart, but the *answers* have collapsed all the same: KoLeo does not look at
 #   prototypes. Half a cure.
 # - **Sinkhorn, no KoLeo**: prototypes are used, features are fairly well spread. The main cure.
@@ -403,7 +419,8 @@ print(f"in use: {collapsed['in use']:.1f} collapsed, {cured['in use']:.1f} cured
 # A loss that falls says nothing by itself. *Prototypes in use*, *prototypes per target* and *rank* are its controls.
 
 # %%
-folded = inspection.prototypes(runs["softmax, no KoLeo"].teacher.encoder, runs["softmax, no KoLeo"].teacher.cls_head, people)
+folded = teachers["softmax, no KoLeo"]
+folded = inspection.prototypes(folded.encoder, folded.cls_head, people)
 plot.prototype_usage(folded)
 
 # %%

@@ -145,7 +145,8 @@ plot.losses(metrics)
 #   05).
 # - **Prototypes per target** have to be few, **in use** many. Per batch of 32 clips (64 global views) at most 64 can be in use.
 # - **Rank** ([RankMe](https://arxiv.org/abs/2210.02885)) often *falls* at first: an untrained network's features are noise in
-#   many directions. A fall that ends is fine; one towards 1 is collapse, and slimlab stops the run there.
+#   many directions. A fall that ends is fine; one towards 1 is collapse of the features, and slimlab stops the run there.
+#   Answers collapse at any rank: then about one prototype is *in use*, and slimlab stops the run for that, too.
 # - **Held-out kNN** is the only curve that asks whether features are good *for* something. It is measured on one training
 #   performer, so it jumps: the next cell prints by how much it may, by chance alone.
 
@@ -309,7 +310,8 @@ if here.synthetic and not quick:
 #
 # ## What goes wrong, and how it shows
 # Four short runs of `tiny` (80 steps on synthetic clips, shipped with slimlab). One is healthy. In the others one setting was
-# changed: no balance of prototypes and no KoLeo (it *collapsed*), targets *too warm*, a learning *rate too high*.
+# changed: no balance of prototypes and no KoLeo (its answers *collapsed*; `pretrain` stops such a run after 30 steps, this one
+# was left to go on), targets *too warm*, a learning *rate too high*.
 #
 # *Predict: which is which? Write down A to D before you read on.*
 
@@ -373,7 +375,7 @@ lessons.check_diagnosis(diagnose)
 # 2. The loss of run X is lower than that of run Y. What do you know? <details><summary>Answer</summary>Nothing yet: other K,
 #    temperature or collapse move it. Compare what stands beside it.</details>
 # 3. Rank fell from 40 to 27 in the first hundred steps. Is that collapse? <details><summary>Answer</summary>No: towards 1 would
-#    be. Untrained features are spread over many directions without meaning anything.</details>
+#    be, of the features. Whether the answers have collapsed, the prototypes in use say.</details>
 # 4. Why must held-out kNN use training performers, and not the test side?
 #    <details><summary>Answer</summary>What settings are chosen by must not be what they are judged by.</details>
 # 5. Two runs differ only in their seed, and their kNN by 0.03. With 200 judged clips, is one seed better?

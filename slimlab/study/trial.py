@@ -54,7 +54,7 @@ def run(
     except FloatingPointError as problem:
         error = str(problem)
     except Collapsed as problem:
-        error = str(problem).partition(": ")[2]
+        error = problem.reason
     used = time.process_time() - used
     done = Run(at)
     row = {

@@ -1,6 +1,7 @@
 """The MAE against plain implementations of its parts; its runs: resumed equals uninterrupted, other methods refused."""
 
 import dataclasses
+import json
 import re
 from dataclasses import fields
 
@@ -173,6 +174,12 @@ def test_damaged_weights_are_named(tmp_path):
     baseline.save_encoder(Encoder(EncoderConfig(frames=16, **SMALL)), tmp_path)
     with pytest.raises(FileNotFoundError, match="no such file"):
         baseline.load_encoder(tmp_path / "nowhere")
+    sizes = json.loads((tmp_path / "mae.json").read_text())
+    for wrong, says in (({"width": 4 * 10**6}, "norm.bias is .32,., should be .4000000,."), ({"depth": 10**7}, "the tensors 2")):
+        (tmp_path / "mae.json").write_text(json.dumps(sizes | wrong))
+        with pytest.raises(ValueError, match=rf"model\.safetensors: no encoder.*{says}"):
+            baseline.load_encoder(tmp_path)
+    (tmp_path / "mae.json").write_text(json.dumps(sizes))
     (tmp_path / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(ValueError, match=r"model\.safetensors: no encoder"):
         baseline.load_encoder(tmp_path)
