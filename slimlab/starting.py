@@ -20,7 +20,6 @@ from slimlab.encoder import Encoder
 from slimlab.run import Run, RunError
 from slimlab.sampling import clips_of_step
 
-
 FASTEST = 1e-3  # seconds; no step is taken for faster, whatever a clock says: steps are bounded by the minutes asked for
 
 
