@@ -28,8 +28,7 @@ solutions: $(VENV)/.ready
 	$(PY) notebooks/build.py --solutions out/solutions
 
 site: $(VENV)/.ready
-	$(PY) notebooks/website.py out/site
-	$(PY) notebooks/links.py out/site
+	failed=0; $(PY) notebooks/website.py out/site || failed=1; $(PY) notebooks/links.py out/site && exit $$failed
 
 bundle: $(VENV)/.ready
 	$(PY) notebooks/bundle.py out/classroom

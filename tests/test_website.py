@@ -133,3 +133,21 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
     with pytest.raises(SystemExit, match="something else than a site"):
         website.write({}, tmp_path)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_it_goes_on_past_a_lesson_that_fails_and_names_it(tmp_path, monkeypatch, capsys):
+    new = nbformat.v4
+    for name, code in {"00_good": "1 + 1", "01_bad": "1 / 0", "02_late": "2 + 2"}.items():
+        book = new.new_notebook(cells=[new.new_markdown_cell(f"# {name}"), new.new_code_cell(code)])
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
+    monkeypatch.setattr(website, "HERE", tmp_path / "notebooks")
+    for _ in range(2):  # the second time the failed notebook lies there, and does not pass for an executed one
+        arguments = ["website.py", str(tmp_path / "site"), "--executed", str(tmp_path / "out"), "--no-api"]
+        monkeypatch.setattr("sys.argv", arguments)
+        assert website.main() == 1
+        said = capsys.readouterr().err
+        assert "1 of 3 lessons failed" in said and "01_bad.ipynb failed" in said.splitlines()[-1]
+        pages = {p.stem for p in (tmp_path / "site").glob("0*.html")}
+        assert pages == {"00_good", "02_late"}
