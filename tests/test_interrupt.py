@@ -52,6 +52,35 @@ def test_sigterm_ends_gently_outside_of_what_holds_it():
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.parametrize("late", [signal.SIGINT, signal.SIGTERM])
+def test_an_error_between_two_handlers_leaves_none_behind(monkeypatch, late):
+    """Such as a Ctrl-C that comes once a handler is set and before the body."""
+    before, set_handler, asked = [signal.getsignal(s) for s in HELD], signal.signal, []
+
+    def set_then_fail(number, handler):
+        old = set_handler(number, handler)
+        asked.append(number)
+        if number == late and asked.count(late) == 1:
+            raise KeyboardInterrupt
+        return old
+
+    monkeypatch.setattr(signal, "signal", set_then_fail)
+    for around in [held] if late == signal.SIGINT else [held, ended_gently]:
+        asked.clear()
+        with pytest.raises(KeyboardInterrupt), around():
+            pass
+        assert [signal.getsignal(s) for s in HELD] == before
+
+
+def test_ctrl_c_is_given_back_last(monkeypatch):
+    """Heard again, it may raise before the next line: nothing may be left to give back then."""
+    set_handler, asked = signal.signal, []
+    monkeypatch.setattr(signal, "signal", lambda number, handler: asked.append(number) or set_handler(number, handler))
+    with held():
+        asked.clear()
+    assert asked[-1] == signal.SIGINT and set(asked) == set(HELD)
+
+
 def test_other_threads_hold_nothing():
     before, came = [signal.getsignal(s) for s in HELD], []
 
