@@ -7,8 +7,10 @@ import threading
 import pytest
 
 from slimlab.interrupt import HELD, ended_gently, held
+from tests.systems import kills, waits_for_signals
 
 
+@kills
 @pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_a_signal_is_answered_after_the_body(number, raised):
     before, done = [signal.getsignal(s) for s in HELD], []
@@ -31,6 +33,7 @@ def test_nothing_happens_without_a_signal_and_an_error_passes_through():
     assert [signal.getsignal(s) for s in HELD] == before
 
 
+@kills
 def test_an_own_handler_is_called(monkeypatch):
     heard = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
@@ -43,6 +46,7 @@ def test_an_own_handler_is_called(monkeypatch):
         signal.signal(signal.SIGTERM, before)
 
 
+@waits_for_signals
 def test_sigterm_ends_gently_outside_of_what_holds_it():
     with pytest.raises(SystemExit) as caught, ended_gently():
         os.kill(os.getpid(), signal.SIGTERM)
