@@ -1,7 +1,7 @@
 """Draw the README's moving picture, the mask explorer: python docs/moving_picture.py
 
-One synthetic clip under semantic tube masking at three ratios. Left: the moving body, one color a tube, grey where visible. Middle:
-what the student sees. Right: the mask on the grid of time steps and joints. The masks are those of `slimlab.masking`.
+One synthetic clip under semantic tube masking at three ratios. Left: the moving body, one color a tube, grey where visible.
+Middle: what the student sees. Right: the mask on the grid of time steps and joints. The masks are those of `slimlab.masking`.
 """
 
 from pathlib import Path
