@@ -40,7 +40,7 @@ def test_the_folder_holds_the_course_and_pip_is_asked_for_the_locked_versions(tm
     own, needed = asked.commands
     assert own[:2] == ["wheel", "--no-deps"] and own[-1] == str(ROOT)
     assert needed[:3] == ["download", "-c", str(ROOT / "requirements.lock")]
-    assert needed[-3].endswith("slimlab-9-py3-none-any.whl") and needed[-2:] == ["--extra-index-url", "https://x"]
+    assert needed[-3].endswith("slimlab-9-py3-none-any.whl[notebook,umap]") and needed[-2:] == ["--extra-index-url", "https://x"]
     out = tmp_path / "class"
     names = sorted(p.name for p in (ROOT / "notebooks").glob("*.ipynb"))
     assert [sorted(p.name for p in (out / f).iterdir()) for f in ("notebooks", "solutions")] == [names, names]
@@ -51,6 +51,8 @@ def test_the_folder_holds_the_course_and_pip_is_asked_for_the_locked_versions(tm
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert f"Python {version}" in (out / "START_HERE.md").read_text()
     assert f"py -{version} -m venv" in (out / "install.bat").read_text()
+    for name in ("install.sh", "install.bat"):
+        assert "slimlab[notebook,umap]" in (out / name).read_text()
 
 
 @has_sh

@@ -348,7 +348,8 @@ here.end()
 # </details>
 #
 # ## Further reading
-# - Do, Chen, Youk, Kim, "Less is More", [arXiv 2603.10648](https://arxiv.org/abs/2603.10648): the method and its ablations.
+# - Do, Chen, Youk, Kim, "Less is More", NeurIPS 2026, [arXiv 2603.10648](https://arxiv.org/abs/2603.10648): the method and its
+#   ablations.
 # - Bouthillier et al., "Accounting for Variance in Machine Learning Benchmarks", [arXiv
 #   2103.03098](https://arxiv.org/abs/2103.03098).
 # - Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", [arXiv

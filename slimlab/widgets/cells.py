@@ -71,7 +71,7 @@ class Cells(Still, anywidget.AnyWidget):
         texts: Sequence[Sequence[str]],
         columns: Sequence[str] | None = None,
     ) -> None:
-        """A table in place of the grids: colors (R, C, 3) uint8, texts [row][column], names of rows and columns (None: their
+        """A table in place of the grids: colors (R, C, 3) uint8, `texts[row][column]`, names of rows and columns (None: their
         numbers). Its rows take the joints' place and its columns the steps': `clicked` and `ring` say (column, row)."""
         across = np.swapaxes(colors, 0, 1)
         scene = {
