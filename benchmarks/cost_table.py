@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from slimlab import baseline, cost
+from slimlab.analysis import cost
+from slimlab.baselines import mae
 from slimlab.encoder import Encoder
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     a = parser.parse_args()
     printed = cost.table(pretraining=not a.no_pretraining)
     mixed = cost.mix(a.people, a.batch, a.seconds, a.device)
-    encoders = {"SLiM": Encoder().to(a.device), "MAMP": baseline.Encoder().to(a.device)}
+    encoders = {"SLiM": Encoder().to(a.device), "MAMP": mae.Encoder().to(a.device)}
     sizes = {n: {"parameters": cost.parameters(e), "peak_bytes": cost.memory(e, a.people, a.batch)} for n, e in encoders.items()}
     text = [
         "GFLOPs a clip; a multiply-add is 2, attention counted; `elementwise`: with element-wise work.",

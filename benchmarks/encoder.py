@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from _report import matmul_peak, measured, report, turns
 from torch import nn
 
-from slimlab import baseline, cost
+from slimlab.analysis import cost
+from slimlab.baselines import mae
 from slimlab.encoder import Encoder, EncoderConfig
 
 
@@ -56,11 +57,11 @@ class PlainViT(nn.Module):
 def against_plain(batch: int, seconds: float, compiled: bool) -> list[dict]:
     config = EncoderConfig()
     x = torch.randn(batch, 3, config.frames, len(config.skeleton), 1)
-    slim, plain, mae = Encoder(config).eval(), PlainViT(config).eval(), baseline.Encoder().eval()
+    slim, plain, masked = Encoder(config).eval(), PlainViT(config).eval(), mae.Encoder().eval()
     half = Encoder(config).eval()
     half.load_state_dict(slim.state_dict())
     half = half.bfloat16()
-    long = torch.randn(batch, 3, mae.config.frames, len(config.skeleton), 1)
+    long = torch.randn(batch, 3, masked.config.frames, len(config.skeleton), 1)
 
     def cast():
         with torch.autocast("cpu", torch.bfloat16):
@@ -71,7 +72,7 @@ def against_plain(batch: int, seconds: float, compiled: bool) -> list[dict]:
         "slimlab": lambda: slim(x),
         "slimlab, bf16 autocast": cast,
         "slimlab, bf16 weights": lambda: half(x.bfloat16()),
-        "MAE baseline (750 tokens, fused)": lambda: mae(long),
+        "MAE baseline (750 tokens, fused)": lambda: masked(long),
     }
     if compiled:
         translated = Encoder(config).eval()
@@ -82,7 +83,7 @@ def against_plain(batch: int, seconds: float, compiled: bool) -> list[dict]:
     reference = times["plain ViT, fused attention"]
     rows = []
     for name, each in times.items():
-        flops = cost.flops(mae) if "MAE" in name else work
+        flops = cost.flops(masked) if "MAE" in name else work
         rows.append(
             {
                 "encoder": name,

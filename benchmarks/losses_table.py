@@ -1,8 +1,8 @@
-"""Which part of the objective helps at this scale: GLCL alone, MFM alone, both; global views whole or masked. UTD-MHAD.
+"""Which part of the objective helps at this scale: GLCL alone, MFP alone, both; global views whole or masked. UTD-MHAD.
 
     python benchmarks/losses_table.py UTD_MHAD [--steps 1000] [--seeds 3] [--out out/losses]
 
-Odd performers train, even ones test; preset `tiny`, equal steps. MFM needs masked views, so it has no unmasked line. Beside
+Odd performers train, even ones test; preset `tiny`, equal steps. MFP needs masked views, so it has no unmasked line. Beside
 them the same encoder trained with labels for as many steps, and raw coordinates. Two runs at a time, one thread each;
 they stay in OUT and are taken up again.
 """
@@ -20,7 +20,7 @@ from slimlab import data, evaluate, pretrain
 LINES = {
     "GLCL alone, global views whole": {"mfm_weight": 0.0, "mask_globals": 0.0},
     "GLCL alone, half of them masked": {"mfm_weight": 0.0, "mask_globals": 0.5},
-    "MFM alone, half of them masked": {"glcl_weight": 0.0, "mask_globals": 0.5},
+    "MFP alone, half of them masked": {"glcl_weight": 0.0, "mask_globals": 0.5},
     "both, half of them masked (`tiny`)": {},
     "both, all of them masked": {"mask_globals": 1.0},
     "with labels, from scratch": None,

@@ -15,9 +15,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from slimlab import baseline, cost, data, evaluate, pretrain
+from slimlab import data, evaluate, pretrain
+from slimlab.analysis import cost
+from slimlab.baselines import mae
 
-METHODS = {"SLiM": (pretrain.Config, pretrain.fit, pretrain.Run), "MAE": (baseline.Config, baseline.fit, baseline.Run)}
+METHODS = {"SLiM": (pretrain.Config, pretrain.fit, pretrain.Run), "MAE": (mae.Config, mae.fit, mae.Run)}
 
 
 def line(method: str, encoder, sides, **known) -> dict:

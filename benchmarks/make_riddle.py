@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from slimlab import data, pretrain
-from slimlab.monitor import monitor
-from slimlab.sampling import clips_of_step
-from slimlab.trainer import Trainer
+from slimlab.pretrain.monitor import monitor
+from slimlab.pretrain.sampling import clips_of_step
+from slimlab.pretrain.trainer import Trainer
 
 KINDS = {
     "healthy": {},

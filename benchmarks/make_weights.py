@@ -2,8 +2,8 @@
 
     python benchmarks/make_weights.py tiny [--out out/weights]
 
-Leaves encoder, record.json and metrics.csv (every 50th step) in slimlab/shipped/NAME. The motion (seed 1000, 100 performers)
-is none of the default sets: the results in the record are on seeds 0, 1 and 2, whose performers were never seen.
+Leaves encoder, record.json and metrics.csv (every 50th step) in slimlab/weights/shipped/NAME. The motion (seed 1000, 100
+performers) is none of the default sets: the results in the record are on seeds 0, 1 and 2, whose performers were never seen.
 """
 
 import argparse

@@ -19,16 +19,17 @@ import numpy as np
 import torch
 from _report import peak_mb, report
 
-from slimlab import data, evaluate, parallel
+from slimlab import data, evaluate
+from slimlab._system import distributed
 from slimlab.pretrain import Config
-from slimlab.sampling import clips_of_step
-from slimlab.trainer import Trainer
+from slimlab.pretrain.sampling import clips_of_step
+from slimlab.pretrain.trainer import Trainer
 
 
 def work(steps: int, batch_size: int, out: str) -> None:
     """One process's share; the first one writes what it took."""
     store = data.synthetic(clips=960)
-    with parallel.processes("cpu"):
+    with distributed.processes("cpu"):
         trainer, times, loss = Trainer(Config(preset="tiny", batch_size=batch_size), store.skeleton), [], 0.0
         for step in range(steps + 2):
             begin = time.perf_counter()
@@ -36,12 +37,12 @@ def work(steps: int, batch_size: int, out: str) -> None:
             times.append(time.perf_counter() - begin)
         encoder = evaluate.random_encoder(Config(preset="paper").encoder(store.skeleton))
         evaluate.features(encoder, store[:16], cache=None)
-        parallel.meet()
+        distributed.meet()
         begin = time.perf_counter()
         evaluate.features(encoder, store[:320], cache=None)
         clips = 320 / (time.perf_counter() - begin)
-        peak = float(parallel.largest(torch.tensor(peak_mb())))
-        if parallel.rank() == 0:
+        peak = float(distributed.largest(torch.tensor(peak_mb())))
+        if distributed.rank() == 0:
             row = {"s/step": float(np.median(times[2:])), "loss": loss, "features, clips/s": clips, "memory of each, MB": peak}
             Path(out).write_text(json.dumps(row))
 

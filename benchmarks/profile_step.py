@@ -15,13 +15,14 @@ from contextlib import contextmanager
 import torch
 from _report import matmul_peak, report
 
-from slimlab import cost, data, inspection, sampling, trainer
+from slimlab import analysis, data
+from slimlab.analysis import cost
 from slimlab.encoder import Encoder
-from slimlab.networks import Networks
-from slimlab.objectives import PrototypeHead
-from slimlab.pretrain import Config
-from slimlab.sampling import clips_of_step
-from slimlab.trainer import Trainer
+from slimlab.losses import PrototypeHead
+from slimlab.pretrain import Config, sampling, trainer
+from slimlab.pretrain.networks import Networks
+from slimlab.pretrain.sampling import clips_of_step
+from slimlab.pretrain.trainer import Trainer
 
 OTHERS = "everything else"
 
@@ -75,8 +76,8 @@ def watch(watch: Stopwatch, one: Trainer) -> None:
     watch.around(trainer, "prototype_cross_entropy", "cross-entropy, with gradients by logits")
     watch.around(trainer, "koleo_loss", "KoLeo")
     watch.around(trainer, "_learn", "head backward")
-    watch.around(inspection, "effective_prototypes", "monitor values")
-    watch.around(inspection, "used_prototypes", "monitor values")
+    watch.around(analysis, "effective_prototypes", "monitor values")
+    watch.around(analysis, "used_prototypes", "monitor values")
     watch.around(torch.nn.utils, "clip_grad_norm_", "gradient clipping")
     watch.around(one.optimizer, "step", "optimiser")
     watch.around(Trainer, "_follow", "teacher's average")

@@ -17,9 +17,9 @@ import torch
 
 import slimlab
 from slimlab import data, evaluate
-from slimlab.config import Config
-from slimlab.sampling import clips_of_step
-from slimlab.trainer import Trainer
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.sampling import clips_of_step
+from slimlab.pretrain.trainer import Trainer
 
 HELD_OUT = (7, 3)
 STEPS = 250

@@ -17,10 +17,12 @@ import numpy as np
 import torch
 from _report import matmul_peak, measured, report
 
-from slimlab import baseline, cost, data, objectives
+from slimlab import data, losses
+from slimlab.analysis import cost
+from slimlab.baselines import mae
 from slimlab.pretrain import Config
-from slimlab.sampling import clips_of_step
-from slimlab.trainer import Trainer
+from slimlab.pretrain.sampling import clips_of_step
+from slimlab.pretrain.trainer import Trainer
 
 CLIPS = 132
 
@@ -30,14 +32,14 @@ def naive_losses(trainer, views, masks, temperature):
     c, student, teacher, mask = trainer.config, trainer.student, trainer.teacher, masks[0]
     with torch.no_grad():
         seen = teacher.encoder(views[0])
-        targets = objectives.sinkhorn_knopp(teacher.cls_head(seen.cls[:, 0]), temperature)
-        cell_targets = objectives.sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][mask]), temperature)
+        targets = losses.sinkhorn_knopp(teacher.cls_head(seen.cls[:, 0]), temperature)
+        cell_targets = losses.sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][mask]), temperature)
     outs = [student.encoder(x, mask=None if m is None else m[:, None]) for x, m in zip(views, masks, strict=True)]
     logits = student.cls_head(torch.cat([out.cls[:, 0] for out in outs])).split(len(views[0]) // 2)
-    glcl = objectives.global_local_loss(logits, targets.chunk(2), c.student_temperature)
+    glcl = losses.global_local_loss(logits, targets.chunk(2), c.student_temperature)
     cells = student.token_head(outs[0].tokens[:, 0][mask])
-    mfm = objectives.masked_feature_loss(cells, cell_targets, mask, c.student_temperature)
-    koleo = torch.stack([objectives.koleo_loss(view) for view in outs[0].cls[:, 0].chunk(2)]).sum()
+    mfm = losses.masked_feature_loss(cells, cell_targets, mask, c.student_temperature)
+    koleo = torch.stack([losses.koleo_loss(view) for view in outs[0].cls[:, 0].chunk(2)]).sum()
     loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
     loss.backward()
     values = {"loss": loss.item(), "glcl": glcl.item(), "mfm": mfm.item(), "koleo": koleo.item()}
@@ -48,7 +50,7 @@ def steps(config, count: int, naive: bool = False, threads: int = 0) -> dict:
     """Median seconds of `count` steps after the first, and the first loss."""
     torch.set_num_threads(threads or torch.get_num_threads())
     store = data.synthetic(clips=CLIPS)
-    trainer = (Trainer if isinstance(config, Config) else baseline.Trainer)(config, store.skeleton)
+    trainer = (Trainer if isinstance(config, Config) else mae.Trainer)(config, store.skeleton)
     if naive:
         trainer.losses = partial(naive_losses, trainer)
     times, losses = [], []
@@ -71,7 +73,7 @@ def main() -> None:
     few = min(most, 4096)
     paper = Config(preset="paper", batch_size=batch, prototypes=most)
     small = replace(paper, prototypes=few)
-    tiny, mamp = Config(preset="tiny"), baseline.Config(preset="mamp", batch_size=batch // 2)
+    tiny, mamp = Config(preset="tiny"), mae.Config(preset="mamp", batch_size=batch // 2)
     cases = {
         "paper": (paper, a.steps),
         "paper, bf16": (replace(paper, precision="bf16"), a.steps),
@@ -87,7 +89,7 @@ def main() -> None:
         "tiny, naive": (tiny, 10 * a.steps, True),
         "tiny, bf16": (replace(tiny, precision="bf16"), 10 * a.steps),
         "tiny, one thread": (tiny, 10 * a.steps, False, 1),
-        "tiny of the MAE": (baseline.Config(preset="tiny"), 10 * a.steps),
+        "tiny of the MAE": (mae.Config(preset="tiny"), 10 * a.steps),
     }
     if not a.no_compile:
         cases[f"paper, {few:,} prototypes, compiled"] = (replace(small, compile=True), a.steps)

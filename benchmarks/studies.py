@@ -18,12 +18,13 @@ import pandas as pd
 import torch
 
 import slimlab
-from slimlab import data, evaluate, plot, pretrain, quirks, study
-from slimlab.config import PREPRINT_VIEWS, Config
-from slimlab.counterparts import counterparts
+from slimlab import data, evaluate, plot, pretrain, study
 from slimlab.data.store import Arrays, ClipStore
-from slimlab.run import replace_file
+from slimlab.pretrain.config import PREPRINT_VIEWS, Config
+from slimlab.pretrain.run import replace_file
+from slimlab.released import faults
 from slimlab.skeleton import KINECT_V2, Skeleton
+from slimlab.skeleton.matching import counterparts
 
 RATIOS, STRATEGIES = (0.3, 0.5, 0.7, 0.9), ("semantic_tubes", "random_cells", "joint_tubes")
 UNMASKED = {"mask_globals": 0.0, "mask_locals": False, "mfm_weight": 0.0}
@@ -43,7 +44,7 @@ def in_kinect_v2_order(store: ClipStore) -> ClipStore:
     parts = {name: [place[j] for j in chain] for name, chain in body.parts.items()}
     mirror = [(place[a], place[b]) for a, b in body.mirror]
     ordered = Skeleton([body.names[j] for j in order], parents, parts, mirror, place[body.center])
-    wrong = (quirks.IndexOrdered(**ordered.to_dict()).from_bones != ordered.from_bones).any(axis=1)
+    wrong = (faults.IndexOrdered(**ordered.to_dict()).from_bones != ordered.from_bones).any(axis=1)
     print(f"rebuilt in index order {wrong.sum()} of {len(order)} joints land in a wrong place", flush=True)
     a = store.arrays
     arrays = Arrays(a.joints[:, order], a.frames, a.tracks, clips=a.clips)

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from slimlab import data, evaluate
-from slimlab.config import Config
+from slimlab.pretrain.config import Config
 
 BOUNDS = {"cross-subject": (0.35, 0.70), "cross-view": (0.0, 0.55)}
 

@@ -13,8 +13,8 @@ from _report import clock, measured, report
 
 from slimlab import data
 from slimlab.pretrain import Config
-from slimlab.sampling import clips_of_step
-from slimlab.trainer import Trainer
+from slimlab.pretrain.sampling import clips_of_step
+from slimlab.pretrain.trainer import Trainer
 
 
 def batches(where: str | None, preset: str, batch: int, seconds: float, one_by_one: bool = False) -> dict:

@@ -17,7 +17,7 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 from slimlab import data, plot, widgets
-from slimlab.doctor import chromium
+from slimlab._system.doctor import chromium
 
 HARNESS = """async ([code, state]) => {
   const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);

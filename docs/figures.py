@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 import slimlab
-from slimlab import data, inspection, masking, plot
+from slimlab import analysis, data, masking, plot
 
 HERE = Path(__file__).parent
 store = data.synthetic(clips=24)
@@ -14,5 +14,5 @@ mask = masking.semantic_tubes(1, 8, store.skeleton, ratio=0.7, generator=torch.G
 figure = plot.mask_on_body(clip, mask.numpy(), store.skeleton, title=f"'{store.label_names[clip.label]}' under semantic tubes")
 figure.savefig(HERE / "mask.png", dpi=130, bbox_inches="tight")
 
-look = inspection.inside(slimlab.pretrained("tiny"), data.synthetic(clips=66), 5)
+look = analysis.inside(slimlab.pretrained("tiny"), data.synthetic(clips=66), 5)
 plot.token_pca(look).savefig(HERE / "token_pca.png", dpi=110, bbox_inches="tight")

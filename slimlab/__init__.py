@@ -9,31 +9,26 @@ from typing import TYPE_CHECKING
 __version__ = "0.2.0"
 
 _SUBMODULES = (
-    "augment baseline cost data encoder evaluate inspection lessons masking naive objectives plot pretrain projection quirks run "
-    "skeleton streams study weights widgets"
+    "analysis augment baselines data encoder evaluate lessons losses masking plot pretrain released skeleton study weights "
+    "widgets"
 ).split()
 _SHORTCUTS = dict.fromkeys("load_encoder save_encoder pretrained pretrained_record".split(), "weights")
 
 if TYPE_CHECKING:
     from slimlab import (  # noqa: F401
+        analysis,
         augment,
-        baseline,
-        cost,
+        baselines,
         data,
         encoder,
         evaluate,
-        inspection,
         lessons,
+        losses,
         masking,
-        naive,
-        objectives,
         plot,
         pretrain,
-        projection,
-        quirks,
-        run,
+        released,
         skeleton,
-        streams,
         study,
         weights,
         widgets,

@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
             text += "; slimlab doctor says what is missing and how to install it"
         print(f"slimlab {arguments.command}: {text}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, SystemExit) as ended:  # Ctrl-C, and what `slimlab.interrupt` makes of SIGTERM
+    except (KeyboardInterrupt, SystemExit) as ended:  # Ctrl-C, and what `slimlab._system.signals` makes of SIGTERM
         status = 130 if isinstance(ended, KeyboardInterrupt) else ended.code
         if status not in (130, 143):
             raise
@@ -44,7 +44,7 @@ def _how_to_resume(a: argparse.Namespace) -> str:
 
 
 def doctor(_: argparse.Namespace) -> int:
-    from slimlab import doctor as d
+    from slimlab._system import doctor as d
 
     return d.report()
 
@@ -80,7 +80,7 @@ def report(a: argparse.Namespace) -> None:
     import pandas as pd
 
     from slimlab import data
-    from slimlab.run import replace_file
+    from slimlab.pretrain.run import replace_file
 
     found = data.report(data.synthetic() if a.data == "synthetic" else data.open(a.data, a.format))
     print(found.summary.to_string(index=False, header=False))
@@ -93,10 +93,10 @@ def report(a: argparse.Namespace) -> None:
 
 
 def pretrain(a: argparse.Namespace) -> None:
-    from slimlab import parallel
     from slimlab import pretrain as p
+    from slimlab._system import distributed
 
-    with parallel.processes(a.device):
+    with distributed.processes(a.device):
         train, test = _sides(a)
         _say(f"pre-training on the {len(train)} clips of the training side; the {len(test)} test clips are not seen")
         _say(_fit(a, p, train))
@@ -104,9 +104,9 @@ def pretrain(a: argparse.Namespace) -> None:
 
 def _say(text: object) -> None:
     """Print, once where several processes run."""
-    from slimlab import parallel
+    from slimlab._system import distributed
 
-    if parallel.rank() == 0:
+    if distributed.rank() == 0:
         print(text)
 
 
@@ -117,13 +117,13 @@ def _fit(a: argparse.Namespace, p, train):
 
 
 def evaluate(a: argparse.Namespace) -> None:
-    from slimlab import parallel
+    from slimlab._system import distributed
 
-    if a.equal_time and parallel.started() > 1:
+    if a.equal_time and distributed.started() > 1:
         raise ValueError(
             "--equal-time stops by the clock, which processes read differently; evaluate in one, or say --supervised STEPS"
         )
-    with parallel.processes(a.device) as device:
+    with distributed.processes(a.device) as device:
         _evaluate(a, device)
 
 
@@ -131,9 +131,9 @@ def _evaluate(a: argparse.Namespace, device) -> None:
     import pandas as pd
 
     from slimlab import evaluate as e
-    from slimlab import parallel
+    from slimlab._system import distributed
     from slimlab.evaluate.sides import check_sides
-    from slimlab.run import Run, replace_file
+    from slimlab.pretrain.run import Run, replace_file
 
     run = Run(a.run)
     train, test = _sides(a)
@@ -150,7 +150,7 @@ def _evaluate(a: argparse.Namespace, device) -> None:
         others[f"supervised from scratch, {seconds:.0f} s as the run"] = control
     about = {"split": a.split, "run": str(run.folder)}
     table = e.compare(encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about, iterations=a.iterations)
-    if parallel.rank():
+    if distributed.rank():
         return
     with pd.option_context("display.width", 160, "display.max_columns", 9):
         print(table.iloc[:, :7].to_string(index=False, float_format="{:.3f}".format))
@@ -163,16 +163,17 @@ def embed(a: argparse.Namespace) -> None:
     import numpy as np
     import pandas as pd
 
-    from slimlab import data, evaluate, parallel
-    from slimlab.run import replace_file
+    from slimlab import data, evaluate
+    from slimlab._system import distributed
+    from slimlab.pretrain.run import replace_file
 
     out = Path(a.out or Path(a.file).with_suffix(".features.csv").name)
     if out.suffix not in (".csv", ".npz"):
         raise ValueError(f"{out}: features are written as .csv or .npz")
     store = data.open(a.file)
-    with parallel.processes(a.device) as device:
+    with distributed.processes(a.device) as device:
         features = evaluate.features(_weights(a.run, store.skeleton).to(device or "cpu"), store, progress=True)
-        if parallel.rank():
+        if distributed.rank():
             return
     x = features.x.numpy()
     if out.suffix == ".npz":
@@ -196,7 +197,7 @@ def figures(a: argparse.Namespace) -> None:
 def cost(a: argparse.Namespace) -> None:
     import pandas as pd
 
-    from slimlab import cost as c
+    from slimlab.analysis import cost as c
 
     with pd.option_context("display.width", 200, "display.max_columns", 20, "display.float_format", "{:.2f}".format):
         print("GFLOPs a clip; a multiply-add is 2, attention counted; elementwise: with element-wise work\n")

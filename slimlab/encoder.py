@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from slimlab._validation import Rule, check, choice, integer, number, optional
 from slimlab.augment import CENTRINGS
+from slimlab.data.streams import STREAMS
 from slimlab.skeleton import KINECT_V2, Skeleton
-from slimlab.streams import STREAMS
-from slimlab.validation import Rule, check, choice, integer, number, optional
 
 NOT_COMPUTED: Any = None  # attention, where only tokens were asked for
 
@@ -54,7 +54,7 @@ class EncoderConfig:
     init_std     sd of the linear layers' truncated normal; None: 1/sqrt(fan-in), which narrow encoders need
     centring, input_scale  what `augment.center` does to clips before they come here, and the factor after it; they travel
                  with the weights and are applied by `evaluate.features`, not by the encoder
-    stream       joint, bone or motion (`slimlab.streams`); travels and is applied likewise
+    stream       joint, bone or motion (`slimlab.data.streams`); travels and is applied likewise
     """
 
     skeleton: Skeleton = KINECT_V2

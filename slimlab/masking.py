@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from slimlab._tubes import Runs, first_cells, pack
 from slimlab.skeleton import Skeleton
-from slimlab.tubes import Runs, first_cells, pack
 
 PATIENCE = 10  # failed proposals in a row before a tube may be trimmed, as many as the authors' code allows
 DRAWS = 4  # proposals drawn at a time

@@ -10,9 +10,9 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from slimlab import data
-from slimlab.config import Config
+from slimlab._system.doctor import chromium
 from slimlab.data.building import Block, Source, build
-from slimlab.doctor import chromium
+from slimlab.pretrain.config import Config
 from slimlab.skeleton import KINECT_V2, Skeleton
 
 # One thread, also in children, unless OMP_NUM_THREADS says otherwise: sums round alike on every machine, and the two workers

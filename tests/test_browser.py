@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slimlab.run import Run
+from slimlab.pretrain.run import Run
 from tests.lab import TOKEN, idle, run_all, serve, wait_for
 from tests.waiting import steps_logged
 

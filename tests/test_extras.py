@@ -44,7 +44,7 @@ def test_the_bare_library_trains_and_evaluates(bare, tmp_path):
     [
         (lambda lab: lab.plot, "plot", "matplotlib"),
         (lambda lab: lab.widgets, "notebook", "ipywidgets"),
-        (lambda lab: lab.projection.fit([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], method="umap"), "umap", "umap"),
+        (lambda lab: lab.analysis.projection.fit([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], method="umap"), "umap", "umap"),
     ],
 )
 def test_a_missing_extra_is_named_in_one_sentence(bare, use, extra, package):

@@ -11,7 +11,7 @@ import pytest
 
 from slimlab import __main__ as cli
 from slimlab import data, pretrain
-from slimlab.run import Run
+from slimlab.pretrain.run import Run
 from tests.systems import kills
 
 SMALL = ["--steps", "3", "--batch-size", "8", "--device", "cpu"]
@@ -158,7 +158,7 @@ def test_a_real_ctrl_c_ends_with_130_and_the_same_command_resumes(tmp_path):
 
 
 def test_the_doctor_fails_in_one_sentence_too(monkeypatch, capsys):
-    from slimlab import doctor
+    from slimlab._system import doctor
 
     monkeypatch.setattr(doctor, "report", lambda: (_ for _ in ()).throw(OSError("no /proc/meminfo")))
     assert cli.main(["doctor"]) == 1

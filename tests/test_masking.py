@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slimlab import masking
+from slimlab._tubes import Runs
 from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2
-from slimlab.tubes import Runs
 from tests import reference
 
 BODIES = {25: KINECT_V2, 20: KINECT_V1, 17: H36M, 18: COCO}

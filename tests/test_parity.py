@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 import slimlab
-from slimlab.config import Config
 from slimlab.encoder import Encoder, EncoderConfig
-from slimlab.objectives import RunningCentre, global_local_loss, koleo_loss, masked_feature_loss, sinkhorn_knopp
+from slimlab.losses import RunningCentre, global_local_loss, koleo_loss, masked_feature_loss, sinkhorn_knopp
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.trainer import Trainer
 from slimlab.skeleton import KINECT_V2
-from slimlab.trainer import Trainer
 from tests import reference
 
 

@@ -8,13 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slimlab import augment, baseline, data, evaluate, streams
-from slimlab.data import ghosts
+from slimlab import augment, data, evaluate
+from slimlab.baselines import mae
+from slimlab.data import ghosts, streams
 from slimlab.data.views import sample_views
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import controls
+from slimlab.pretrain.trainer import Trainer
 from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2
-from slimlab.trainer import Trainer
 from tests.conftest import make_store
 
 BODIES = [KINECT_V2, KINECT_V1, H36M, COCO]
@@ -225,8 +226,8 @@ def test_the_pipelines_input_stays_within_a_bodys_reach(quick):
             for group in trainer._views(store, np.arange(8), 0):
                 assert group.abs().max() < FAR * trainer.encoder.config.input_scale
     assert controls.raw_features(store).x.abs().max() < FAR
-    mae = baseline.Trainer(baseline.Config(steps=1), KINECT_V2)
-    assert mae.views(store, np.arange(8), 0).abs().max() < FAR * mae.encoder.config.input_scale
+    masked = mae.Trainer(mae.Config(steps=1), KINECT_V2)
+    assert masked.views(store, np.arange(8), 0).abs().max() < FAR * masked.encoder.config.input_scale
 
 
 def test_zeros_in_the_file_and_the_corruption_are_one_thing(synthetic):

@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from IPython.display import display
 
 import slimlab
-from slimlab import data, evaluate, lessons, masking, plot, pretrain, projection, widgets
+from slimlab import data, evaluate, lessons, masking, plot, pretrain, widgets
+from slimlab.analysis import projection
 
 here = lessons.begin("00_quickstart")  # your own data: lessons.begin("00_quickstart", data="~/UTD-MHAD/Skeleton")
 store, quick, out = here.store, here.quick, here.out

@@ -12,7 +12,8 @@
 import numpy as np
 import torch
 
-from slimlab import augment, data, lessons, naive, plot, quirks, skeleton, widgets
+from slimlab import augment, data, lessons, plot, skeleton, widgets
+from slimlab.released import faults, naive
 
 here = lessons.begin("02_views")  # another store: lessons.begin("02_views", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store, here.quick
@@ -293,7 +294,7 @@ print(f"{len(late)} late joints and all that hangs from them: {len(blamed)} of {
 assert len(moved) == 14 and late == [2, 4, 8]
 bodies = {n: getattr(skeleton, n) for n in ("KINECT_V2", "KINECT_V1", "H36M", "COCO")} | {"this store": body}
 for name, other in bodies.items():
-    faulty = quirks.IndexOrdered(**other.to_dict())  # the same body, rebuilt in index order
+    faulty = faults.IndexOrdered(**other.to_dict())  # the same body, rebuilt in index order
     changed = np.any(faulty.from_bones != other.from_bones, axis=1).sum()
     print(f"{name:<10} {changed:>3} of {len(other)} joints would move")
 

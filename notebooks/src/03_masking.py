@@ -11,7 +11,8 @@
 import numpy as np
 import torch
 
-from slimlab import augment, data, inspection, lessons, masking, plot, quirks, widgets
+from slimlab import analysis, augment, data, lessons, masking, plot, widgets
+from slimlab.released import faults
 
 here = lessons.begin("03_masking")  # another store: lessons.begin("03_masking", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store, here.quick
@@ -51,7 +52,7 @@ plot.mask_on_body(clip, tubes.numpy(), body, title="semantic tubes, the same num
 x, people = data.test_view(store, range(0, len(store), 12 if quick else 4))
 alone = people[:, 0] & (people.sum(dim=1) == 1)  # clips with one person
 x = augment.center(x[alone][..., :1], body)  # (B, 3, 64, V, 1)
-values = inspection.cells(x).double()  # (B, 8, V, 3) m
+values = analysis.cells(x).double()  # (B, 8, V, 3) m
 values = values - values.mean(dim=(0, 1))  # minus the average pose
 
 # %% [markdown]
@@ -61,7 +62,7 @@ values = values - values.mean(dim=(0, 1))  # minus the average pose
 pace = masking.motion_magnitude(x, 8).mean(dim=(1, 2)).argsort()
 typical, most, missed = int(pace[len(pace) // 2]), int(pace[-1]), {}  # the clips of median and of most motion
 for name, mask in {"random_cells": random, "semantic_tubes": tubes}.items():
-    guessed = inspection.guess(values[[typical]], mask[None], body)
+    guessed = analysis.guess(values[[typical]], mask[None], body)
     error = 100 * (guessed - values[[typical]]).norm(dim=-1)[0]  # (T', V) cm
     missed[name] = np.where(mask.numpy(), error.numpy(), np.nan)
 plot.guess_maps(missed, body, title="one clip: how far the guess is off")
@@ -72,7 +73,7 @@ plot.guess_maps(missed, body, title="one clip: how far the guess is off")
 # no neighbour at all. If one strategy merely hid what moves more, its control would be higher too.
 
 # %%
-table = inspection.guess_errors(store, [ratio], clips=16 if quick else 64)
+table = analysis.guess_errors(store, [ratio], clips=16 if quick else 64)
 shown = table.pivot(index="strategy", columns="guess", values="error").round(1)
 shown["best"] = shown[["time", "body", "time and body"]].min(axis=1)
 shown.sort_values("best")
@@ -93,7 +94,7 @@ print(f"By this measure random cells are {'easier than' if easier > 1 else 'NOT 
 
 # %%
 ratios = (0.3, 0.7) if quick else (0.3, 0.5, 0.7, 0.9)
-many = inspection.guess_errors(store, ratios, guesses=("time and body",), clips=8 if quick else 48)
+many = analysis.guess_errors(store, ratios, guesses=("time and body",), clips=8 if quick else 48)
 line = {s: t["error"].to_numpy() for s, t in many[many["guess"] == "time and body"].groupby("strategy")}
 for at, tubes_miss, random_miss in zip(ratios, line["semantic_tubes"], line["random_cells"], strict=True):
     print(f"{at}: tubes {tubes_miss:.1f} cm, random cells {random_miss:.1f} cm")
@@ -138,7 +139,7 @@ n = 200 if quick else 2000
 for grid in (8, 1):
     for asked in (0.5, 0.7, 0.9):
         goal = masking.budget(asked, grid, len(body))
-        for who, make in {"released": quirks.semantic_tubes, "slimlab": masking.semantic_tubes}.items():
+        for who, make in {"released": faults.semantic_tubes, "slimlab": masking.semantic_tubes}.items():
             got = make(n, grid, body, asked, torch.Generator().manual_seed(here.seed)).sum(dim=(1, 2))
             part = got.double() / (grid * len(body))
             print(f"{8 * grid:>2} frames, {asked}: {who:<8} misses {(got < goal).double().mean():4.0%},", end=" ")
@@ -149,7 +150,7 @@ for grid in (8, 1):
 dice = torch.Generator().manual_seed(here.seed)
 asked = 0.3 + 0.6 * torch.rand(n, generator=dice)
 goals = masking.budget(asked, steps, len(body)) / (steps * len(body))  # what a grid of whole cells can give
-makers = {"released: gives up": quirks.semantic_tubes, "slimlab: trims": masking.semantic_tubes}
+makers = {"released: gives up": faults.semantic_tubes, "slimlab: trims": masking.semantic_tubes}
 draws = {who: make(n, steps, body, asked, dice).double().mean(dim=(1, 2)) for who, make in makers.items()}
 plot.asked_achieved({who: (goals.numpy(), got.numpy()) for who, got in draws.items()}, title=f"{n} masks")
 

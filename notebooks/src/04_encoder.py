@@ -17,7 +17,9 @@ import torch
 import torch.nn.functional as F
 
 import slimlab
-from slimlab import augment, baseline, cost, data, encoder, evaluate, inspection, lessons, masking, plot, skeleton, widgets
+from slimlab import analysis, augment, data, encoder, evaluate, lessons, masking, plot, skeleton, widgets
+from slimlab.analysis import cost
+from slimlab.baselines import mae
 
 here = lessons.begin("04_encoder")  # another store: lessons.begin("04_encoder", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store, here.quick
@@ -272,7 +274,7 @@ for layer, seen in enumerate(out.intermediates, start=1):
 assert torch.allclose(out.cls, plain.cls, atol=1e-4)  # the fused kernel says the same
 
 # %%
-plot.attention(inspection.inside(tiny, store, index), title="where CLS looks in the last block of the shipped encoder")
+plot.attention(analysis.inside(tiny, store, index), title="where CLS looks in the last block of the shipped encoder")
 
 # %% [markdown]
 # Tokens, layer beside layer, with their three main components as colours. Cells that start alike because they are the same
@@ -299,11 +301,11 @@ widgets.FeatureExplorer(store, tiny, index)
 
 # %%
 n = 1 + 4 + 8 * joints  # 205
-for name, tokens, network in (("SLiM", n, printed), ("MAMP", 30 * joints, baseline.Encoder())):
+for name, tokens, network in (("SLiM", n, printed), ("MAMP", 30 * joints, mae.Encoder())):
     square = 2 * 2 * tokens**2 * d * depth
     total = cost.flops(network)
     print(f"{name}: {tokens} tokens, {total / 1e9:.2f} GFLOPs, {square / total:.0%} of them with the square of the tokens")
-print(f"{30 * joints / n:.2f} times the tokens, {cost.flops(baseline.Encoder()) / cost.flops(printed):.2f} times the FLOPs")
+print(f"{30 * joints / n:.2f} times the tokens, {cost.flops(mae.Encoder()) / cost.flops(printed):.2f} times the FLOPs")
 
 
 # %% tags=["exercise", "raises-exception"]

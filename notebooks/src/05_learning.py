@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from slimlab import data, evaluate, inspection, lessons, masking, objectives, plot, pretrain, projection, widgets
-from slimlab.trainer import Networks
+from slimlab import analysis, data, evaluate, lessons, losses, masking, plot, pretrain, widgets
+from slimlab.analysis import projection
+from slimlab.pretrain.trainer import Networks
 
 here = lessons.begin("05_learning")  # another store: lessons.begin("05_learning", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store, here.quick
@@ -124,7 +125,7 @@ print(f"{tuple(logits.shape)} logits, standard deviation {logits.std():.3f}; 1/â
 
 # %%
 some = logits[:12, :16] + 0.15 * (torch.arange(16) == 3)  # a small batch, in which one prototype is liked by all
-stages = inspection.sinkhorn_stages(some, temperature=0.07, iterations=3)
+stages = analysis.sinkhorn_stages(some, temperature=0.07, iterations=3)
 shown = [stages[i] for i in (0, 1, 2, 6)]
 plot.assignments(shown, title="blue: sums of columns (prototypes), orange: sums of rows (clips), dotted: even")
 
@@ -142,7 +143,7 @@ pd.DataFrame(uneven, index=["columns: sd of sums, 0 is even", "rows"]).T.round(4
 softmax = (some.double() / 0.07).softmax(dim=1) / 12
 pair = [("softmax: rows alone", softmax), ("Sinkhorn, 3 iterations", stages[-1][1])]
 assert softmax.sum(0).max() > 2 * stages[-1][1].sum(0).max()
-assert torch.allclose(stages[-1][1] * 12, objectives.sinkhorn_knopp(some, 0.07).double(), atol=1e-5)  # the library's
+assert torch.allclose(stages[-1][1] * 12, losses.sinkhorn_knopp(some, 0.07).double(), atol=1e-5)  # the library's
 plot.assignments(pair, title="the control: without the columns' wish one prototype is used far more than the others")
 
 
@@ -197,10 +198,10 @@ temperatures = np.geomspace(0.005, 0.3, 25)
 spread = {}
 for count in (16, 128, 1024):
     torch.manual_seed(here.seed)
-    head = objectives.PrototypeHead(config.width, count, config.head_hidden, config.head_bottleneck, init_std=None)
+    head = losses.PrototypeHead(config.width, count, config.head_hidden, config.head_bottleneck, init_std=None)
     with torch.no_grad():
         own = head(features)
-    each = [inspection.effective_prototypes(objectives.sinkhorn_knopp(own, t)) / count for t in temperatures]
+    each = [analysis.effective_prototypes(losses.sinkhorn_knopp(own, t)) / count for t in temperatures]
     spread[f"K = {count}"] = pd.DataFrame({"step": temperatures, "share of prototypes in one target": each})
 figure = plot.runs(spread, ["share of prototypes in one target"], smooth=1)
 figure.axes[0].set(xlabel="teacher temperature", xscale="log")
@@ -243,8 +244,8 @@ with torch.no_grad():
     for group in (views.globals, *views.locals):  # each (views, B, 3, T, V, 1)
         x = evaluate.prepare(group.flatten(0, 1), networks.encoder.config)
         logits += networks.cls_head(networks.encoder(x).cls[:, 0]).split(batch)
-targets = objectives.sinkhorn_knopp(torch.cat(logits[:2]), config.teacher_temperature[0]).chunk(2)
-terms = {(t, s): float(objectives.cross_entropy(logits[s], targets[t], 0.1).mean()) for t in range(2) for s in range(len(logits))}
+targets = losses.sinkhorn_knopp(torch.cat(logits[:2]), config.teacher_temperature[0]).chunk(2)
+terms = {(t, s): float(losses.cross_entropy(logits[s], targets[t], 0.1).mean()) for t in range(2) for s in range(len(logits))}
 
 # %%
 grid = pd.Series(terms).unstack()
@@ -254,7 +255,7 @@ grid.index, grid.columns = (
 )
 others = [value for (t, s), value in terms.items() if s != t]
 assert len(others) == 2 + 2 * (len(logits) - 2)
-loss = objectives.global_local_loss(logits, targets)
+loss = losses.global_local_loss(logits, targets)
 assert abs(float(loss) - np.mean(others)) < 1e-5  # the equation is the library's function
 print(f"GLCL {loss:.3f}, the mean of {len(others)} terms; ln K = {np.log(config.prototypes):.3f}")
 grid.round(3)
@@ -263,23 +264,23 @@ grid.round(3)
 # The two diagonal terms (a view that predicts itself) are left out: they ask for nothing. Half of the student's global views
 # are masked, so even a teacher's own crop is never simply repeated.
 #
-# ## MFM: hidden cells
+# ## MFP: hidden cells
 # For each hidden cell of a masked global view the student predicts how the *teacher, who sees it*, sorts that cell. A mean over
 # each view's hidden cells, then over all $2B$ views of the batch (section 3.2; unmasked views count zero):
 #
-# $$\mathcal{L}_\text{MFM} = \frac{1}{2B}\sum_v \frac{1}{|M_v|} \sum_{i \in M_v} -\sum_k q_{vik} \log p_{vik}$$
+# $$\mathcal{L}_\text{MFP} = \frac{1}{2B}\sum_v \frac{1}{|M_v|} \sum_{i \in M_v} -\sum_k q_{vik} \log p_{vik}$$
 
 # %%
 x = evaluate.prepare(views.globals.flatten(0, 1), networks.encoder.config)  # (2B, 3, T, V, 1)
 hidden = torch.zeros(len(x), steps, len(body), dtype=torch.bool)
 hidden[::2] = masking.semantic_tubes(batch, steps, body, torch.linspace(0.5, 0.9, batch), generator=dice)  # half of the views
 with torch.no_grad():
-    wanted = objectives.sinkhorn_knopp(networks.token_head(networks.encoder(x).tokens[:, 0][hidden]), 0.02)  # (cells, K)
+    wanted = losses.sinkhorn_knopp(networks.token_head(networks.encoder(x).tokens[:, 0][hidden]), 0.02)  # (cells, K)
     guessed = networks.token_head(networks.encoder(x, mask=hidden[:, None]).tokens[:, 0][hidden])
-each = objectives.cross_entropy(guessed, wanted, 0.1).split(hidden.flatten(1).sum(1).tolist())  # a tuple of views
+each = losses.cross_entropy(guessed, wanted, 0.1).split(hidden.flatten(1).sum(1).tolist())  # a tuple of views
 by_hand = sum(cells.mean() for cells in each if len(cells)) / len(hidden)
-assert torch.allclose(by_hand, objectives.masked_feature_loss(guessed, wanted, hidden), atol=1e-5)
-print(f"MFM {by_hand:.3f}; {len(wanted)} hidden cells in {batch} of {len(hidden)} views; half of ln K = {np.log(128) / 2:.3f}")
+assert torch.allclose(by_hand, losses.masked_feature_loss(guessed, wanted, hidden), atol=1e-5)
+print(f"MFP {by_hand:.3f}; {len(wanted)} hidden cells in {batch} of {len(hidden)} views; half of ln K = {np.log(128) / 2:.3f}")
 
 # %% [markdown]
 # Why the mean in each view first? A view with nine tenths hidden has almost twice the cells of one with half; counted cell by
@@ -332,7 +333,7 @@ mover = torch.optim.Adam([angle], lr=0.1)
 planes = {}
 for step in range(601):
     points = torch.stack([angle.cos(), angle.sin()], dim=1)
-    loss = objectives.koleo_loss(points)
+    loss = losses.koleo_loss(points)
     if step in (0, 50, 600):
         planes[f"step {step}, KoLeo {loss.detach():.2f}"] = projection.Projection(points.detach().numpy(), {}, "pca")
     mover.zero_grad()
@@ -346,7 +347,7 @@ plot.planes(planes, shared=True, title="points on a circle under KoLeo alone")
 #
 # All of it (section 3.2):
 #
-# $$\mathcal{L} = \mathcal{L}_\text{GLCL} + \mathcal{L}_\text{MFM}
+# $$\mathcal{L} = \mathcal{L}_\text{GLCL} + \mathcal{L}_\text{MFP}
 # + 0.1\,(\mathcal{L}_\text{KoLeo}^{(1)} + \mathcal{L}_\text{KoLeo}^{(2)})$$
 #
 # No coordinate is reconstructed anywhere.
@@ -386,11 +387,11 @@ plot.runs({name: run.metrics for name, run in runs.items()})
 rows = []
 for name, run in runs.items():
     x = evaluate.features(teachers[name].encoder, people, pool="cls", combine="sum").x
-    own = inspection.prototypes(teachers[name].encoder, teachers[name].cls_head, people)
+    own = analysis.prototypes(teachers[name].encoder, teachers[name].cls_head, people)
     x = torch.nn.functional.normalize(x, dim=1)
     last = run.metrics.tail(5).mean()
     rows.append({"run": name, "GLCL": last["glcl"], "per target": last["target_prototypes"], "in use": own.in_use()})
-    rows[-1] |= {"mean cosine of two clips": float((x @ x.T).mean()), "rank": inspection.rankme(x)}
+    rows[-1] |= {"mean cosine of two clips": float((x @ x.T).mean()), "rank": analysis.rankme(x)}
 table = pd.DataFrame(rows).set_index("run")
 table.round(2)
 
@@ -420,11 +421,11 @@ print(f"in use: {collapsed['in use']:.1f} collapsed, {cured['in use']:.1f} cured
 
 # %%
 folded = teachers["softmax, no KoLeo"]
-folded = inspection.prototypes(folded.encoder, folded.cls_head, people)
+folded = analysis.prototypes(folded.encoder, folded.cls_head, people)
 plot.prototype_usage(folded)
 
 # %%
-cure = inspection.prototypes(runs["Sinkhorn, KoLeo"].teacher.encoder, runs["Sinkhorn, KoLeo"].teacher.cls_head, people)
+cure = analysis.prototypes(runs["Sinkhorn, KoLeo"].teacher.encoder, runs["Sinkhorn, KoLeo"].teacher.cls_head, people)
 plot.prototype_usage(cure)
 
 # %% [markdown]
@@ -438,7 +439,7 @@ widgets.PrototypeExplorer(runs["Sinkhorn, KoLeo"], people)
 # ## Summary
 # The teacher is a slow average of the student. Both sort clips and cells among prototypes; Sinkhorn makes the answers use all
 # prototypes, over the batch; the temperature decides whether a target says anything, and $\ln K - \ln(\text{per target})$ is what
-# is there to learn. GLCL makes views of one clip agree, MFM hidden cells, KoLeo keeps features apart. Without balance the loss
+# is there to learn. GLCL makes views of one clip agree, MFP hidden cells, KoLeo keeps features apart. Without balance the loss
 # goes to zero and the knowledge with it.
 #
 # ## Test yourself

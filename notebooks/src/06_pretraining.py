@@ -17,9 +17,9 @@ import pandas as pd
 from IPython.display import display
 
 import slimlab
-from slimlab import data, evaluate, inspection, lessons, plot, pretrain, widgets
-from slimlab.monitor import MONITOR_CLIPS
-from slimlab.optimiser import schedule
+from slimlab import analysis, data, evaluate, lessons, plot, pretrain, widgets
+from slimlab.pretrain.monitor import MONITOR_CLIPS
+from slimlab.pretrain.schedules import schedule
 
 here = lessons.begin("06_pretraining")  # another store: lessons.begin("06_pretraining", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store[:: 3 if here.quick else 1], here.quick
@@ -172,7 +172,7 @@ trained = evaluate.features(run.encoder, test, pool="cls", combine="sum").x
 untrained = evaluate.features(evaluate.random_encoder(run.encoder.config), test, pool="cls", combine="sum").x
 one_way = trained[:1] + 1e-4 * trained  # the control: all clips (nearly) the same
 ranks = {"trained": trained, "untrained": untrained, "one clip for all": one_way}
-ranks = {name: inspection.rankme(x) for name, x in ranks.items()}
+ranks = {name: analysis.rankme(x) for name, x in ranks.items()}
 assert ranks["one clip for all"] < 1.2
 pd.Series(ranks, name=f"RankMe of {len(test)} test clips, width {config.width}").round(1)
 

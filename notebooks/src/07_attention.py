@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 
 import slimlab
-from slimlab import data, evaluate, inspection, lessons, masking, plot, widgets
+from slimlab import analysis, data, evaluate, lessons, masking, plot, widgets
 from slimlab.encoder import Encoder
 
 here = lessons.begin("07_attention")  # another store: lessons.begin("07_attention", data="~/UTD-MHAD/Skeleton")
@@ -38,7 +38,7 @@ both = {"trained": trained, "untrained": evaluate.random_encoder(trained.config)
 
 # %%
 index = int(np.flatnonzero(store.labels == store.labels[0])[-1])
-look, blank = (inspection.inside(e, store, index) for e in both.values())
+look, blank = (analysis.inside(e, store, index) for e in both.values())
 steps, joints = look.steps, len(body)
 travel = look.joints[:, 0].diff(dim=0).norm(dim=-1).sum(dim=0)  # (V,) metres
 joint = int(travel.argmax())
@@ -55,7 +55,7 @@ plot.attention(blank, cell, title="the control: the same network, untrained")
 # %%
 def reach(look):
     """(V,) share of the cell's attention on each joint, last layer."""
-    map_ = inspection.attention_map(look.attention[-1, 0].mean(dim=0), cell, steps, joints)
+    map_ = analysis.attention_map(look.attention[-1, 0].mean(dim=0), cell, steps, joints)
     return map_.sum(dim=0) / map_.sum()
 
 
@@ -134,8 +134,8 @@ plot.attention_heads(blank, "cls", title="the control, untrained: CLS, every hea
 # %%
 def fixed_share(encoder, count=8 if quick else 64):
     """Variance over cells of the clips' mean map, over the variance of all maps: 1 if every clip has the same."""
-    seen = [inspection.inside(encoder, store, int(i)) for i in np.linspace(0, len(store) - 1, count)]
-    maps = torch.stack([inspection.attention_map(s.attention[-1, 0].mean(dim=0), "cls", steps, joints) for s in seen])
+    seen = [analysis.inside(encoder, store, int(i)) for i in np.linspace(0, len(store) - 1, count)]
+    maps = torch.stack([analysis.attention_map(s.attention[-1, 0].mean(dim=0), "cls", steps, joints) for s in seen])
     return float(maps.mean(dim=0).var() / maps.var())
 
 
@@ -155,7 +155,7 @@ print({f"{name}, same in all clips": f"{share:.0%}" for name, share in fixed.ite
 # %%
 def shares(encoder, count=4 if quick else 32):
     """(L, 2): what CLS and what cells take from the registers, a mean over heads and clips."""
-    seen = [inspection.inside(encoder, store, int(i)) for i in np.linspace(0, len(store) - 1, count)]
+    seen = [analysis.inside(encoder, store, int(i)) for i in np.linspace(0, len(store) - 1, count)]
     taken = torch.stack([s.attention[:, 0, :, :, 1 : 1 + s.registers].sum(dim=-1).mean(dim=1) for s in seen])  # (clips, L, N)
     return torch.stack([taken[..., 0].mean(0), taken[..., 1 + look.registers :].mean(dim=(0, -1))], dim=1)
 
@@ -169,7 +169,7 @@ table.style.format("{:.1%}")
 # **Two: norms.** Bars are the middle 98 % of the tokens, crosses the largest one. Artefacts would be crosses far above their bar.
 
 # %%
-norms = {name: inspection.token_norms(e, store[:: 16 if quick else 4]) for name, e in both.items()}
+norms = {name: analysis.token_norms(e, store[:: 16 if quick else 4]) for name, e in both.items()}
 plot.token_norms(norms["trained"], title="trained: norms before the final normalisation")
 
 # %%
@@ -231,11 +231,11 @@ plot.attention(look, "register 0", title="trained: where the first register look
 
 # %%
 some = store[:: 16 if quick else 5]
-distances = {name: inspection.attention_distances(e, some) for name, e in both.items()}
+distances = {name: analysis.attention_distances(e, some) for name, e in both.items()}
 plot.attention_distance(distances["trained"], body, steps, title="trained: mean attention distance of each head")
 
 # %%
-even = inspection.uniform_distance(body, steps)[0]
+even = analysis.uniform_distance(body, steps)[0]
 table = pd.concat({n: t.set_index(["layer", "head"])["hops"] for n, t in distances.items()}, axis=1).round(2)
 spread = {name: float((t["hops"] - even).abs().mean()) for name, t in distances.items()}
 print(
@@ -285,7 +285,7 @@ lessons.check_distance(mean_distance)
 # *Predict: is the rolled-out map of CLS sharper or more even than the last layer's own?*
 
 # %%
-rolled = inspection.rollout(look.attention[:, 0])  # (L, N, N)
+rolled = analysis.rollout(look.attention[:, 0])  # (L, N, N)
 assert torch.allclose(rolled.sum(dim=-1), torch.ones_like(rolled[..., 0]), atol=1e-4)
 plot.attention(look, "cls", rolled=True, title="trained: CLS, rolled out over all layers")
 
@@ -299,8 +299,8 @@ def effective(rows):
 
 rows = {}
 for name, x in (("trained", look), ("untrained", blank)):
-    own = inspection.attention_map(x.attention[-1, 0].mean(dim=0), "cls", steps, joints)
-    far = inspection.attention_map(inspection.rollout(x.attention[:, 0])[-1], "cls", steps, joints)
+    own = analysis.attention_map(x.attention[-1, 0].mean(dim=0), "cls", steps, joints)
+    far = analysis.attention_map(analysis.rollout(x.attention[:, 0])[-1], "cls", steps, joints)
     rows[name] = {"last layer": effective(own), "rolled out": effective(far), "all cells": steps * joints}
 pd.DataFrame(rows).T.round(1)
 
@@ -348,15 +348,15 @@ lessons.check_rollout(rollout)
 # %%
 dice = torch.Generator().manual_seed(here.seed)
 hidden = masking.semantic_tubes(1, steps, body, ratio=0.6, generator=dice)[0]
-masked = inspection.inside(trained, store, index, mask=hidden)
+masked = analysis.inside(trained, store, index, mask=hidden)
 plot.attention(masked, "cls", title="trained: CLS, last layer, 60 % of the cells hidden")
 
 # %%
 rows = {}
 for name, encoder in both.items():
     for what, mask in (("in sight", None), ("hidden", hidden)):
-        seen = inspection.inside(encoder, store, index, mask=mask)
-        map_ = inspection.attention_map(seen.attention[:, 0].mean(dim=1), "cls", steps, joints)  # (L, T', V)
+        seen = analysis.inside(encoder, store, index, mask=mask)
+        map_ = analysis.attention_map(seen.attention[:, 0].mean(dim=1), "cls", steps, joints)  # (L, T', V)
         share = (map_ * hidden).sum(dim=(1, 2)) / map_.sum(dim=(1, 2))
         rows[f"{name}, these cells {what}"] = share.tolist()
 table = pd.DataFrame(rows, index=[f"layer {i + 1}" for i in range(look.layers)]).T

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 import slimlab
-from slimlab import data, evaluate, inspection, lessons, plot, pretrain, projection, widgets
+from slimlab import analysis, data, evaluate, lessons, plot, pretrain, widgets
+from slimlab.analysis import projection
 
 here = lessons.begin("08_embeddings")  # another store: lessons.begin("08_embeddings", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store[here.store.column("people") > 0], here.quick
@@ -373,7 +374,7 @@ explorer = widgets.EmbeddingExplorer(clips, layers, method="pca" if quick else "
 explorer
 
 # %%
-rank = {name: inspection.rankme(f.x) for name, f in layers.items()}
+rank = {name: analysis.rankme(f.x) for name, f in layers.items()}
 print("directions in use (RankMe):", {name: round(r, 1) for name, r in rank.items()}, "; any plane shows two")
 knn = evaluate.knn(evaluate.features(trained, train), features).accuracy
 print(f"and the number that no picture replaces: kNN accuracy {knn:.3f} on {len(clips)} clips of performers never seen")

@@ -217,7 +217,7 @@ for delta in (0.05, 0.02, 0.01):
 #   40,091.
 # - **Grid.** Two time steps instead of eight. A tube cannot be long, so hiding a limb "for a while" and hiding single cells
 #   are nearly the same thing; local views of one step have no time at all, and on them joint tubes *are* random cells.
-# - **Weight.** `tiny` gives MFM a quarter of the paper's weight: what the mask hides counts for less.
+# - **Weight.** `tiny` gives MFP a quarter of the paper's weight: what the mask hides counts for less.
 # - **Ruler.** kNN and probe read pooled features, and four people judge.
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 import slimlab
-from slimlab import data, evaluate, lessons, plot, projection, skeleton, widgets
+from slimlab import data, evaluate, lessons, plot, skeleton, widgets
+from slimlab.analysis import projection
 from slimlab.data import clean
 
 here = lessons.begin("11_your_data")
@@ -190,7 +191,7 @@ leaky = lessons.with_copies(train, test, every=3)  # a third of the test clips, 
 both = data.report(leaky).summary.set_index("what")["value"].get("clips that another one copies")
 print(f"{len(leaky) - len(train)} test clips smuggled in; the report on the training side alone sees {both} copies")
 try:
-    data.protocols.checked(leaky, test, "cross-subject")
+    data.splits.checked(leaky, test, "cross-subject")
 except data.DataError as refusal:
     print(refusal)
 

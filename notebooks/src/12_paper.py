@@ -17,7 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 import slimlab
-from slimlab import cost, data, evaluate, lessons, plot, widgets
+from slimlab import data, evaluate, lessons, plot, widgets
+from slimlab.analysis import cost
 
 ntu = os.environ.get("SLIMLAB_NTU", "")  # NTU60_XSub.npz, NTU60_XView.npz, NTU120_CS.npz, …; or write its path here
 weights = os.environ.get("SLIMLAB_WEIGHTS", "")  # a folder with config.json and model.safetensors, or a .pth file

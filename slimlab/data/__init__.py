@@ -1,19 +1,19 @@
 """Files on disk -> clips: `open`, `convert`, `export`, `split`, views, and a synthetic set."""
 
 from slimlab.data import clean
-from slimlab.data.arrays import from_arrays
 from slimlab.data.bodies import on_body
 from slimlab.data.errors import DataError
-from slimlab.data.exporting import export
+from slimlab.data.exports import export
 from slimlab.data.folds import folds, leave_one_out
-from slimlab.data.ntu_npz import save as save_ntu_npz
 from slimlab.data.opening import convert, open
-from slimlab.data.protocols import split
-from slimlab.data.ragged import save as save_ragged
-from slimlab.data.reporting import Report, report
+from slimlab.data.readers.arrays import from_arrays
+from slimlab.data.readers.ntu_npz import save as save_ntu_npz
+from slimlab.data.readers.ragged import save as save_ragged
+from slimlab.data.readers.tables import from_table
+from slimlab.data.reports import Report, report
+from slimlab.data.splits import split
 from slimlab.data.store import Clip, ClipStore
 from slimlab.data.synthetic import synthetic
-from slimlab.data.tables import from_table
 from slimlab.data.views import Views, random_view, resampled, sample_views, test_view
 
 __all__ = [

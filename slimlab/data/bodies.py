@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from slimlab.counterparts import counterparts
 from slimlab.data.errors import DataError
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import Skeleton
+from slimlab.skeleton.matching import counterparts
 
 
 def on_body(store: ClipStore, skeleton: Skeleton) -> ClipStore:
-    """The same clips with the joints of `skeleton`, matched by name (slimlab/counterparts.py), such as Kinect v2's on Kinect v1.
+    """The same clips with the joints of `skeleton`, matched by name (`skeleton.matching`), such as Kinect v2's on Kinect v1.
 
     Raises DataError that names the joints which the clips lack. The table's flags and digests stay those of the whole
     clips, by which `Run.check_unseen` and splits still know the recording.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from slimlab.data.errors import DataError
-from slimlab.data.protocols import checked
+from slimlab.data.splits import checked
 from slimlab.data.store import ClipStore
 
 KINDS = {"subject": "performer", "camera": "camera", "setup": "setup"}

@@ -6,24 +6,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from slimlab.data import (
-    arrays,
-    building,
-    bvh,
-    files,
-    ntu_npz,
-    ntu_skeleton,
-    pku_mmd,
-    pyskl,
-    ragged,
-    tables,
-    ucla,
-    utd_mhad,
-    writing,
-)
+from slimlab.data import building, writing
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
-from slimlab.data.npz import Npz
+from slimlab.data.readers import arrays, bvh, files, ntu_npz, ntu_skeleton, pku_mmd, pyskl, ragged, tables, ucla, utd_mhad
+from slimlab.data.readers.npz import Npz
 from slimlab.data.store import ClipStore
 
 READERS: dict[str, Callable[[str | Path], Source]] = {

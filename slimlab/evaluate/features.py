@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from slimlab import augment, parallel, quirks, streams
-from slimlab import cache as disk
-from slimlab.data import ClipStore, test_view
+from slimlab import augment
+from slimlab._system import cache as disk
+from slimlab._system import distributed
+from slimlab.data import ClipStore, streams, test_view
 from slimlab.data.views import ranges
 from slimlab.encoder import Encoder, EncoderConfig, combined
 from slimlab.evaluate.grid import readings
+from slimlab.released import faults
 
 POOLS = ("cls", "mean", "cls+mean")  # "tokens" is as long as the view and is read anew
 KEPT_BLOCKS = 4  # last blocks whose CLS token is kept: the most that a protocol of the paper reads
@@ -74,7 +76,7 @@ def features(
     """Features of every clip, on the encoder's device; `blocks`, `pool`, `combine` as in `Encoder.features`.
 
     frames  length of the test view; None: the encoder's own
-    released_quirks  the authors' test view, which may read one frame past the clip (slimlab/quirks.py)
+    released_quirks  the authors' test view, which may read one frame past the clip (slimlab/released/faults.py)
     cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
             mean token of each person are read once and serve every protocol, in every process. None: nothing is read or kept.
             Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
@@ -84,7 +86,7 @@ def features(
     """
     check_body(encoder, store)
     frames = frames or encoder.config.frames
-    view = quirks.test_view if released_quirks else test_view
+    view = faults.test_view if released_quirks else test_view
 
     kept = disk.folder("features", cache)
     has_cls = hasattr(encoder, "cls_token")
@@ -99,7 +101,7 @@ def features(
     file = kept / f"{disk.digest(clips, weights_digest(encoder), most, frames, released_quirks, device, code)}.npy"
     found = disk.read(file)
     missing = found is None or found.ndim != 2 or len(found) != len(store)
-    if parallel.largest(torch.tensor(int(missing))) or found is None:  # of several processes all read, or none
+    if distributed.largest(torch.tensor(int(missing))) or found is None:  # of several processes all read, or none
         found = _read(encoder, store, most, "cls+mean", "concat", frames, view, batch_size, progress, with_people=True).numpy()
         disk.keep(file, found)
     every, people = torch.from_numpy(found).split([found.shape[1] - store.max_people, store.max_people], dim=1)
@@ -116,10 +118,10 @@ def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progr
     config, device = encoder.config, next(encoder.parameters()).device
     was_training = encoder.training
     encoder.eval()
-    rows, shared = [], len(store) >= parallel.world()
-    own = parallel.share(len(store)) if shared else slice(0, len(store))
+    rows, shared = [], len(store) >= distributed.world()
+    own = distributed.share(len(store)) if shared else slice(0, len(store))
     starts = range(own.start, own.stop, batch_size)
-    for start in tqdm(starts, desc="features", disable=not progress or parallel.rank() > 0, leave=False):
+    for start in tqdm(starts, desc="features", disable=not progress or distributed.rank() > 0, leave=False):
         x, people = view(store, np.arange(start, min(start + batch_size, own.stop)), frames)
         x, people = prepare(x.to(device), config), people.to(device)
         read = encoder.features(x, people, blocks, pool, combine).float()
@@ -130,7 +132,7 @@ def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progr
         read = encoder.features(x, people, blocks, pool, combine).float()
         rows.append((torch.cat([read, people.float()], dim=1) if with_people else read)[:0].cpu())
     encoder.train(was_training)
-    return parallel.gathered(torch.cat(rows)) if shared else torch.cat(rows)
+    return distributed.gathered(torch.cat(rows)) if shared else torch.cat(rows)
 
 
 def _who_when(store: ClipStore) -> str:
@@ -153,7 +155,7 @@ def weights_digest(encoder: Encoder) -> str:
 
 def _code(encoder: Encoder) -> str | None:
     """A digest of the code that turns clips into features; None where it cannot be read, as of a class made in a notebook."""
-    modules = (augment, quirks, streams, sys.modules[test_view.__module__], sys.modules[Encoder.__module__])
+    modules = (augment, faults, streams, sys.modules[test_view.__module__], sys.modules[Encoder.__module__])
     modules = (*modules, sys.modules[type(encoder).__module__], sys.modules[__name__])
     try:
         files = [Path(module.__file__).read_bytes() for module in modules]  # pyright: ignore[reportArgumentType]

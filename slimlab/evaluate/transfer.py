@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from slimlab.counterparts import counterparts
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.controls import compare
 from slimlab.evaluate.probe import ITERATIONS
 from slimlab.evaluate.sides import check_sides
 from slimlab.evaluate.supervised import supervised
+from slimlab.skeleton.matching import counterparts
 from slimlab.weights import on_body
 
 
@@ -31,7 +31,7 @@ def transfer(
 ) -> pd.DataFrame:
     """Encoders pre-trained elsewhere on both sides of this store, nothing but the probe trained, beside their controls.
 
-    encoders  one or several by name: encoders, or runs (`slimlab.run.Run`), of any body. Joint embeddings are taken over by
+    encoders  one or several by name: encoders, or runs (`slimlab.pretrain.Run`), of any body. Joint embeddings are taken over by
               joint names; `joints` says how many of the body's joints have a counterpart ("20 of 20"), the others get their
               parent's embedding
     supervised_seconds  also the first encoder's architecture trained with the labels of `train` from scratch, on that encoder's

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from slimlab import inspection
+from slimlab import analysis
 from slimlab.encoder import Attention
 from slimlab.lessons.asking import attempt, expect, expect_tensor, passed
 from slimlab.skeleton import COCO, KINECT_V2
@@ -56,7 +56,7 @@ def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
     for layers, heads, length in ((1, 2, 5), (3, 2, 6), (4, 1, 9)):
         attention = (4 * torch.randn(layers, heads, length, length, generator=dice)).softmax(dim=-1)
         got = expect_tensor(attempt(function, attention.clone()), "rollout", (length, length), "(N, N)")
-        wanted = inspection.rollout(attention)[-1]
+        wanted = analysis.rollout(attention)[-1]
         if torch.allclose(got, wanted, atol=1e-5):
             continue
         same = torch.eye(length)
@@ -90,9 +90,9 @@ def check_distance(function: Callable[..., Tensor]) -> None:
         joints = len(body)
         length = 1 + registers + steps * joints
         attention = (2 * torch.randn(heads, length, length, generator=dice)).softmax(dim=-1)
-        hops = inspection.hops(body)
+        hops = analysis.hops(body)
         got = expect_tensor(attempt(function, attention.clone(), hops.clone(), steps), "mean_distance", (heads,), "(heads,)")
-        wanted = inspection.attention_distance(attention, body, steps)[0]
+        wanted = analysis.attention_distance(attention, body, steps)[0]
         if torch.allclose(got, wanted, atol=1e-4):
             continue
         cells = attention[:, -steps * joints :, -steps * joints :]

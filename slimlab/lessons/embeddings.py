@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from slimlab import projection
+from slimlab.analysis import projection
+from slimlab.analysis.projection import Projection
 from slimlab.lessons.asking import NotYet, attempt, expect, passed
-from slimlab.projection import Projection
 
 
 def check_agreement(function: Callable[..., float]) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from slimlab import data
-from slimlab.counterparts import counterparts
 from slimlab.data import Clip, ClipStore
 from slimlab.data.building import Block, Source, build
 from slimlab.lessons.asking import attempt, expect, passed
 from slimlab.skeleton import KINECT_V1, KINECT_V2, Skeleton
+from slimlab.skeleton.matching import counterparts
 
 
 def write_samples(store: ClipStore, folder: str | Path) -> dict[str, Path]:

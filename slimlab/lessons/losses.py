@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from slimlab import objectives
+from slimlab import losses
 from slimlab.lessons.asking import attempt, expect, expect_tensor, passed
 
 
@@ -21,12 +21,12 @@ def check_sinkhorn(function: Callable[..., Tensor]) -> None:
         logits = torch.randn(samples, prototypes, generator=dice).clamp(-1, 1)
         got = attempt(function, logits.clone(), temperature, iterations)
         got = expect_tensor(got, "sinkhorn", (samples, prototypes), "(N, K)")
-        wanted = objectives.sinkhorn_knopp(logits, temperature, iterations)
+        wanted = losses.sinkhorn_knopp(logits, temperature, iterations)
         _name_the_mistake(got, wanted, logits, temperature, iterations)
     shifted = logits + 100
     got = expect_tensor(attempt(function, shifted, 0.04, 3), "sinkhorn of large logits", tuple(shifted.shape), "(N, K)")
     expect(
-        torch.allclose(got, objectives.sinkhorn_knopp(shifted, 0.04), atol=1e-3),
+        torch.allclose(got, losses.sinkhorn_knopp(shifted, 0.04), atol=1e-3),
         "sinkhorn changes when 100 is added to all logits: subtract their largest before exp, which changes no assignment.",
     )
     passed("Sinkhorn: rows sum to one, prototypes are used evenly, and large logits do not overflow.")
@@ -46,12 +46,12 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
         + (" (it is the columns that sum to the same number)." if torch.allclose(columns, columns[:1], rtol=1e-3) else "."),
     )
     expect(
-        not torch.allclose(got, objectives.sinkhorn_knopp(logits, 1.0, iterations), atol=1e-4),
+        not torch.allclose(got, losses.sinkhorn_knopp(logits, 1.0, iterations), atol=1e-4),
         "sinkhorn does not use the temperature: divide the logits by it before exp.",
     )
     for other in range(1, 9):
         expect(
-            other == iterations or not torch.allclose(got, objectives.sinkhorn_knopp(logits, temperature, other), atol=1e-5),
+            other == iterations or not torch.allclose(got, losses.sinkhorn_knopp(logits, temperature, other), atol=1e-5),
             f"sinkhorn makes {other} iterations where {iterations} are asked for: use the argument.",
         )
     worst = f"sinkhorn differs from the library by up to {(got - wanted).abs().max():.2g}"
@@ -59,7 +59,7 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
 
 
 def check_masked_loss(function: Callable[..., Tensor]) -> None:
-    """function(student_logits, teacher_targets, mask, temperature=0.1) -> scalar: MFM as `objectives.masked_feature_loss`.
+    """function(student_logits, teacher_targets, mask, temperature=0.1) -> scalar: MFP as `objectives.masked_feature_loss`.
 
     student_logits, teacher_targets (cells, K); mask (views, T', V) bool. Value and gradient are compared. Raises NotYet.
     """
@@ -70,9 +70,9 @@ def check_masked_loss(function: Callable[..., Tensor]) -> None:
         mask[0, 0, 0], mask[-1] = True, views == 2  # the last view of the larger ones is unmasked
         cells = int(mask.sum())
         logits = torch.randn(cells, prototypes, generator=dice).requires_grad_()
-        targets = objectives.sinkhorn_knopp(torch.randn(cells, prototypes, generator=dice), 0.3)
+        targets = losses.sinkhorn_knopp(torch.randn(cells, prototypes, generator=dice), 0.3)
         got = expect_tensor(attempt(function, logits, targets, mask, temperature), "masked_loss", (), "a scalar")
-        wanted = objectives.masked_feature_loss(logits, targets, mask, temperature)
+        wanted = losses.masked_feature_loss(logits, targets, mask, temperature)
         if not torch.allclose(got, wanted, atol=1e-5):
             _name_the_masked_mistake(got.detach(), logits.detach(), targets, mask, temperature)
         expect(
@@ -88,8 +88,8 @@ def check_masked_loss(function: Callable[..., Tensor]) -> None:
 
 
 def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask: Tensor, temperature: float) -> None:
-    loss = objectives.cross_entropy(logits, targets, temperature)  # (cells,)
-    right = objectives.masked_feature_loss(logits, targets, mask, temperature)
+    loss = losses.cross_entropy(logits, targets, temperature)  # (cells,)
+    right = losses.masked_feature_loss(logits, targets, mask, temperature)
     masked_views = int(mask.flatten(1).any(dim=1).sum())
     shares = (logits / temperature).softmax(dim=-1)
     mistakes = {
@@ -100,7 +100,7 @@ def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask:
         * len(mask)
         / masked_views,
         "masked_loss sums the views' means: divide by their number.": right * len(mask),
-        "masked_loss does not use the temperature: divide the student's logits by it.": objectives.masked_feature_loss(
+        "masked_loss does not use the temperature: divide the student's logits by it.": losses.masked_feature_loss(
             logits, targets, mask, 1.0
         ),
         "masked_loss has the wrong sign: a cross-entropy is minus the sum.": -right,

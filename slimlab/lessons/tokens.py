@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slimlab import cost
+from slimlab.analysis import cost
 from slimlab.encoder import Encoder, EncoderConfig, rotary_tables, rotate
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
 from slimlab.skeleton import COCO, KINECT_V2

@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from slimlab import inspection
-from slimlab.config import Config
+from slimlab import analysis
 from slimlab.lessons.asking import NotYet, attempt, expect, passed
-from slimlab.optimiser import learning_rate
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.schedules import learning_rate
 
 DIAGNOSES = ("healthy", "collapsed", "too warm", "rate too high")
 SYMPTOMS = {
@@ -72,7 +72,7 @@ def check_rank(function: Callable[[Tensor], float]) -> None:
         got = attempt(function, x.clone())
         if not isinstance(got, (int, float)) and not (isinstance(got, Tensor) and got.ndim == 0):
             raise NotYet(f"rank returned a {type(got).__name__}: one number is asked for.")
-        got, wanted = float(got), inspection.rankme(x)
+        got, wanted = float(got), analysis.rankme(x)
         expect(
             isfinite(got),
             "rank is not finite where singular values are zero: there 0 * log 0 counts zero (torch.special.entr).",
@@ -116,7 +116,7 @@ def _name_the_rate(got: float, wanted: float, step: int, steps: int, highest: fl
 def _name_the_rank(got: float, wanted: float, name: str, x: Tensor) -> None:
     singular = torch.linalg.svdvals(x)
     squares = singular**2 / (singular**2).sum()
-    centred = inspection.rankme(x - x.mean(dim=0))
+    centred = analysis.rankme(x - x.mean(dim=0))
     full = int(torch.linalg.matrix_rank(x))
     said = f"rank of {name} features is {got:.2f} where the library has {wanted:.2f}"
 

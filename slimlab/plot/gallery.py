@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from slimlab import augment, data, evaluate, inspection, masking, naive, projection
+from slimlab import analysis, augment, data, evaluate, masking
+from slimlab.analysis import projection
 from slimlab.data import ClipStore, DataError
 from slimlab.encoder import Encoder
 from slimlab.plot import body, looking, masks, prototypes, results, retrieval
 from slimlab.plot.augmentations import augmented
 from slimlab.plot.style import save
 from slimlab.plot.training import change_marks, training
-from slimlab.run import Run
+from slimlab.pretrain.run import Run
+from slimlab.released import naive
 
 FORMATS = ("pdf", "png")
 
@@ -114,7 +116,7 @@ def _of_clip(run: Run, shown: ClipStore, index: int, seed: int) -> Iterator[tupl
 def _inside(run: Run, shown: ClipStore, index: int, seed: int) -> Iterator[tuple[str, Figure]]:
     """Attention, tokens, and what the masked student makes of a clip."""
     encoder, config = run.encoder, run.config
-    look = inspection.inside(encoder, shown, index)
+    look = analysis.inside(encoder, shown, index)
     x, _ = data.test_view(shown, [index], encoder.config.frames)
     known = masking.known_of(config.masking, x[..., :1], config.patch_frames)
     rng, ratio = torch.Generator().manual_seed(seed), sum(config.mask_bounds) / 2
@@ -122,19 +124,19 @@ def _inside(run: Run, shown: ClipStore, index: int, seed: int) -> Iterator[tuple
     yield "attention_cls", looking.attention(look)
     yield "attention_cell", looking.attention(look, query=(look.steps // 2, _mover(look)))
     yield "attention_rollout", looking.attention(look, rolled=True)
-    yield "attention_masked", looking.attention(inspection.inside(encoder, shown, index, mask))
+    yield "attention_masked", looking.attention(analysis.inside(encoder, shown, index, mask))
     yield "attention_heads", looking.attention_heads(look)
-    distances = inspection.attention_distances(encoder, _some(shown))
+    distances = analysis.attention_distances(encoder, _some(shown))
     yield "attention_distance", looking.attention_distance(distances, shown.skeleton, look.steps)
     yield "token_pca", looking.token_pca(look)
     yield "token_similarity", looking.token_similarity(look, look.steps // 2, _mover(look))
-    yield "agreement", prototypes.agreement(inspection.agreement(run.student, run.teacher, shown, index, mask))
+    yield "agreement", prototypes.agreement(analysis.agreement(run.student, run.teacher, shown, index, mask))
 
 
 def _of_prototypes(run: Run, shown: ClipStore) -> Iterator[tuple[str, Figure]]:
     teacher, some = run.teacher, _some(shown)
     for kind, head in (("clips", teacher.cls_head), ("cells", teacher.token_head)):
-        found = inspection.prototypes(teacher.encoder, head, some, kind)
+        found = analysis.prototypes(teacher.encoder, head, some, kind)
         yield f"prototypes_{kind}", prototypes.prototype_usage(found)
         batch = np.linspace(0, len(found) - 1, min(32, len(found))).round().astype(int)
         columns = found.table.iloc[batch]
@@ -184,7 +186,7 @@ def _typical(store: ClipStore) -> int:
     return int(order[len(order) // 2])
 
 
-def _mover(look: inspection.Inside) -> int:
+def _mover(look: analysis.Inside) -> int:
     """The joint that moves furthest against the body's middle."""
     x = look.joints[:, 0] - look.joints[:, 0].mean(dim=1, keepdim=True)
     return int((x[1:] - x[:-1]).norm(dim=-1).sum(dim=0).argmax())

@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from slimlab.config import Config
-from slimlab.optimiser import schedule
 from slimlab.plot.scene import SCALE
 from slimlab.plot.style import colour, figure, styled
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.schedules import schedule
 
 SCHEDULES = {
     "lr": "learning rate",
@@ -24,7 +24,7 @@ SCHEDULES = {
 WORDS = {
     "glcl": "GLCL (nats)",
     "glcl_over_lnk": "GLCL / ln K",
-    "mfm": "MFM (nats)",
+    "mfm": "MFP (nats)",
     "koleo": "KoLeo",
     "target_prototypes": "prototypes per target",
     "used_prototypes": "prototypes in use",

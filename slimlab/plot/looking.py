@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from slimlab import inspection
-from slimlab.inspection import Agreement, Inside, TokenPCA
+from slimlab import analysis
+from slimlab.analysis import Agreement, Inside, TokenPCA
 from slimlab.plot.body import draw_body, stage, time_joint_grid
 from slimlab.plot.scene import SCALE, shaded
 from slimlab.plot.style import MASKED, colour, figure, styled
@@ -49,16 +49,16 @@ def attention_values(
 ) -> np.ndarray:
     """(T', V) % of the query's attention on each cell, as `attention` draws it."""
     if rolled:
-        weights = inspection.rollout(inside.attention[:, person])[layer]  # (N, N)
+        weights = analysis.rollout(inside.attention[:, person])[layer]  # (N, N)
     else:
         weights = inside.attention[layer, person].mean(dim=0) if head is None else inside.attention[layer, person, head]
-    return 100 * inspection.attention_map(weights, query, inside.steps, len(inside.skeleton)).numpy()
+    return 100 * analysis.attention_map(weights, query, inside.steps, len(inside.skeleton)).numpy()
 
 
 @styled
 def attention_heads(inside: Inside, query: Query = "cls", person: int = 0, title: str | None = None) -> Figure:
     """The gallery: one grid a head (columns) and layer (rows), each in its own range, which stands above it."""
-    maps = inspection.attention_map(inside.attention[:, person], query, inside.steps, len(inside.skeleton)).numpy()  # (L,H,T',V)
+    maps = analysis.attention_map(inside.attention[:, person], query, inside.steps, len(inside.skeleton)).numpy()  # (L,H,T',V)
     layers, heads = maps.shape[:2]
     fig, axes = figure(max(3.4, 0.85 * heads + 0.6), 0.95 * layers + 0.5, layers, heads, squeeze=False)
     for (layer, head), ax in np.ndenumerate(axes):
@@ -83,7 +83,7 @@ def attention_distance(table: pd.DataFrame, skeleton: Skeleton, steps: int, titl
     A dot a head, the line their mean, dotted: attention spread evenly over all cells.
     """
     fig, axes = figure(6.4, 2.5, 1, 2)
-    even = inspection.uniform_distance(skeleton, steps)
+    even = analysis.uniform_distance(skeleton, steps)
     names = (("hops", "bones between"), ("steps", "time steps between"))
     for i, (ax, (column, text), control) in enumerate(zip(axes, names, even, strict=True)):
         ax.scatter(table["layer"] + 1, table[column], s=16, color=colour(i), alpha=0.7, linewidths=0)
@@ -130,7 +130,7 @@ def token_pca(
 ) -> Figure:
     """First three components of the tokens as red, green and blue. pca  from more clips; None: fitted on this one."""
     tokens = inside.tokens[layer]
-    pca = pca or inspection.token_pca(tokens)
+    pca = pca or analysis.token_pca(tokens)
     colours = pca.colours(tokens[person]).numpy()  # (T', V, 3)
     what = title or f"{inside.name}: token PCA, {layer_name(inside, layer)} ({pca.explained.sum():.0%} of the variance)"
     fig = on_body(inside, colours, colours, person, moments, what)
@@ -145,7 +145,7 @@ def token_similarity(
     inside: Inside, step: int, joint: int, layer: int = -1, person: int = 0, moments: int = 4, title: str | None = None
 ) -> Figure:
     """Cosine of every cell's token with that of one cell."""
-    values = inspection.token_similarity(inside.tokens[layer, person], step, joint).numpy()
+    values = analysis.token_similarity(inside.tokens[layer, person], step, joint).numpy()
     cell = query_name(inside, (step, joint))
     what = title or f"{inside.name}: likeness to {cell}, {layer_name(inside, layer)}"
     limits = (float(values.min()), 1.0)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from slimlab.analysis.projection import Projection
 from slimlab.plot.style import MARKERS, colour, figure, styled
-from slimlab.projection import Projection
 
 
 @styled

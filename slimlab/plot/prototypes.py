@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from slimlab.analysis import Agreement, Prototypes
 from slimlab.data import ClipStore, test_view
-from slimlab.inspection import Agreement, Prototypes
 from slimlab.plot.body import draw_body, stage, write_above
 from slimlab.plot.looking import cell_table, on_body
 from slimlab.plot.scene import SCALE, shaded

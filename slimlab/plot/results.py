@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from slimlab.analysis.projection import Projection
 from slimlab.evaluate import Features, Result
 from slimlab.plot.style import MARKERS, colour, figure, styled
-from slimlab.projection import Projection
 
 CURVES = (
     ("losses (nats)", ("glcl", "mfm", "koleo")),
@@ -20,7 +20,7 @@ CURVES = (
 )
 NAMES = {
     "glcl": "GLCL",
-    "mfm": "MFM",
+    "mfm": "MFP",
     "koleo": "KoLeo",
     "target_prototypes": "per target",
     "used_prototypes": "in use",

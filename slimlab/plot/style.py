@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from slimlab.run import replace_file
+from slimlab.pretrain.run import replace_file
 
 # Okabe and Ito 2008, https://jfly.uni-koeln.de/color/
 LEFT, RIGHT, MIDDLE, MASKED = "#0072B2", "#D55E00", "#444444", "#CC79A7"

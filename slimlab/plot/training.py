@@ -13,7 +13,7 @@ from slimlab.plot.style import MASKED, PALETTE, figure, styled
 PANELS = {
     "loss": "total loss",
     "glcl": "GLCL (nats)",
-    "mfm": "MFM (nats)",
+    "mfm": "MFP (nats)",
     "koleo": "KoLeo",
     "knn": "held-out kNN accuracy",
     "rank": "feature rank (RankMe)",

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from slimlab import evaluate
-from slimlab.run import replace_file
+from slimlab.pretrain.run import replace_file
 
 SCORES = ("knn", "probe")
 CONTROLS = {"untrained": "untrained encoder", "raw": "raw coordinates"}

@@ -1,6 +1,6 @@
 """Sweeps: arms (changes of a configuration) times seeds, each a run folder; the table is made from the folders.
 
-    FOLDER/runs/<id>/       a run (slimlab/run.py), and when it is finished
+    FOLDER/runs/<id>/       a run (slimlab/pretrain/run.py), and when it is finished
         result.json         its row of the table
         predictions.csv     clip, performer, label, and what kNN and probe said
     FOLDER/controls/        rows of the controls that runs share, by content
@@ -26,10 +26,10 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab import data
-from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.evaluate.sides import check_sides
-from slimlab.run import write_json
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.run import write_json
 from slimlab.study import trial
 from slimlab.study.claims import Lost, claim, forget
 

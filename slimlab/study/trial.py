@@ -20,11 +20,11 @@ import torch
 
 import slimlab
 from slimlab import evaluate, pretrain
-from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.evaluate import Features
-from slimlab.run import Collapsed, Run, replace_file, write_json
-from slimlab.starting import device_of
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.run import Collapsed, Run, replace_file, write_json
+from slimlab.pretrain.setup import device_of
 from slimlab.study.claims import Claim, Lost
 
 PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"

@@ -11,10 +11,10 @@ import torch
 import traitlets
 from matplotlib.figure import Figure
 
-from slimlab import inspection, masking, plot
+from slimlab import analysis, masking, plot
+from slimlab.analysis import Inside
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
-from slimlab.inspection import Inside
 from slimlab.plot import looking, shaded
 from slimlab.plot.markup import html_text
 from slimlab.widgets.cells import Cells
@@ -123,8 +123,8 @@ class AttentionExplorer(Still, w.VBox):
         """Mean attention distance of this clip's heads: picture, layer, head (1-based), hops, steps; and evenly spread."""
         lines = []
         for name, look in zip(self._names, self.looks, strict=True):
-            far = inspection.attention_distance(look.attention[:, self._shown_person()], look.skeleton, look.steps)  # (L, H) each
-            even = inspection.uniform_distance(look.skeleton, look.steps)
+            far = analysis.attention_distance(look.attention[:, self._shown_person()], look.skeleton, look.steps)  # (L, H) each
+            even = analysis.uniform_distance(look.skeleton, look.steps)
             for layer, head in np.ndindex(*far[0].shape):
                 place = {"picture": name, "layer": layer + 1, "head": head + 1}
                 measured = {"hops": float(far[0][layer, head]), "steps": float(far[1][layer, head])}
@@ -136,7 +136,7 @@ class AttentionExplorer(Still, w.VBox):
         given = proposal["value"]
         query: Any = tuple(int(v) for v in given) if isinstance(given, (tuple, list)) else given
         for look in self.looks[:1]:  # none while it is being made
-            inspection.token_index(query, look.registers, look.steps, len(look.skeleton))
+            analysis.token_index(query, look.registers, look.steps, len(look.skeleton))
         return query
 
     @traitlets.validate("index", "layer", "head", "person", "ratio")
@@ -162,12 +162,12 @@ class AttentionExplorer(Still, w.VBox):
         frames, skeleton = self.encoders[0].config.frames, self.store.skeleton
         self.looks, self._names = [], []
         for encoder, title in zip(self.encoders, self.titles, strict=False):
-            self.looks.append(inspection.inside(encoder, self.store, self.index, frames=frames))
+            self.looks.append(analysis.inside(encoder, self.store, self.index, frames=frames))
             self._names.append(title if len(self.encoders) > 1 else "unmasked" if self.ratio else self.looks[0].name)
             if self.ratio:
                 rng = torch.Generator().manual_seed(self.seed)
                 mask = masking.semantic_tubes(1, self.looks[-1].steps, skeleton, self.ratio, generator=rng)[0]
-                self.looks.append(inspection.inside(encoder, self.store, self.index, mask, frames))
+                self.looks.append(analysis.inside(encoder, self.store, self.index, mask, frames))
                 self._names.append(f"{title if len(self.encoders) > 1 else 'clip'}, {self.ratio:.0%} masked")
 
     def _joints(self) -> list[np.ndarray]:
@@ -209,7 +209,7 @@ class AttentionExplorer(Still, w.VBox):
 
     def _gallery(self, person: int) -> None:
         look = self.looks[0]
-        maps = inspection.attention_map(look.attention[:, person], self._query(look), look.steps, len(look.skeleton)).numpy()
+        maps = analysis.attention_map(look.attention[:, person], self._query(look), look.steps, len(look.skeleton)).numpy()
         most = maps.max(axis=(2, 3), keepdims=True)  # (L, H, 1, 1)
         colors = shaded((maps / np.maximum(most, 1e-12)).reshape(-1, *maps.shape[2:]), (0, 1))  # (L*H, T', V, 3)
         layers, heads = maps.shape[:2]

@@ -11,10 +11,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from slimlab import augment, naive, plot
+from slimlab import augment, plot
 from slimlab.data import Clip, ClipStore
 from slimlab.plot.invariants import invariants, laws
 from slimlab.plot.markup import html_text
+from slimlab.released import naive
 from slimlab.widgets.controls import ClipChooser, choice, slider
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.stills import Still

@@ -13,15 +13,16 @@ import torch.nn.functional as F
 import traitlets
 from matplotlib.figure import Figure
 
-from slimlab import evaluate, plot, projection
+from slimlab import evaluate, plot
+from slimlab.analysis import projection
+from slimlab.analysis.projection import Projection
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
 from slimlab.plot.markup import html_text
 from slimlab.plot.results import quality_line
 from slimlab.plot.style import PALETTE
-from slimlab.projection import Projection
-from slimlab.run import Run
+from slimlab.pretrain.run import Run
 from slimlab.weights import load_encoder
 from slimlab.widgets.scatter import Scatter
 from slimlab.widgets.stage import Stage

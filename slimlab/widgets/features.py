@@ -8,10 +8,10 @@ import torch
 import traitlets
 from matplotlib.figure import Figure
 
-from slimlab import inspection, plot
+from slimlab import analysis, plot
+from slimlab.analysis import TokenPCA
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
-from slimlab.inspection import TokenPCA
 from slimlab.plot import looking, shaded
 from slimlab.plot.markup import html_text
 from slimlab.widgets.cells import Cells
@@ -49,7 +49,7 @@ class FeatureExplorer(Still, w.VBox):
         self._over_clips: list[TokenPCA] = []
         with self.hold_trait_notifications():
             self.index, self.cell = range(len(store))[index], (0, store.skeleton.center)
-        self.look = inspection.inside(encoder, store, self.index)
+        self.look = analysis.inside(encoder, store, self.index)
         self.stage, self.grid, self.note = Stage(self._bodies(), height=360), Cells(height=430), w.HTML()
         self.stage.layout.width = self.grid.layout.width = "100%"
         self._chooser = ClipChooser(store, self.index)
@@ -100,12 +100,12 @@ class FeatureExplorer(Still, w.VBox):
     def _pca(self) -> list[TokenPCA]:
         """Each layer's components, of this clip or of many."""
         if self.over == "clip":
-            return [inspection.token_pca(tokens) for tokens in self.look.tokens]
+            return [analysis.token_pca(tokens) for tokens in self.look.tokens]
         if not self._over_clips:
             somebody = np.flatnonzero(self.store.column("people") > 0)
             chosen = somebody[np.linspace(0, len(somebody) - 1, min(FITTED, len(somebody))).round().astype(int)]
-            looks = [inspection.inside(self.encoder, self.store, int(i)).tokens.flatten(1, 3) for i in chosen]  # (L, cells, D)
-            self._over_clips = [inspection.token_pca(torch.cat([look[i] for look in looks])) for i in range(self.look.layers)]
+            looks = [analysis.inside(self.encoder, self.store, int(i)).tokens.flatten(1, 3) for i in chosen]  # (L, cells, D)
+            self._over_clips = [analysis.token_pca(torch.cat([look[i] for look in looks])) for i in range(self.look.layers)]
         return self._over_clips
 
     def _bodies(self):
@@ -115,12 +115,12 @@ class FeatureExplorer(Still, w.VBox):
 
     def _refresh(self, encode: bool = False) -> None:
         if encode:
-            self.look = inspection.inside(self.encoder, self.store, self.index)
+            self.look = analysis.inside(self.encoder, self.store, self.index)
             self.stage.show(self._bodies())
         look, person, alike = self.look, self._person(), self.mode == "similarity"
         texts, bar, explained = [], None, []
         if alike:
-            self.values = [inspection.token_similarity(look.tokens[i, person], *self.cell).numpy() for i in self.layers]
+            self.values = [analysis.token_similarity(look.tokens[i, person], *self.cell).numpy() for i in self.layers]
             low = min(float(v.min()) for v in self.values)
             bar = (low, 1.0, "cosine similarity")
             rgb = [shaded(v, (low, 1.0)) for v in self.values]

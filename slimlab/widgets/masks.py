@@ -15,7 +15,7 @@ from slimlab.data import Clip, ClipStore, test_view
 from slimlab.plot.markup import html_text
 from slimlab.plot.masks import DRAWS, Masking
 from slimlab.plot.style import MASKED
-from slimlab.run import replace_file
+from slimlab.pretrain.run import replace_file
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser, button, choice, slider
 from slimlab.widgets.stage import Stage

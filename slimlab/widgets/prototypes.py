@@ -10,14 +10,14 @@ import pandas as pd
 import traitlets
 from matplotlib.figure import Figure
 
-from slimlab import inspection, plot
+from slimlab import analysis, plot
+from slimlab.analysis import Prototypes
 from slimlab.data import ClipStore
-from slimlab.inspection import Prototypes
 from slimlab.plot import shaded
 from slimlab.plot.prototypes import SHOWN
 from slimlab.plot.style import LEFT, MASKED, RIGHT
 from slimlab.plot.training import training_values
-from slimlab.run import Run
+from slimlab.pretrain.run import Run
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.stage import Stage
@@ -33,7 +33,7 @@ class PrototypeExplorer(Still, w.VBox):
     """A run's prototypes before the clips of a store. Click a bar or a cell of the assignment to see what is nearest to it.
 
     run, store  the run (its last checkpoint's teacher) and clips of its body
-    kind        "clips" (each person's CLS, the GLCL head) or "cells" (every token, the MFM head)
+    kind        "clips" (each person's CLS, the GLCL head) or "cells" (every token, the MFP head)
     prototype   the one whose nearest are played; k: how many
     `prototypes` holds the numbers, `nearest` (DataFrame) what is played, `assigned` (samples, K) the batch's Sinkhorn targets at
     the run's last teacher temperature, `figure()` the usage for a paper, `figure("assignment")` and `figure("nearest")` the rest.
@@ -75,7 +75,7 @@ class PrototypeExplorer(Still, w.VBox):
         """The numbers of the chosen kind."""
         if self.kind not in self._made:
             head = self._teacher.cls_head if self.kind == "clips" else self._teacher.token_head
-            self._made[self.kind] = inspection.prototypes(self._teacher.encoder, head, self.store, self.kind)
+            self._made[self.kind] = analysis.prototypes(self._teacher.encoder, head, self.store, self.kind)
         return self._made[self.kind]
 
     @property
@@ -124,7 +124,7 @@ class PrototypeExplorer(Still, w.VBox):
         columns = [str(k) for k in shown]
         title = f"Sinkhorn assignment: {len(part)} {self.kind}, the {len(shown)} prototypes used most"
         self.assignment.table(shaded(part, (0, float(part.max()))), self._samples, title, said, columns)
-        used, sharp = int((usage > 0).sum()), inspection.effective_prototypes(self.assigned)
+        used, sharp = int((usage > 0).sum()), analysis.effective_prototypes(self.assigned)
         self.note.value = (
             f"{used} of {len(usage)} prototypes are nearest to any of {len(p)} {self.kind}, "
             f"as if {p.in_use():.1f} were used evenly; a Sinkhorn target of this batch spreads over {sharp:.1f}"
@@ -161,7 +161,7 @@ class PrototypeExplorer(Still, w.VBox):
             if self.kind == "clips":
                 clips.append(self.store[index])
             else:
-                look = inspection.inside(self._teacher.encoder, self.store, index)
+                look = analysis.inside(self._teacher.encoder, self.store, index)
                 clips.append(look.joints.numpy())
                 marked = np.zeros((look.steps, *look.joints.shape[1:3]))
                 person = min(int(row.person), look.joints.shape[1] - 1)

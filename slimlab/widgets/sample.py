@@ -8,11 +8,11 @@ import ipywidgets as W
 import numpy as np
 import torch
 
-from slimlab import inspection, masking, plot
-from slimlab.config import Config
+from slimlab import analysis, masking, plot
+from slimlab.analysis import Agreement
 from slimlab.data import ClipStore, test_view
-from slimlab.inspection import Agreement
 from slimlab.plot import shaded
+from slimlab.pretrain.config import Config
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser, slider
 from slimlab.widgets.stage import Stage
@@ -65,7 +65,7 @@ class MaskedSample(Still, W.VBox):
         known = masking.known_of(config.masking, view[..., :1], config.patch_frames)
         dice, steps = torch.Generator().manual_seed(self.seed.value), config.global_frames // config.patch_frames
         mask = masking.STRATEGIES[config.masking](1, steps, self.store.skeleton, ratio, generator=dice, **known)[0]
-        self.found = inspection.agreement(student, teacher, self.store, index, mask)
+        self.found = analysis.agreement(student, teacher, self.store, index, mask)
         self._paint(self.found, ratio)
 
     def _paint(self, found: Agreement, ratio: float) -> None:

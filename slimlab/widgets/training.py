@@ -11,11 +11,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from slimlab import plot, pretrain
-from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.plot.markup import html_text
 from slimlab.plot.training import COLOURS, FREE, PANELS, RARE, change_marks, training_values
-from slimlab.run import Run, RunError
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.run import Run, RunError
 from slimlab.widgets.controls import WIDE, button
 from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.sample import MaskedSample

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from slimlab import data
-from slimlab.counterparts import counterparts
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2, Skeleton
+from slimlab.skeleton.matching import counterparts
 
 
 def test_clips_are_seen_with_the_joints_of_another_body(synthetic):

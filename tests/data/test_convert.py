@@ -126,7 +126,7 @@ def ntu(tmp_path, synthetic):
 
 
 def test_ntu_npz(ntu, synthetic, monkeypatch):
-    from slimlab.data import ntu_npz
+    from slimlab.data.readers import ntu_npz
 
     monkeypatch.setattr(ntu_npz, "CLIPS_AT_A_TIME", 4)  # several blocks
     store = data.open(ntu)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from slimlab import data, evaluate
-from slimlab.data._kinematics import HANGING, body, rotation
-from slimlab.data._motions import ACTIONS
-from slimlab.data.synthetic import Performer, recorded, seen
+from slimlab.data.synthetic._kinematics import HANGING, body, rotation
+from slimlab.data.synthetic._motions import ACTIONS
+from slimlab.data.synthetic.clips import Performer, recorded, seen
 from slimlab.skeleton import KINECT_V2
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from slimlab import data
-from slimlab.config import PREPRINT_VIEWS, PRESETS
 from slimlab.data.views import BUFFER, sample_views
+from slimlab.pretrain.config import PREPRINT_VIEWS, PRESETS
 from slimlab.skeleton import Skeleton
 from tests import reference
 from tests.conftest import counting_clip, make_store

@@ -10,7 +10,7 @@ from slimlab import data, evaluate, pretrain, study
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import corruption
-from slimlab.run import RunError
+from slimlab.pretrain.run import RunError
 from slimlab.skeleton import COCO, KINECT_V1
 from tests.conftest import make_store
 

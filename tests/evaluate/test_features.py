@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from slimlab import augment, baseline, data, evaluate
+from slimlab import augment, data, evaluate
+from slimlab.baselines import mae
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import COCO
 from tests.conftest import counting_clip, make_store
@@ -129,14 +130,14 @@ def test_an_encoder_whose_code_cannot_be_read_is_not_kept(encoder, synthetic, tm
 
 
 def test_the_mae_is_kept_as_well(synthetic, tmp_path):
-    sizes = baseline.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centring="every_frame")
-    mae = baseline.Encoder(sizes).eval()
+    sizes = mae.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centring="every_frame")
+    masked = mae.Encoder(sizes).eval()
     for combine in ("concat", "sum"):
-        kept = evaluate.features(mae, synthetic[:5], combine=combine, cache=tmp_path)
-        direct = evaluate.features(mae, synthetic[:5], combine=combine, cache=None)
+        kept = evaluate.features(masked, synthetic[:5], combine=combine, cache=tmp_path)
+        direct = evaluate.features(masked, synthetic[:5], combine=combine, cache=None)
         torch.testing.assert_close(kept.x, direct.x, atol=1e-6, rtol=1e-6)
     with pytest.raises(ValueError, match="has no CLS"):
-        evaluate.features(mae, synthetic[:5], blocks=2, cache=tmp_path)
+        evaluate.features(masked, synthetic[:5], blocks=2, cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from slimlab import baseline, data, evaluate
+from slimlab import data, evaluate
+from slimlab.baselines import mae
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import PROTOCOLS, Protocol
@@ -36,9 +37,9 @@ def test_every_protocol_gives_rows_with_what_is_needed_to_repeat_them(case, name
 @pytest.mark.parametrize("name", ["default", "slim-knn", "slim-linear", "slim-linear-cached", "slim-semi-10"])
 def test_the_mae_which_has_no_cls_token_goes_through_the_same_protocols(case, name):
     _, train, test = case
-    sizes = baseline.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centring="every_frame")
+    sizes = mae.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centring="every_frame")
     changes = SMALL if PROTOCOLS[name].classifier in ("grid", "finetune") else {}
-    table = evaluate.run(baseline.Encoder(sizes), train, test, name, **changes)
+    table = evaluate.run(mae.Encoder(sizes), train, test, name, **changes)
     assert table["accuracy"].between(0, 1).all() and (table["blocks"] == 1).all()
     if name == "slim-linear":
         assert table["candidates"].tolist() == [13] and table["pool"].tolist() == ["mean"]

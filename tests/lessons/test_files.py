@@ -32,7 +32,7 @@ def test_copies_are_smuggled_under_other_names(synthetic):
     leaky = lessons.with_copies(train, test, every=3)
     assert len(leaky) == len(train) + -(-len(test) // 3) and set(leaky.column("subject")) == set(train.column("subject"))
     with pytest.raises(data.DataError, match="same coordinates on both sides"):
-        data.protocols.checked(leaky, test, "a leak")
+        data.splits.checked(leaky, test, "a leak")
     planted = lessons.with_clips(synthetic[:5], [*(c.joints for c in synthetic[:5]), synthetic[2].joints], copy_of=2)
     assert data.report(planted).table["copies"].tolist() == ["", "", "renamed", "", "", synthetic[2].name]
 

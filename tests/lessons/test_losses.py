@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from slimlab import lessons, objectives
+from slimlab import lessons, losses
 
 
 def sinkhorn(logits, temperature, iterations=3):
@@ -32,7 +32,7 @@ def columns_last(logits, temperature, iterations=3):
 
 def test_sinkhorn_right():
     lessons.check_sinkhorn(sinkhorn)
-    lessons.check_sinkhorn(objectives.sinkhorn_knopp)
+    lessons.check_sinkhorn(losses.sinkhorn_knopp)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 import torch
 from matplotlib.text import Text
 
-from slimlab import masking, plot, projection
+from slimlab import masking, plot
+from slimlab.analysis import projection
 from slimlab.evaluate import Features
 from tests import hostile
 from tests.plot.test_plot import metrics

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
-from slimlab import inspection, objectives, plot, projection
-from slimlab.config import Config
-from slimlab.optimiser import learning_rate
+from slimlab import analysis, losses, plot
+from slimlab.analysis import projection
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.schedules import learning_rate
 
 
 def logits(samples=9, prototypes=5):
@@ -16,18 +17,18 @@ def logits(samples=9, prototypes=5):
 
 def test_sinkhorns_stages_end_where_the_library_does():
     x = logits()
-    stages = inspection.sinkhorn_stages(x, 0.1, 3)
+    stages = analysis.sinkhorn_stages(x, 0.1, 3)
     assert [n for n, _ in stages] == ["exp", "columns 1", "rows 1", "columns 2", "rows 2", "columns 3", "rows 3"]
     for name, q in stages:
         assert float(q.sum()) == pytest.approx(1)
         if name != "exp":
             sums = q.sum(0 if name.startswith("columns") else 1)
             torch.testing.assert_close(sums, torch.full_like(sums, 1 / len(sums)))
-    torch.testing.assert_close(9 * stages[-1][1].float(), objectives.sinkhorn_knopp(x, 0.1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(9 * stages[-1][1].float(), losses.sinkhorn_knopp(x, 0.1), atol=1e-5, rtol=1e-4)
 
 
 def test_assignments_show_matrix_and_sums():
-    stages = inspection.sinkhorn_stages(logits(), 0.1)[:3]
+    stages = analysis.sinkhorn_stages(logits(), 0.1)[:3]
     figure = plot.assignments(stages)
     assert len(figure.axes) == 12
     bars = [p.get_height() for p in figure.axes[0].patches]

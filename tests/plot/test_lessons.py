@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import torch
 
-from slimlab import augment, cost, masking, plot
+from slimlab import augment, masking, plot
+from slimlab.analysis import cost
 from slimlab.skeleton import KINECT_V2
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from slimlab import inspection, plot
+from slimlab import analysis, plot
+from slimlab.analysis import Prototypes
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import random_encoder
-from slimlab.inspection import Prototypes
 from slimlab.plot.results import quality_line
 from slimlab.plot.style import HIT, MISS
 
@@ -25,7 +25,7 @@ def look(synthetic):
     encoder = random_encoder(EncoderConfig(width=32, depth=2, heads=2, frames=32, init_std=None))
     mask = torch.zeros(4, 25, dtype=torch.bool)
     mask[1, 5:9] = True
-    return inspection.inside(encoder, synthetic, 5, mask)
+    return analysis.inside(encoder, synthetic, 5, mask)
 
 
 def test_attention_in_percent_with_its_query_and_mask(look):
@@ -39,7 +39,7 @@ def test_attention_in_percent_with_its_query_and_mask(look):
     assert len(grid.collections[0].get_offsets()) == 4  # crosses on the masked cells
     assert "left_hand at step 2 at layer 1, head 2" in figure.get_suptitle() and "masked, 4%" in figure.get_suptitle()
     rolled = plot.attention(look, rolled=True).data["attention_percent"]
-    np.testing.assert_allclose(rolled, 100 * inspection.rollout(look.attention[:, 0])[-1][0, 5:], rtol=1e-4)
+    np.testing.assert_allclose(rolled, 100 * analysis.rollout(look.attention[:, 0])[-1][0, 5:], rtol=1e-4)
 
 
 def test_every_head_stands_in_the_gallery(look):
@@ -50,7 +50,7 @@ def test_every_head_stands_in_the_gallery(look):
 
 
 def test_token_colours_and_likeness(look):
-    pca = inspection.token_pca(look.tokens[-1])
+    pca = analysis.token_pca(look.tokens[-1])
     figure = plot.token_pca(look)
     np.testing.assert_allclose(figure.data["component_2"], pca.scores(look.tokens[-1, 0])[..., 1].flatten(), atol=1e-4)
     drawn = {matplotlib.colors.to_hex(line.get_color()) for line in figure.axes[0].lines}
@@ -61,9 +61,9 @@ def test_token_colours_and_likeness(look):
 
 def test_distances_have_their_control(look, synthetic):
     encoder = random_encoder(EncoderConfig(width=32, depth=2, heads=2, frames=32, init_std=None))
-    table = inspection.attention_distances(encoder, synthetic[:3])
+    table = analysis.attention_distances(encoder, synthetic[:3])
     figure = plot.attention_distance(table, synthetic.skeleton, 4)
-    even = inspection.uniform_distance(synthetic.skeleton, 4)
+    even = analysis.uniform_distance(synthetic.skeleton, 4)
     for ax, control in zip(figure.axes, even, strict=True):
         assert any(np.allclose(line.get_ydata(), control) for line in ax.lines)
     assert figure.data["layer"].min() == 1

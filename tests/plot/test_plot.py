@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from slimlab import evaluate, masking, plot, projection
+from slimlab import evaluate, masking, plot
+from slimlab.analysis import projection
 from slimlab.evaluate import Features
 from slimlab.plot.style import LEFT, MASKED, RIGHT
 from tests.conftest import make_store

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from slimlab import data, evaluate, study
-from slimlab.config import Config
 from slimlab.pretrain import Run, RunError
+from slimlab.pretrain.config import Config
 from tests.systems import kills
 from tests.waiting import wait_for
 

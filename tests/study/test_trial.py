@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from slimlab import data, evaluate, pretrain
-from slimlab.run import RunError
+from slimlab.pretrain.run import RunError
 from slimlab.study import trial
 
 

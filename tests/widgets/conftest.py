@@ -2,7 +2,7 @@
 
 import pytest
 
-from slimlab.doctor import chromium
+from slimlab._system.doctor import chromium
 from tests.lab import Kernel, serve
 
 

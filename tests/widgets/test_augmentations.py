@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from slimlab import augment, naive, widgets
+from slimlab import augment, widgets
+from slimlab.released import naive
 from slimlab.skeleton import KINECT_V1
 from slimlab.widgets.augmentations import CONTRASTS
 from tests.widgets.test_clips import some_store

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import slimlab
-from slimlab import data, evaluate, inspection, pretrain, skeleton, widgets
+from slimlab import analysis, data, evaluate, pretrain, skeleton, widgets
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import Features, random_encoder
 from slimlab.plot import shaded
@@ -38,7 +38,7 @@ class TestAttention:
     def test_what_is_on_screen_is_the_querys_attention(self, synthetic, encoder):
         a = widgets.AttentionExplorer(synthetic, encoder, index=3)
         a.layer, a.head, a.query = 0, 1, (2, 7)
-        look = inspection.inside(encoder, synthetic, 3)
+        look = analysis.inside(encoder, synthetic, 3)
         row = look.attention[0, 0, 1, 1 + 4 + 2 * 25 + 7]
         expected = 100 * row[5:].reshape(4, 25)
         np.testing.assert_allclose(a.values[0], expected, rtol=1e-5)
@@ -49,7 +49,7 @@ class TestAttention:
             )
         assert a.stage.rings == [[0, 7]] and a.grid.ring == [2, 7] and a.gallery.panel == 1
         a.rolled = True
-        rolled = inspection.rollout(look.attention[:, 0])[0][1 + 4 + 57, 5:].reshape(4, 25)
+        rolled = analysis.rollout(look.attention[:, 0])[0][1 + 4 + 57, 5:].reshape(4, 25)
         np.testing.assert_allclose(a.values[0], 100 * rolled, rtol=1e-4)
         assert a.gallery.panel == -1
 
@@ -103,8 +103,8 @@ class TestAttention:
 class TestFeatures:
     def test_components_and_likeness(self, synthetic, encoder):
         f = widgets.FeatureExplorer(synthetic, encoder, index=5)
-        look = inspection.inside(encoder, synthetic, 5)
-        expected = inspection.token_pca(look.tokens[1]).colours(look.tokens[1, 0])
+        look = analysis.inside(encoder, synthetic, 5)
+        expected = analysis.token_pca(look.tokens[1]).colours(look.tokens[1, 0])
         np.testing.assert_allclose(f.values[1], expected, atol=1e-5)
         colors, _ = painted(f.stage, panel=1)
         np.testing.assert_allclose(colors[20, 0] / 255, expected[20 // 8], atol=0.003)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from slimlab import inspection, plot, pretrain, widgets
+from slimlab import analysis, plot, pretrain, widgets
 from slimlab.plot.training import PANELS, POINTS, training_values
 from tests.plot.test_plot import metrics
 
@@ -117,7 +117,7 @@ def test_the_masked_sample_shows_what_the_networks_say(synthetic, quick, tmp_pat
     run = pretrain.fit(synthetic, quick, folder=tmp_path / "run", progress=False)
     sample = widgets.TrainingMonitor(synthetic, config=quick, folder=run.folder).sample
     found = sample.found
-    again = inspection.agreement(run.student, run.teacher, synthetic, 0, found.mask)
+    again = analysis.agreement(run.student, run.teacher, synthetic, 0, found.mask)
     torch.testing.assert_close(found.values, again.values)
     assert f"{found.masked:.1%}" in sample.note.value and found.mask.float().mean() == pytest.approx(0.7, abs=0.01)
     sizes = np.frombuffer(sample.stage.sizes, np.float32).reshape(2, 32, 1, 25)

@@ -1,0 +1,1 @@
+"""What the operating system and other processes ask of slimlab: files, cache, signals, distributed training."""

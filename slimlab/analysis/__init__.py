@@ -1,0 +1,48 @@
+"""Looking inside: attention, token features, prototypes, projection, cost."""
+
+from slimlab.analysis import cost, projection
+from slimlab.analysis.agreement import Agreement, agreement
+from slimlab.analysis.attention import (
+    attention_distance,
+    attention_distances,
+    attention_map,
+    hops,
+    rollout,
+    token_index,
+    uniform_distance,
+)
+from slimlab.analysis.guessing import cells, guess, guess_errors
+from slimlab.analysis.inside import Inside, inside
+from slimlab.analysis.norms import token_norms
+from slimlab.analysis.prototypes import Prototypes, prototypes, sinkhorn_stages
+from slimlab.analysis.tokens import TokenPCA, token_pca, token_similarity
+from slimlab.evaluate.rank import effective_prototypes, rankme, used_prototypes
+
+__all__ = [
+    "Agreement",
+    "Inside",
+    "Prototypes",
+    "TokenPCA",
+    "agreement",
+    "attention_distance",
+    "attention_distances",
+    "attention_map",
+    "cells",
+    "cost",
+    "effective_prototypes",
+    "guess",
+    "guess_errors",
+    "hops",
+    "inside",
+    "projection",
+    "prototypes",
+    "rankme",
+    "rollout",
+    "sinkhorn_stages",
+    "token_index",
+    "token_norms",
+    "token_pca",
+    "token_similarity",
+    "uniform_distance",
+    "used_prototypes",
+]

@@ -1,0 +1,1 @@
+"""Methods that SLiM is compared with."""

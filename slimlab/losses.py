@@ -1,0 +1,234 @@
+"""Prototype heads and the losses: targets by Sinkhorn or a running centre, GLCL, MFP, KoLeo. SLiM, arXiv 2603.10648, section 3.2.
+
+Sinkhorn-Knopp assignment: Caron et al. 2020 (arXiv 2006.09882); cross-entropy over prototypes: DINO (arXiv 2104.14294) and
+iBOT (arXiv 2111.07832); KoLeo: Sablayrolles et al. 2019 (arXiv 1806.03198). No coordinate is ever reconstructed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from slimlab._system import distributed
+
+HALVES = (torch.float16, torch.bfloat16)
+CHUNK = 1 << 24  # logits held at once by `prototype_cross_entropy`: 64 MB
+
+
+class PrototypeHead(nn.Module):
+    """Features -> prototype logits: a three-layer MLP, L2 normalisation, a weight-normalised linear layer without bias."""
+
+    def __init__(
+        self, width: int, prototypes: int = 65_536, hidden: int = 2048, bottleneck: int = 256, init_std: float | None = 0.02
+    ):
+        super().__init__()
+        sizes = [width, hidden, hidden, bottleneck]
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in pairwise(sizes):
+            linear = nn.Linear(fan_in, fan_out)
+            nn.init.trunc_normal_(linear.weight, std=init_std or fan_in**-0.5)
+            nn.init.zeros_(linear.bias)
+            layers += [linear, nn.GELU()]
+        self.mlp = nn.Sequential(*layers[:-1])
+        self.prototypes = nn.Parameter(torch.empty(prototypes, bottleneck))  # directions; only these matter
+        self.norms = nn.Parameter(torch.ones(prototypes, 1))
+        nn.init.trunc_normal_(self.prototypes, std=init_std or bottleneck**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, width) -> logits (…, K): cosines with the prototypes, times their norms."""
+        return F.linear(self.embed(x), self.directions)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(…, width) -> (…, bottleneck) of unit length, what is compared with the prototypes."""
+        x = self.mlp(x)
+        return F.normalize(x.float() if x.dtype in HALVES else x, dim=-1, eps=1e-6)
+
+    @property
+    def directions(self) -> Tensor:
+        """(K, bottleneck): unit prototypes times their norms."""
+        return _Directions.apply(self.prototypes, self.norms)  # pyright: ignore[reportReturnType]
+
+
+class _Directions(torch.autograd.Function):
+    """(K, E) of unit length, times norms (K, 1); a fraction of the passes over K x E that autograd would make."""
+
+    @staticmethod
+    def forward(ctx, prototypes: Tensor, norms: Tensor) -> Tensor:
+        inverse = torch.linalg.vector_norm(prototypes, dim=1, keepdim=True).clamp_(min=1e-12).reciprocal_()  # (K, 1)
+        ctx.save_for_backward(prototypes, norms, inverse)
+        return prototypes * (inverse * norms)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        prototypes, norms, inverse = ctx.saved_tensors
+        along = torch.linalg.vecdot(gradients[0], prototypes).unsqueeze(1) * inverse  # (K, 1): what would change the norm
+        return torch.addcmul(gradients[0] * (norms * inverse), prototypes, -norms * inverse.square() * along), along
+
+
+@torch.no_grad()
+def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3, inplace: bool = False) -> Tensor:
+    """Soft assignments (N, K) of N samples to K prototypes, used equally often; rows sum to one.
+
+    inplace  the logits' memory becomes the assignments': at 65,536 prototypes a second matrix is what does not fit
+
+    Of several processes the samples of all count, and each gets the rows of its own.
+    Alternates: columns to 1/K, rows to 1/N. The scalings are kept as two vectors and each row is shifted by its maximum,
+    so that nothing overflows and the matrix is read, not rewritten, in each iteration.
+    """
+    logits = logits.detach()
+    logits = logits.float() if logits.dtype in HALVES else logits if inplace else logits.clone()
+    prototypes = logits.shape[1]
+    samples = int(distributed.total(torch.tensor(len(logits), device=logits.device)))
+    if samples == 0:
+        return logits
+    top = logits.amax(dim=1, keepdim=True)  # (N, 1)
+    highest = distributed.largest(top.amax() if len(top) else top.new_tensor(-torch.inf))
+    rows = ((top - highest) / temperature).exp().squeeze(1)  # (N,) undoes the shift
+    q = logits.sub_(top).div_(temperature).exp_()  # (N, K)
+    columns = q.new_ones(prototypes)
+    tiny = torch.finfo(q.dtype).tiny
+    with torch.autocast(logits.device.type, enabled=False):  # sums over all samples, which bfloat16 cannot add up
+        for _ in range(iterations):
+            columns = 1 / (prototypes * distributed.total(rows @ q)).clamp(min=tiny)  # (K,)
+            rows = 1 / (samples * (q @ columns)).clamp(min=tiny)  # (N,)
+    q *= columns
+    return q.div_(q.sum(dim=1, keepdim=True))
+
+
+class RunningCentre(nn.Module):
+    """Targets without Sinkhorn: softmax((logits - mean) / temperature), mean a running one of the logits (K,), from zero.
+
+    DINO (arXiv 2104.14294), section 3.1. `forward` uses the mean of earlier batches; `follow` takes the last batch in, so that
+    a step which is broken off leaves no trace.
+    """
+
+    def __init__(self, prototypes: int, momentum: float = 0.9) -> None:
+        super().__init__()
+        self.momentum, self.batch = momentum, None
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(prototypes))
+
+    @torch.no_grad()
+    def forward(self, logits: Tensor, temperature: float) -> Tensor:
+        """(N, K) -> (N, K), rows sum to one."""
+        samples = distributed.total(torch.tensor(float(len(logits)), device=logits.device))
+        self.batch = distributed.total(logits.float().sum(dim=0)) / samples if samples else None
+        return (logits.float() - self.mean).div_(temperature).softmax(dim=-1)
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """mean <- momentum * mean + (1 - momentum) * the last batch's mean."""
+        if self.batch is not None:
+            self.mean.lerp_(self.batch, 1 - self.momentum)
+            self.batch = None
+
+
+def cross_entropy(student_logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """-sum_k target * log softmax(logits / temperature), (…,) from two (…, K); of half-precision logits in float32."""
+    # rows of targets sum to one, so the log-normaliser needs no weighting; one pass fewer over K
+    scaled = (student_logits.float() if student_logits.dtype in HALVES else student_logits) / temperature
+    return scaled.logsumexp(dim=-1) - (targets * scaled).sum(dim=-1)
+
+
+def prototype_cross_entropy(
+    embedding: Tensor, directions: Tensor, targets: Tensor, weights: Tensor, temperature: float = 0.1
+) -> Tensor:
+    """sum_n weight_n * cross_entropy(embedding_n @ directions.T, target_n), a scalar, without the logits of all rows at once.
+
+    embedding (N, E) and directions (K, E) are a head's, targets (N, K) rows that sum to one, weights (N,). Logits and their
+    gradient are made for some rows at a time and forgotten, so that beside the targets hardly anything of size N x K exists;
+    the gradients of embedding and directions are worked out on the way forward, which costs no product more than autograd's.
+    The same numbers as GLCL and MFP from logits (`global_local_loss`, `masked_feature_loss`).
+    """
+    learns = torch.is_grad_enabled() and (embedding.requires_grad or directions.requires_grad)
+    return _ChunkedCrossEntropy.apply(embedding, directions, targets, weights, temperature, learns)  # pyright: ignore
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, embedding, directions, targets, weights, temperature: float, learns: bool) -> Tensor:
+        half = torch.get_autocast_dtype(embedding.device.type) if torch.is_autocast_enabled(embedding.device.type) else None
+        e, d = (x if half is None else x.to(half) for x in (embedding / temperature, directions))
+        loss = weights.new_zeros(())
+        by_embedding, by_directions = [], torch.zeros_like(d) if learns else None
+        with torch.autocast(embedding.device.type, enabled=False):
+            many, few = max(1, CHUNK // len(d)), max(1, CHUNK // 8 // len(d))  # rows of a product, and of what stays in the cache
+            room = e.new_empty(min(many, len(e)), len(d))  # used again: fresh memory is slow to come by
+            for part, target, weight in zip(*(x.split(many) for x in (e, targets, weights)), strict=True):
+                product = torch.mm(part, d.T, out=room[: len(part)])  # (n, K)
+                logits = product.float() if half is not None else product
+                for row, t, w in zip(*(x.split(few) for x in (logits, target, weight)), strict=True):
+                    hit = torch.linalg.vecdot(t, row)  # (few,)
+                    top = row.amax(dim=1, keepdim=True)
+                    norm = row.sub_(top).exp_().sum(dim=1, keepdim=True)
+                    loss += w @ (top + norm.log()).squeeze(1).sub_(hit)
+                    if by_directions is not None:
+                        row.mul_(w.unsqueeze(1) / norm).addcmul_(t, w.unsqueeze(1), value=-1)  # the gradient by the logits
+                if by_directions is not None:
+                    gradient = logits.to(d.dtype)
+                    by_embedding.append(gradient @ d)
+                    torch.addmm(by_directions, gradient.T, part, out=by_directions)
+        if by_directions is not None:
+            by_e = torch.cat(by_embedding).to(embedding.dtype) / temperature
+            ctx.save_for_backward(by_e, by_directions.to(directions.dtype))
+        return loss
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        by_embedding, by_directions = ctx.saved_tensors
+        return by_embedding * gradients[0], by_directions * gradients[0], None, None, None, None
+
+
+def global_local_loss(student_logits: Sequence[Tensor], teacher_targets: Sequence[Tensor], temperature: float = 0.1) -> Tensor:
+    """GLCL: each teacher view's CLS assignment, predicted from every other view of the student.
+
+    student_logits   views, globals first, each (B, K)
+    teacher_targets  the global views' targets, each (B, K), rows summing to one
+    With 2 global and n local views there are 2 + 2n terms, each a mean over the batch, each weighing 1 / (2 + 2n).
+    """
+    terms = [
+        cross_entropy(logits, target, temperature).mean()
+        for t, target in enumerate(teacher_targets)
+        for s, logits in enumerate(student_logits)
+        if s != t
+    ]
+    return torch.stack(terms).mean()
+
+
+def masked_feature_loss(student_logits: Tensor, teacher_targets: Tensor, mask: Tensor, temperature: float = 0.1) -> Tensor:
+    """MFP: the teacher's assignment of a cell, predicted by the student that sees this cell masked.
+
+    student_logits, teacher_targets  (cells, K), the masked cells in the order of `mask.nonzero()`
+    mask                             (views, T', V) bool over all global views of the batch
+    A mean over each view's masked cells, then over all views; views without masked cells count zero.
+    """
+    return (cross_entropy(student_logits, teacher_targets, temperature) * cell_weights(mask)).sum()
+
+
+def cell_weights(mask: Tensor) -> Tensor:
+    """(cells,) what each masked cell of mask (views, T', V) weighs in MFP: 1 / (masked cells of its view * views)."""
+    per_view = mask.flatten(1).sum(dim=1)  # (views,)
+    return (1 / (per_view * len(mask))).repeat_interleave(per_view)
+
+
+def koleo_loss(features: Tensor) -> Tensor:
+    """KoLeo: -mean log(distance to the nearest neighbour + 1e-6) of L2-normalised features (B, D), B >= 2.
+
+    Spreads the features of one global view over the sphere. A single feature has no neighbour: the loss is zero. Of several
+    processes each computes the loss of everybody's features (`parallel.gathered`).
+    """
+    features = distributed.gathered(features)
+    if len(features) < 2:
+        return features.sum() * 0.0
+    features = F.normalize(features.float(), dim=-1, eps=1e-8)
+    with torch.no_grad(), torch.autocast(features.device.type, enabled=False):  # bfloat16 finds the wrong neighbors
+        similarity = features @ features.T
+        nearest = similarity.fill_diagonal_(-2.0).argmax(dim=1)
+    distance = (features - features[nearest]).square().sum(dim=1).add(1e-12).sqrt()
+    return -(distance + 1e-6).log().mean()

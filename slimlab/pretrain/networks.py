@@ -1,0 +1,48 @@
+"""What a run trains: the encoder with its two prototype heads. SLiM, arXiv 2603.10648, section 3."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from torch import Tensor, nn
+
+from slimlab.encoder import Encoder
+from slimlab.losses import PrototypeHead
+from slimlab.pretrain.config import Config
+from slimlab.skeleton import Skeleton
+
+# CLS (n, D) of n views; embeddings (n, E) and directions (K, E) of the CLS head; the same of the token head for the masked cells
+Outputs = tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]
+
+
+class Networks(nn.Module):
+    """Encoder and the two prototype heads; the teacher is another one of these."""
+
+    def __init__(self, config: Config, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.encoder = Encoder(config.encoder(skeleton))
+        sizes = (config.width, config.prototypes, config.head_hidden, config.head_bottleneck, config.init_std)
+        self.cls_head = PrototypeHead(*sizes)
+        self.token_head = PrototypeHead(*sizes)
+
+    def forward(self, x: Tensor, mask: Tensor | None, with_cells: bool = True) -> Outputs:
+        """What the losses need of the student, in one call, which is what DistributedDataParallel wants.
+
+        x (n, 3, T, V, 1); mask (n, T', V) or None; with_cells: also the masked cells
+        """
+        out = self.encoder(x, mask=None if mask is None else mask[:, None])
+        cells = None
+        if with_cells and mask is not None:
+            cells = self.token_head.embed(out.tokens[:, 0][mask]), self.token_head.directions
+        cls = out.cls[:, 0]  # (n, D)
+        return cls, (self.cls_head.embed(cls), self.cls_head.directions), cells
+
+
+def check_start(start: Encoder, encoder: Encoder) -> None:
+    """Raises ValueError, naming what differs, where weights to begin with do not fit the run's encoder."""
+    theirs, ours = (asdict(replace(e.config, init_std=None, frames=e.config.patch_frames)) for e in (start, encoder))
+    differ = [f"{k} {theirs[k]}, not {ours[k]}" for k in ours if k != "skeleton" and theirs[k] != ours[k]]
+    if theirs["skeleton"]["names"] != ours["skeleton"]["names"]:
+        differ.append("another body (load it with skeleton=store.skeleton)")
+    if differ:
+        raise ValueError(f"start: these weights do not fit the run's settings: {'; '.join(differ)}")

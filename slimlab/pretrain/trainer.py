@@ -1,0 +1,378 @@
+"""Teacher, student and one step of pre-training. SLiM, arXiv 2603.10648, section 3; schedules of section 4.1.
+
+All randomness of step s comes from (seed, s), so a run that was stopped and resumed draws what it would have drawn.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from slimlab import augment, masking
+from slimlab._system import distributed
+from slimlab.data import ClipStore
+from slimlab.encoder import Encoder
+from slimlab.evaluate import to_input
+from slimlab.evaluate.rank import effective_prototypes, used_prototypes
+from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, koleo_loss, prototype_cross_entropy, sinkhorn_knopp
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.networks import Networks, check_start
+from slimlab.pretrain.sampling import Sampler, generator
+from slimlab.pretrain.schedules import parameter_groups, schedule, set_rates
+from slimlab.released import faults
+from slimlab.skeleton import Skeleton
+
+LOSSES = ("glcl", "mfm", "koleo")
+LARGE = 1 << 25  # coordinates of the global views times width, above which the two are encoded one after the other
+
+
+def rows_of(own: slice, views: int, batch: int) -> Tensor:
+    """Of views*batch rows, view after view, those of the clips `own`."""
+    return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
+
+
+Piece = tuple[list[Tensor], list[Tensor | None]]  # views, globals first, and their masks, of the clips that are worked on at once
+
+
+class Trainer:
+    """Student, teacher and optimiser on one device; `step` takes a batch of clips and updates all three.
+
+    start  an encoder whose weights student and teacher begin with; the heads are new
+
+    Raises ValueError where `start` is another encoder, the device cannot compute in the precision of the settings, or the mask
+    ratio masks no token of this body.
+    """
+
+    def __init__(
+        self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
+    ) -> None:
+        self.config, self.device = config, torch.device(device)
+        check_precision(config.precision, self.device)
+        check_masks(config, len(skeleton))
+        self.skeleton = faults.IndexOrdered(**skeleton.to_dict()) if config.makes("bone_scaling") else replace(skeleton)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.student = Networks(config, skeleton).to(device)
+        if start is not None:
+            check_start(start, self.student.encoder)
+            self.student.encoder.load_state_dict(start.state_dict())
+        self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
+        centred = ("cls", "cells") if config.targets == "centring" else ()
+        self.centres = nn.ModuleDict({name: RunningCentre(config.prototypes) for name in centred}).to(device)
+        groups = parameter_groups(self.student, config.patch_lr_factor)
+        self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
+        if config.compile:
+            self.student.encoder.compile_blocks()
+            self.teacher.encoder.compile_blocks()
+        self._sampler = Sampler(self.device)
+        self._forward: nn.Module = self.student
+        if distributed.world() > 1:
+            self._forward = DistributedDataParallel(self.student)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """What a checkpoint holds beside the optimiser."""
+        return {"student": self.student, "teacher": self.teacher, "centres": self.centres}
+
+    @property
+    def encoder(self) -> Encoder:
+        """What the run is for: the teacher's."""
+        return self.teacher.encoder
+
+    def schedule(self, step: int) -> dict[str, float]:
+        """Learning rate, weight decay, teacher momentum and temperature at this step."""
+        return schedule(self.config, step)
+
+    def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
+        """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
+        now = self.schedule(step)
+        views = self._views(store, clips, step)
+        masks = self._masks(views, step)
+        self.optimizer.zero_grad(set_to_none=True)
+        _, values = self.losses(views, masks, now["temperature"])
+        check_finite(values, LOSSES, step)
+        set_rates(self.optimizer, now["lr"], now["weight_decay"])
+        frozen = step < self.config.frozen_prototypes * self.config.steps
+        norms = []
+        for network in self.student.children():
+            if frozen and isinstance(network, PrototypeHead):
+                network.prototypes.grad = network.norms.grad = None
+            norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
+        values["gradient"] = float(torch.stack(norms).norm())
+        check_finite(values, ("gradient",), step)
+        self.optimizer.step()
+        self._follow(now["momentum"])
+        return values | now
+
+    @torch.no_grad()
+    def _follow(self, momentum: float) -> None:
+        """teacher <- momentum * teacher + (1 - momentum) * student; the centres take the step's batch in."""
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+            list(self.teacher.parameters()), list(self.student.parameters()), 1 - momentum
+        )
+        for centre in self.centres.modules():
+            if isinstance(centre, RunningCentre):
+                centre.follow()
+
+    def _targets(self, which: str, logits: Tensor, temperature: float) -> Tensor:
+        """Teacher's logits (N, K) -> assignments, rows sum to one, where the logits were."""
+        if which in self.centres:
+            return self.centres[which](logits, temperature)
+        if self.config.targets == "softmax":
+            return (logits.float() / temperature).softmax(dim=-1)
+        return sinkhorn_knopp(logits, temperature, inplace=True)
+
+    def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
+        """Augmented views of this process's clips, globals first: each (views*B, 3, T, V, 1), view after view."""
+        c = self.config
+        views, rng = self._sampler(c, store, clips, step)
+        own = distributed.share(len(clips))
+        config = self.student.encoder.config
+        out = []
+        for number, group in enumerate([views.globals, *views.locals]):
+            count = len(group)
+            rows = (count * len(clips), rows_of(own, count, len(clips)))
+            x = group.to(self.device, non_blocking=True).flatten(0, 1)  # (views*B, 3, T, V, 1)
+            origin = views.origin.repeat(count, 1)
+            faulty = c.makes("centring") and config.centring == "first_frame"
+            if faulty:
+                x = faults.center(x, origin)
+                seen = augment.present(x).expand(-1, -1, -1, x.shape[3], -1)  # the authors' code knows no unseen joint
+            else:
+                seen = augment.seen(x, self.skeleton, origin)
+                x = augment.center(x, self.skeleton, config.centring, origin, seen)
+            x = augment.skeleton_aware(
+                x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows, seen
+            )
+            seen = augment.seen_after(x, self.skeleton, seen)
+            x = self._noise(x, len(clips), number == 0, rng, rows, seen)
+            out.append(to_input(x, config, seen))
+        return out
+
+    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows, seen: Tensor) -> Tensor:
+        """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""
+        if not self.config.noise:
+            return x
+        count, which = rows
+        chance = torch.rand(count, generator=rng)
+        if not is_global:
+            return augment.jitter(x, self.config.noise * 0.01 * (chance[which] < 0.5).float(), rng, rows, seen)
+        std = torch.cat([torch.full((batch,), 0.01), 0.05 * (chance[batch:] < 0.1).float()])
+        axis = torch.randint(3, (count,), generator=rng)
+        first = torch.arange(count) < batch
+        axis = torch.where(first | (torch.rand(count, generator=rng) >= 0.2), -1, axis)
+        return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows, seen), axis[which])
+
+    def _masks(self, views: list[Tensor], step: int) -> list[Tensor | None]:
+        """A bool mask (views*B, T', V) for each group of this process's views, None where nothing is masked.
+
+        They are drawn for the whole batch, so that ratios are stratified over it whatever the number of processes.
+        """
+        c = self.config
+        rng = generator(c.seed, 2, step)
+        counts = [len(x) * distributed.world() for x in views]  # in the whole batch
+        batch = counts[0] // 2
+        masked = round(c.mask_globals * counts[0])
+        which = torch.randperm(counts[0], generator=rng)[:masked]
+        mask = torch.zeros(counts[0], views[0].shape[2] // c.patch_frames, len(self.skeleton), dtype=torch.bool)
+        ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
+        mask[which] = self._draw(views[0], 2, ratios, rng, which)
+        masks: list[Tensor | None] = [mask if masked else None]
+        if not c.mask_locals:
+            masks += [None] * len(counts[1:])
+        else:
+            if c.makes("local_ratios"):
+                ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts[1:]]
+            else:
+                ratios = masking.stratified_ratios(sum(counts[1:]), c.mask_bounds, rng).split(counts[1:])
+            masks += [self._draw(x, n // batch, r, rng) for x, n, r in zip(views[1:], counts[1:], ratios, strict=True)]
+        own = [rows_of(distributed.share(batch), n // batch, batch) for n in counts]
+        return [None if m is None else m[rows].to(self.device) for m, rows in zip(masks, own, strict=True)]
+
+    def _draw(self, x: Tensor, views: int, ratios: Tensor, rng: torch.Generator, which: Tensor | slice = slice(None)) -> Tensor:
+        """Masks (n, T', V) for the rows `which` of a whole group, of which x (views*B, 3, T, V, 1) are this process's; the
+        views' own motion where the strategy looks at it."""
+        c = self.config
+        known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
+        known = {name: distributed.gathered(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
+        known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
+        faulty = c.makes("mask_budget") and c.masking == "semantic_tubes"
+        draw = faults.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
+        return draw(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
+
+    def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
+        """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
+
+        Where gradients are on, they are added to the student's here, `microbatch` clips at a time and group of views after group,
+        the local ones first, so that one graph at a time is in memory (large global views are two groups); the loss comes back
+        without. Sinkhorn, centre and KoLeo see the whole batch all the same: a first pass makes the targets and, of a batch in
+        parts, what KoLeo asks of each clip's features.
+        """
+        c, batch = self.config, len(views[0]) // 2
+        size = c.microbatch or batch
+        parts = [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
+        pieces = [_part_of(views, masks, part, batch) for part in parts]
+        targets, cell_targets = self._all_targets(pieces, temperature)  # (2, B, K), (cells, K) for each part
+        terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
+        koleo, pull = self._koleo(pieces) if len(parts) > 1 else (torch.zeros((), device=self.device), None)
+        sums = torch.zeros(2, device=self.device)  # GLCL, MFP
+        for part, (seen, hidden), cells in zip(parts, pieces, cell_targets, strict=True):
+            own, mask, clips = targets[:, part], hidden[0], part.stop - part.start  # own (2, b, K)
+            for x, m in zip(seen[1:], hidden[1:], strict=True):
+                with self._alone(), self._cast():
+                    _, embedded, _ = self._forward(x, m, False)
+                    both = own.mean(dim=0).repeat(len(x) // clips, 1)  # both teacher views weigh alike
+                    weights = targets.new_full((len(x),), 2 / (batch * terms))
+                    local = self._compare(embedded, both, weights)
+                    _learn(c.glcl_weight * local)
+                sums[0] += local.detach()
+                del embedded, both, local  # and with them their graph
+            weighs = None if mask is None else cell_weights(mask) * clips / batch
+            other = own.flip(0).flatten(0, 1)  # (2b, K): a global view is to predict the other one
+            together, first = clips if seen[0].numel() * c.width > LARGE else 2 * clips, 0
+            for rows in (slice(start, start + together) for start in range(0, 2 * clips, together)):
+                last = part is parts[-1] and rows.stop == 2 * clips
+                with nullcontext() if last else self._alone(), self._cast():
+                    cls, embedded, known = self._forward(seen[0][rows], None if mask is None else mask[rows], bool(c.mfm_weight))
+                    weights = targets.new_full((len(cls),), 1 / (batch * terms))
+                    glcl = self._compare(embedded, other[rows], weights)
+                    loss, mfm = c.glcl_weight * glcl, torch.zeros((), device=self.device)
+                    if known is not None and cells is not None and weighs is not None:
+                        these = slice(first, first := first + len(known[0]))
+                        mfm = self._compare(known, cells[these], weighs[these])
+                        loss = loss + c.mfm_weight * mfm
+                    if pull is None:
+                        spread = _koleo_of(cls.unflatten(0, (-1, clips)))
+                        loss, koleo = loss + c.koleo_weight * spread, koleo + spread.detach()
+                    else:
+                        loss = loss + c.koleo_weight * (cls.float() * pull[:, part].flatten(0, 1)[rows]).sum()
+                    if last:
+                        loss = loss + self._reached(mask)
+                    _learn(loss)
+                sums += torch.stack([glcl.detach(), mfm.detach()])
+                del embedded, known, cls, loss, glcl, mfm
+        self._forget_unused(masks)
+        glcl, mfm = sums
+        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
+        numbers = (distributed.total(torch.stack([loss, glcl, mfm, koleo.detach()])) / distributed.world()).tolist()
+        values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
+        values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
+        values["target_prototypes"] = effective_prototypes(targets.flatten(0, 1))
+        values["used_prototypes"] = used_prototypes(targets.flatten(0, 1))
+        if known_targets := [cells for cells in cell_targets if cells is not None]:
+            values["cell_target_prototypes"] = effective_prototypes(*known_targets)
+        return loss, values
+
+    @torch.no_grad()
+    def _all_targets(self, pieces: list[Piece], temperature: float) -> tuple[Tensor, list[Tensor | None]]:
+        """The teacher's assignments of the whole batch: CLS (2, B, K), and of each piece's masked cells (cells, K)."""
+        teacher, cls, cells = self.teacher, [], []
+        with self._cast():
+            for views, masks in pieces:
+                out = teacher.encoder(views[0])
+                cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
+                if masks[0] is not None and self.config.mfm_weight:
+                    cells.append(out.tokens[:, 0][masks[0]])  # (cells, D)
+            counts = [len(c) for c in cells]
+            logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
+            of_cells = teacher.token_head(torch.cat(cells)) if cells else None
+        targets = self._targets("cls", logits.flatten(0, 1), temperature).unflatten(0, (2, -1))
+        if of_cells is None:
+            return targets, [None] * len(pieces)
+        return targets, list(self._targets("cells", of_cells, temperature).split(counts))
+
+    def _koleo(self, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
+        """KoLeo of the whole batch, and its gradient (2, B, D) by the CLS features, from a pass that keeps no graph."""
+        with torch.no_grad(), self._cast():
+            seen = [self.student.encoder(v[0], mask=None if m[0] is None else m[0][:, None]).cls[:, 0] for v, m in pieces]
+        features = torch.cat([s.float().unflatten(0, (2, -1)) for s in seen], dim=1)  # (2, B, D)
+        with torch.enable_grad():
+            koleo = _koleo_of(features.requires_grad_())
+        return koleo, torch.autograd.grad(koleo, features)[0]
+
+    def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
+        """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
+        return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
+
+    def _reached(self, mask: Tensor | None) -> Tensor | float:
+        """Zero, of what the step's last forward pass leaves out: DDP waits for a gradient of every parameter."""
+        if not isinstance(self._forward, DistributedDataParallel):
+            return 0.0
+        left_out = [] if mask is not None and self.config.mfm_weight else list(self.student.token_head.parameters())
+        if mask is None:
+            left_out.append(self.student.encoder.mask_token)
+        return 0.0 * sum(p.sum() for p in left_out)
+
+    def _forget_unused(self, masks: list[Tensor | None]) -> None:
+        """Take the zero gradients of `_reached` away again: one process has none, and a zero one lets AdamW decay the weight."""
+        if masks[0] is None or not self.config.mfm_weight:
+            for parameter in self.student.token_head.parameters():
+                parameter.grad = None
+        if all(mask is None for mask in masks):
+            self.student.encoder.mask_token.grad = None
+
+    def _alone(self):
+        """Gradients made inside are not yet added up over the processes."""
+        return self._forward.no_sync() if isinstance(self._forward, DistributedDataParallel) else nullcontext()
+
+    def _cast(self) -> torch.autocast:
+        """Around the networks: matrix products in bfloat16 where the settings say so; weights and losses stay float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+
+def _part_of(views: list[Tensor], masks: list[Tensor | None], part: slice, batch: int) -> Piece:
+    """Views and masks of some of the batch's clips, view after view."""
+    if part == slice(0, batch):
+        return views, masks
+
+    def own(x: Tensor) -> Tensor:
+        return x.unflatten(0, (-1, batch))[:, part].flatten(0, 1)
+
+    return [own(x) for x in views], [None if m is None else own(m) for m in masks]
+
+
+def _koleo_of(cls: Tensor) -> Tensor:
+    """KoLeo of CLS features (views, B, D), added up over the views."""
+    return torch.stack([koleo_loss(view) for view in cls]).sum()
+
+
+def _learn(loss: Tensor) -> None:
+    if torch.is_grad_enabled():
+        loss.backward()
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raises ValueError where this device cannot compute in this precision."""
+    lacks = device.type == "cuda" and not torch.cuda.is_bf16_supported()
+    lacks = lacks or (device.type == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0))
+    if precision == "bf16" and lacks:
+        raise ValueError(f"precision 'bf16': this {device.type} device does not have bfloat16; take precision='fp32'")
+
+
+def check_masks(config: Config, joints: int) -> None:
+    """Raises ValueError where the highest mask ratio is above zero but masks no token of a global view."""
+    cells, highest = config.global_frames // config.patch_frames * joints, config.mask_bounds[1]
+    if highest and not masking.budget(highest, 1, cells):
+        raise ValueError(
+            f"mask_ratio {config.mask_ratio} masks none of the {cells} tokens of a global view; take at least {1 / cells:.3g}, "
+            "or 0"
+        )
+
+
+def check_finite(values: dict[str, float], names: Sequence[str], step: int) -> None:
+    """Raises FloatingPointError that names step and value where one of these is not finite."""
+    for name in names:
+        if not math.isfinite(values[name]):
+            raise FloatingPointError(
+                f"step {step}: {name} is {values[name]}. The last checkpoint is kept. Try a smaller base_lr, a longer warmup, a "
+                "smaller gradient_clip or a higher teacher_temperature"
+            )
