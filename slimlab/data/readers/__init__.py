@@ -1,0 +1,1 @@
+"""Readers: one file format each, from files to blocks of clips."""
