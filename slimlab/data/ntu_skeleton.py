@@ -53,17 +53,17 @@ def read(path: str | Path) -> Source:
             raise DataError(f"{file.place}: action {parsed['label'] + 1}, NTU RGB+D has 1..{len(ACTIONS)}")
         fields.append(parsed)
     names = ACTIONS if any(f["label"] >= 60 for f in fields) else ACTIONS[:60]
-    blocks = Blocks(lambda done: _blocks(found[done:], fields[done:]))
+    blocks = Blocks(lambda done, at_a_time=FILES_AT_A_TIME: _blocks(found[done:], fields[done:], at_a_time), single=True)
     return Source(str(path), KINECT_V2, blocks, names, fps=30.0, clips=len(found))
 
 
-def _blocks(found: list[files.File], fields: list[dict[str, int]]) -> Iterator[Block]:
+def _blocks(found: list[files.File], fields: list[dict[str, int]], at_a_time: int) -> Iterator[Block]:
     contents = files.contents(found)
-    for start in range(0, len(found), FILES_AT_A_TIME):
-        part = range(start, min(start + FILES_AT_A_TIME, len(found)))
+    for start in range(0, len(found), at_a_time):
+        part = range(start, min(start + at_a_time, len(found)))
         clips, flags = zip(*(_clip(raw, file.place) for file, raw in (next(contents) for _ in part)), strict=True)
         table = {key: [fields[i][key] for i in part] for key in ("label", "subject", "camera", "setup")}
-        table |= {"clip": [found[i].stem for i in part], "flags": list(flags)}
+        table |= {"clip": [found[i].stem for i in part], "file": [found[i].place for i in part], "flags": list(flags)}
         yield Block(np.concatenate(clips), np.cumsum([0, *map(len, clips)]), table)
 
 

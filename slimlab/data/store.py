@@ -53,6 +53,11 @@ class Arrays:
     tracks: np.ndarray
     first_track: np.ndarray = field(init=False)  # (clips + 1,) into tracks
     clips: int = 0
+    first_frame: np.ndarray | None = None  # (clips,) the number in `frames` that is a clip's frame 0, where that is not 0
+
+    def numbers(self, rows: np.ndarray | slice, clip: np.ndarray | int) -> np.ndarray:
+        """Frame numbers of rows of a clip, from the clip's own frame 0."""
+        return self.frames[rows] if self.first_frame is None else self.frames[rows] - self.first_frame[clip]
 
     def __post_init__(self) -> None:
         first = np.searchsorted(self.tracks[:, 0], np.arange(self.clips + 1))
@@ -66,6 +71,7 @@ class ClipStore:
     table        pandas, one line per clip (columns: see the module's docstring; empty text: unknown, -1: unknown)
     label_names  names of the classes 0..C-1
     max_people   most people in one clip of the whole store: the M of everything batched, also after a split
+    notes        what is to be known of the whole set: unit and up axis and how they are known, what was skipped
     fingerprint  16 hex digits of the contents; two stores with the same one hold the same clips in the same order
     """
 
@@ -79,12 +85,14 @@ class ClipStore:
         source: str = "",
         clips: np.ndarray | None = None,
         max_people: int | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.arrays = arrays
         self.skeleton = skeleton
         self.label_names = tuple(str(n) for n in label_names)
         self.fps = fps
         self.source = source
+        self.notes = tuple(str(n) for n in notes)
         self.clips = np.arange(arrays.clips) if clips is None else np.asarray(clips, dtype=np.int64)
         self.table = table.reset_index(drop=True)
         self.max_people = max_people or int(np.max(np.asarray(table["people"]), initial=1))
@@ -124,6 +132,7 @@ class ClipStore:
             self.source,
             self.clips[chosen],
             self.max_people,
+            self.notes,
         )
 
     def __iter__(self):
@@ -136,7 +145,7 @@ class ClipStore:
         valid = np.zeros((frames, people), dtype=bool)
         g = self.clips[i]
         for _, person, start, rows in a.tracks[a.first_track[g] : a.first_track[g + 1]]:
-            at = a.frames[start : start + rows]
+            at = a.numbers(slice(start, start + rows), g)
             if at.min() < 0 or at.max() >= frames:
                 raise DataError(f"{self.source}: damaged store (clip '{self.column('clip')[i]}'); convert the source again")
             joints[at, person] = a.joints[start : start + rows]

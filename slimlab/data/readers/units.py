@@ -86,7 +86,8 @@ def said(source: Source, unit: str | float | None, up: str | None) -> Source:
 
     kept = tuple(n for n in source.notes if not (unit is not None and n.startswith("unit:")) and not (up and n.startswith("up:")))
     given = ((f"unit: {scale:.6g} m, given",) if unit is not None else ()) + ((f"up: {axis}, given",) if up else ())
-    return replace(source, blocks=Blocks(after), scale=scale, up=axis, notes=kept + given)
+    single = isinstance(source.blocks, Blocks) and source.blocks.single
+    return replace(source, blocks=Blocks(after, single), scale=scale, up=axis, notes=kept + given)
 
 
 def head_and_feet(skeleton: Skeleton) -> tuple[int, list[int]] | None:
