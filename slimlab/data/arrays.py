@@ -20,6 +20,7 @@ from slimlab.data.errors import DataError
 from slimlab.data.files import LIMIT
 from slimlab.data.ntu_names import about
 from slimlab.data.pickles import Array, Pickle
+from slimlab.data.readers import units
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import KINECT_V1, KINECT_V2, Skeleton
 
@@ -48,8 +49,12 @@ def from_arrays(
     label_names: Sequence[str] = (),
     skeleton: Skeleton | None = None,
     fps: float | None = None,
+    unit: str | float | None = None,
+    up: str | None = None,
 ) -> ClipStore:
     """A store from an array (N, 3, T, V, M), or (3, T, V, M) for one clip: metres, y up, zero where a joint or person is absent.
+
+    unit, up: where the array is in another unit ("cm", "mm", "inch", or metres in one unit) or has another axis up ("z", "-y").
 
     The zeros behind a clip's last frame are trimmed. labels (N,) from 0, -1 unlabelled; subjects, cameras (N,) integers;
     names (N,) text, all different. skeleton: by default Kinect v2 for 25 joints and Kinect v1 for 20.
@@ -58,7 +63,8 @@ def from_arrays(
     columns = {"label": labels, "subject": subjects, "camera": cameras, "clip": names}
     table = {k: np.asarray(v) for k, v in columns.items() if v is not None}
     x = np.asarray(x)
-    return build(_source([_Side(x[None] if x.ndim == 4 else x, "array", table)], "array", tuple(label_names), skeleton, fps))
+    source = _source([_Side(x[None] if x.ndim == 4 else x, "array", table)], "array", tuple(label_names), skeleton, fps)
+    return build(units.said(source, unit, up))
 
 
 def read(path: str | Path) -> Source:

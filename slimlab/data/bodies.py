@@ -1,4 +1,4 @@
-"""Clips of one body, seen as another body: the joints that both have, by name."""
+"""Clips of one body, seen as another body: the joints that both have, by name, and those that follow from others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from slimlab.counterparts import counterparts
+from slimlab.counterparts import derived
 from slimlab.data.errors import DataError
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import Skeleton
@@ -15,13 +15,30 @@ from slimlab.skeleton import Skeleton
 def on_body(store: ClipStore, skeleton: Skeleton) -> ClipStore:
     """The same clips with the joints of `skeleton`, matched by name (slimlab/counterparts.py), such as Kinect v2's on Kinect v1.
 
-    Raises DataError that names the joints which the clips lack. Flags and digests stay those of the whole clips.
+    A pelvis that the clips lack is the middle of the hips, a chest that of the shoulders, a spine that of pelvis and chest; it is
+    seen where all of them are. Raises DataError that names the joints which the clips lack. Flags and digests stay those of the
+    whole clips.
     """
-    places = counterparts(skeleton, store.skeleton)
+    places = derived(skeleton, store.skeleton)
     missing = [n for n, p in zip(skeleton.names, places, strict=True) if p is None]
     if missing:
         raise DataError(f"{store.source}: these clips have no {', '.join(missing)}; leave them out of the body")
-    arrays = replace(store.arrays, joints=np.asarray(store.arrays.joints)[:, np.array(places)])
+    own = np.asarray(store.arrays.joints)
+    joints = own[:, np.array([p[0] for p in places if p])]
+    for joint, of in enumerate(places):
+        if of and len(of) > 1:
+            some = own[:, list(of)]  # (R, n, 3)
+            seen: np.ndarray = np.all(np.any(some, axis=2), axis=1)
+            joints[:, joint] = np.where(seen[:, None], some.mean(axis=1, dtype=np.float32), 0)
+    arrays = replace(store.arrays, joints=joints)
     return ClipStore(
-        arrays, store.table, skeleton, store.label_names, store.fps, store.source, store.clips, max_people=store.max_people
+        arrays,
+        store.table,
+        skeleton,
+        store.label_names,
+        store.fps,
+        store.source,
+        store.clips,
+        max_people=store.max_people,
+        notes=store.notes,
     )

@@ -30,12 +30,14 @@ class Block:
     """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
 
     Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown. flags: words that
-    the reader has to say of a clip, put before those that `pack` finds. file: where each clip was read, for messages.
+    the reader has to say of a clip, put before those that `pack` finds. file: where each clip was read, for messages. nan_unseen: a
+    joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault.
     """
 
     frames: np.ndarray
     offsets: np.ndarray
     table: dict[str, Any]
+    nan_unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def later(block: Block, first: int) -> Block:
     if not first:
         return block
     start = block.offsets[first]
-    return Block(block.frames[start:], block.offsets[first:] - start, {k: v[first:] for k, v in block.table.items()})
+    table = {k: v[first:] for k, v in block.table.items()}
+    return Block(block.frames[start:], block.offsets[first:] - start, table, block.nan_unseen)
 
 
 @dataclass
@@ -160,14 +163,14 @@ def pack(block: Block, source: str) -> Packed:
 
 
 def check_coordinates(block: Block, source: str) -> np.ndarray:
-    """The block's frames (F, M, V, 3) as float32, a joint that is NaN in x, y and z at zero: the reader did not see it.
+    """The block's frames (F, M, V, 3) as float32, unseen joints at zero.
 
     Raises DataError that names file, clip, frame and joint where a coordinate is not a number or absurdly large.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is complained of with its place, like NaN
         frames = np.asarray(block.frames, dtype=np.float32)
-        unseen = np.isnan(frames).all(axis=3)
-    if unseen.any():
+    if block.nan_unseen:
+        unseen: np.ndarray = np.all(np.isnan(frames), axis=3)
         frames = np.where(unseen[..., None], np.float32(0), frames)
     with np.errstate(invalid="ignore"):
         bad = ~(np.abs(frames) <= FAR)  # also true for NaN

@@ -27,6 +27,7 @@ from slimlab.data.errors import DataError
 from slimlab.data.npz import Npz
 from slimlab.data.readers import amass, amc, c3d, mvnx, shrec, skipping, trc, units
 from slimlab.data.store import ClipStore
+from slimlab.skeleton import Skeleton
 
 READERS: dict[str, Callable[[str | Path], Source]] = {
     "ragged": ragged.read,
@@ -45,6 +46,7 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "amc": amc.read,
     "shrec": shrec.read,
 }
+MARKERS: dict[str, Callable[[str | Path, Skeleton], Source]] = {"c3d": c3d.read, "trc": trc.read}
 ONE_FILE = {r".*\.pkl": "pyskl", r".*\.csv": "csv", r".*\.npy": "npy"}  # formats whose files are opened one by one
 PATTERNS = {  # of file names, single or in a folder or a zip
     r".*\.mat": "utd-mhad",
@@ -104,9 +106,7 @@ def _source(path: Path, format: str) -> Source:
     return READERS[format](path)
 
 
-def open(
-    path: str | Path, format: str | None = None, unit: str | float | None = None, up: str | None = None
-) -> ClipStore:
+def open(path: str | Path, format: str | None = None, unit: str | float | None = None, up: str | None = None) -> ClipStore:
     """Open clips of any known format. A store opens as memory maps, anything else is read into memory.
 
     format  a key of `READERS` where the path's own look is misleading
@@ -129,6 +129,20 @@ def _looked_at(store: ClipStore) -> ClipStore:
     if why := units.impossible(store):
         warnings.warn(why, stacklevel=3)
     return store
+
+
+def from_markers(path: str | Path, skeleton: Skeleton, unit: str | float | None = None, up: str | None = None) -> ClipStore:
+    """Open markers of `.c3d` or `.trc` files (one, a folder or a zip) as a body that the caller gives.
+
+    skeleton  its names are those of the markers that are wanted; other markers are left out
+    unit, up  as in `open`
+    Raises DataError.
+    """
+    path = Path(path).expanduser()
+    format = recognise(path)
+    if format not in MARKERS:
+        raise DataError(f"{path}: format '{format}' holds no markers; use data.open(path)")
+    return _looked_at(building.build(units.said(MARKERS[format](path, skeleton), unit, up)))
 
 
 def convert(

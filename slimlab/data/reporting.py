@@ -125,11 +125,18 @@ def _summary(store: ClipStore, table: Any, limits: dict[str, float]) -> pd.DataF
         counts = table.loc[table[column] >= 0, column].value_counts()
         spread = f"{len(counts)}, {counts.min()} to {counts.max()} clips each" if len(counts) else "unknown"
         facts.append((what, spread))
-    facts += [tuple(note.split(": ", 1)) for note in store.notes if ": " in note]
+    for note in store.notes:
+        what, _, value = note.partition(": ")
+        facts.append((what, value))
     body = units.body_of(store)
     if body is not None:
         facts.append(("height from head to foot along the bones, median (m)", f"{body['height']:.2f}"))
-        facts.append(("heads above feet", {"y": "along y, as they should be", "": "in no one direction"}.get(body["up"], f"along {body['up']}")))
+        facts.append(
+            (
+                "heads above feet",
+                {"y": "along y, as they should be", "": "in no one direction"}.get(body["up"], f"along {body['up']}"),
+            )
+        )
     if why := units.impossible(store):
         facts.append(("no body can be so", why))
     facts += [(f"flag '{flag}'", n) for flag, n in table["flags"].str.split().explode().value_counts().items()]

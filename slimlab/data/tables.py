@@ -23,6 +23,7 @@ import pandas as pd
 from slimlab.counterparts import counterparts
 from slimlab.data.building import Block, Source, build
 from slimlab.data.errors import DataError
+from slimlab.data.readers import units
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import DECLARED, Skeleton, declared
 
@@ -35,9 +36,16 @@ ABOUT = ("subject", "camera", "setup", "split")
 REMEDY = "use data.from_table(table, skeleton=slimlab.skeleton.Skeleton(names, parents))"
 
 
-def from_table(table: pd.DataFrame, skeleton: Skeleton | None = None, fps: float | None = None) -> ClipStore:
-    """A store from a DataFrame of one of the forms above. Raises DataError, naming the column or the clip."""
-    return build(_source([table], table.columns, _labels(table), "table", "table", skeleton, fps))
+def from_table(
+    table: pd.DataFrame,
+    skeleton: Skeleton | None = None,
+    fps: float | None = None,
+    unit: str | float | None = None,
+    up: str | None = None,
+) -> ClipStore:
+    """A store from a DataFrame of one of the forms above; unit and up as in `data.open`. Raises DataError, naming the column or
+    the clip."""
+    return build(units.said(_source([table], table.columns, _labels(table), "table", "table", skeleton, fps), unit, up))
 
 
 def read(path: str | Path) -> Source:

@@ -52,7 +52,13 @@ def read(path: str | Path) -> Source:
             part = slice(start, start + at_a_time)
             clips = [_clip(raw, file.place) for file, raw in (next(contents) for _ in found[part])]
             label, subject, camera = zip(*fields[part], strict=True)
-            table = {"clip": [f.stem for f in found[part]], "file": [f.place for f in found[part]], "label": label, "subject": subject, "camera": camera}
+            table = {
+                "clip": [f.stem for f in found[part]],
+                "file": [f.place for f in found[part]],
+                "label": label,
+                "subject": subject,
+                "camera": camera,
+            }
             yield Block(np.concatenate(clips)[:, None], np.cumsum([0, *map(len, clips)]), table)
 
     return Source(str(path), KINECT_V1, Blocks(after, single=True), tuple(ACTIONS.values()), fps=30.0, clips=len(found))

@@ -203,7 +203,11 @@ def open_folder(folder: Path) -> ClipStore:
         table = _table(folder / "table.parquet", about["clips"])
         tracks = np.array(tracks)
         _check(joints, frames, tracks, table, skeleton)
-        if not isinstance(notes, list) or not all(isinstance(n, str) for n in [*names, *notes]) or not (fps is None or 0 < float(fps) < 1e6):
+        if (
+            not isinstance(notes, list)
+            or not all(isinstance(n, str) for n in [*names, *notes])
+            or not (fps is None or 0 < float(fps) < 1e6)
+        ):
             raise ValueError("label names or frame rate")
     except DataError:
         raise

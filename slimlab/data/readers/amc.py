@@ -1,8 +1,7 @@
 """AMC motions with their ASF bodies, as the CMU motion capture database has them; places by forward kinematics.
 
-Format: http://mocap.cs.cmu.edu and https://research.cs.wisc.edu/graphics/Courses/cs-838-1999/Jeff/ASF-AMC.html. A joint is the end of
-the bone whose name it has, `root` the root. A bone's turn is C M C⁻¹, C from its `axis`, M from the frame's angles; both turn about
-the fixed axes x, y, z in the order that the file names. Lengths are in inches divided by the ASF's `length` (CMU: 0.45).
+Format: http://mocap.cs.cmu.edu and https://research.cs.wisc.edu/graphics/Courses/cs-838-1999/Jeff/ASF-AMC.html. A joint is
+the end of the bone whose name it has, `root` the root. A bone's turn is C M C⁻¹, C from its `axis`, XX axes x, y, z in the order that the file names. Lengths are in inches divided by the ASF's `length` (CMU: 0.45).
 The body is `12.asf` for `12_01.amc`, or the only .asf in the motion's folder.
 """
 
@@ -49,7 +48,11 @@ def read(path: str | Path) -> Source:
             skeleton = Skeleton([b.name for b in bones], [b.parent for b in bones])
         except ValueError as error:
             raise DataError(f"{body.place}: {error}") from error
-        notes = (f"unit: {scale:.6g} m, by the .asf's length in inches", "up: y, the format's own", "frame rate: 120, CMU's; none is in the file")
+        notes = (
+            f"unit: {scale:.6g} m, by the .asf's length in inches",
+            "up: y, the format's own",
+            "frame rate: 120, CMU's; none is in the file",
+        )
         return Recording(joints[:, None], skeleton, FPS, scale, "y", notes)
 
     return source(path, found, parse)
@@ -61,14 +64,14 @@ def _body_of(file: files.File, bodies: list[files.File], one: bool) -> files.Fil
     named = [b for b in here if file.stem == b.stem or file.stem.startswith(b.stem + "_")]
     if not named and len(here) != 1:
         raise DataError(
-            f"{file.place}: {len(here)} .asf files beside it, none called {file.stem.rsplit('_', 1)[0]}.asf; an .amc holds angles "
-            "alone: put the .asf of its body into the same folder"
+            f"{file.place}: {len(here)} .asf files beside it, none called {file.stem.rsplit('_', 1)[0]}.asf; an .amc holds "
+            "angles alone: put the .asf of its body into the same folder"
         )
     return max(named, key=lambda b: len(b.stem)) if named else here[0]
 
 
 def _matrix(order: str, angles: np.ndarray) -> np.ndarray:
-    """(..., 3, 3): turns about the fixed axes in the order that `order` names, such as "xyz". angles (..., 3) rad in that order."""
+    """(..., 3, 3): turns about the fixed axes in the order of `order`, such as "xyz". angles (..., 3) rad, so ordered."""
     out = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
     for i, axis in enumerate(order):
         c, s = np.cos(angles[..., i]), np.sin(angles[..., i])
@@ -96,7 +99,7 @@ def _order(text: str) -> str:
 
 
 def _asf(raw: bytes, place: str) -> tuple[list[_Bone], float, bool]:
-    """(bones, the root first and parents before children, meters per unit, angles in degrees). Raises DataError, naming the line."""
+    """(bones, the root first and parents before children, meters per unit, angles in degrees). Raises DataError."""
     root = _Bone("root")
     bones, above = {"root": root}, dict[str, str]()
     section, length, degrees, current = "", 1.0, True, root
@@ -106,7 +109,7 @@ def _asf(raw: bytes, place: str) -> tuple[list[_Bone], float, bool]:
     root_axis, root_angles = "xyz", np.zeros(3)
     number = 0
     try:
-        for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), 1):
+        for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), 1):  # noqa: B007  (for the message)
             words = line.split("#")[0].split()
             if not words:
                 continue
@@ -186,7 +189,7 @@ def _amc(raw: bytes, place: str, bones: list[_Bone]) -> dict[str, np.ndarray]:
     values: dict[str, list[list[float]]] = {n: [] for n in freedom}
     frames, number = 0, 0
     try:
-        for number, line in enumerate(raw.decode("ascii", "replace").splitlines(), 1):
+        for number, line in enumerate(raw.decode("ascii", "replace").splitlines(), 1):  # noqa: B007  (for the message)
             words = line.split("#")[0].split()
             if not words or words[0].startswith(":"):
                 if words and words[0].lower() == ":radians":

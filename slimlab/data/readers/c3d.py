@@ -71,7 +71,8 @@ def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float,
     check_size(*x.shape[:2], file.place)
     if len(labels) < x.shape[1] or residual.shape != x.shape[:2] or not 0 < fps < 1e6 or unit not in UNITS:
         raise DataError(
-            f"{file.place}: {len(labels)} names for {x.shape[1]} markers, {fps:.4g} frames a second, unit {unit!r}; export it again"
+            f"{file.place}: {len(labels)} names for {x.shape[1]} markers, {fps:.4g} frames a second, unit {unit!r}; "
+            "export it again"
         )
     x[(residual < 0) | ~np.isfinite(x).all(axis=2)] = np.nan
     return labels[: x.shape[1]], x, fps, unit, screen if screen in units.TURNS else ""
@@ -88,7 +89,9 @@ def _check_header(raw: bytes, place: str) -> None:
     word = 2 if scale > 0 and processor != 2 else 4
     frames = last - first + 1
     if last < 65535 and (frames < 1 or frames * (4 * points + analog) * min(word, 2) > len(raw)):
-        raise DataError(f"{place}: {frames} frames of {points} markers do not fit in {len(raw):,} bytes; it was cut off: export it again")
+        raise DataError(
+            f"{place}: {frames} frames of {points} markers do not fit in {len(raw):,} bytes; it was cut off: export it again"
+        )
 
 
 def _is_list(name: str, stem: str) -> bool:

@@ -28,6 +28,7 @@ POSE2SIM = {
 }  # fmt: skip
 POSE2SIM |= {f"{s}Knee": f"{s}Hip" for s in "LR"}
 KNOWN = {"Plug-in Gait": PLUG_IN_GAIT, "Pose2Sim": POSE2SIM}
+NEEDED = {"Plug-in Gait": ("LASI", "RASI"), "Pose2Sim": ("Hip", "Neck")}  # without these it is another set
 FEWEST, PART = 8, 0.6  # markers of a known set, and their part of all named ones
 
 
@@ -45,10 +46,15 @@ def body(labels: list[str], place: str, given: Skeleton | None = None) -> tuple[
             raise DataError(f"{place}: no markers {', '.join(missing[:6])}; it has {', '.join(names[:40])}; name these")
         return given, [labels.index(n) if n in labels else names.index(n) for n in given.names]
     named = [n for n in names if n and not n.startswith("*")]
-    for tree in KNOWN.values():
+    for known, tree in KNOWN.items():
         upper = {n.upper(): n for n in tree}
         places = {upper[n.upper()]: i for i, n in reversed(list(enumerate(names))) if n.upper() in upper}
-        if len(places) >= FEWEST and len(places) >= PART * len(named) and (made := _tree(places, tree)):
+        if (
+            set(NEEDED[known]) <= set(places)
+            and len(places) >= FEWEST
+            and len(places) >= PART * len(named)
+            and (made := _tree(places, tree))
+        ):
             return made
     raise DataError(
         f"{place}: {len(names)} markers ({', '.join(names[:40])}) are no set whose bones slimlab knows "
@@ -74,7 +80,7 @@ def _tree(places: dict[str, int], tree: dict[str, str]) -> tuple[Skeleton, list[
     try:
         if tree is not PLUG_IN_GAIT:
             return Skeleton(names, parents), [places[n] for n in names]
-        parts: dict[str, list[int]] = {"trunk": [i for i, n in enumerate(names) if n[1:] not in sum(_PARTS.values(), [])]}
+        parts: dict[str, list[int]] = {"trunk": [i for i, n in enumerate(names) if n[1:] not in _PARTS["arm"] + _PARTS["leg"]]}
         for limb, of in _PARTS.items():
             for side in ("left", "right"):
                 parts[f"{side} {limb}"] = [i for i, n in enumerate(names) if n[1:] in of and n[0] == side[0].upper()]
@@ -85,7 +91,7 @@ def _tree(places: dict[str, int], tree: dict[str, str]) -> tuple[Skeleton, list[
 
 
 def axis_up(skeleton: Skeleton, x: np.ndarray) -> str:
-    """The axis along which head or pelvis stand above the feet: "x", …, "-z"; "" where that is not clear. x (T, V, 3), NaN unseen."""
+    """The axis along which head or pelvis stand above the feet, such as "-z"; "" where that is not clear. x (T, V, 3), NaN unseen."""
     found = head_and_feet(skeleton)
     upper = [found[0]] if found else [i for i, n in enumerate(skeleton.names) if n[1:] in ("ASI", "PSI") or n in ("SACR", "C7")]
     feet = found[1] if found else [i for i, n in enumerate(skeleton.names) if n[1:] in ("ANK", "HEE", "TOE")]

@@ -20,7 +20,10 @@ Parse = Callable[[files.File, bytes], "Recording"]
 
 @dataclass(frozen=True)
 class Recording:
-    """One file's clip. joints (T, M, V, 3) in meters, y up, NaN where not seen; fps None: unknown; scale, up, notes: see Source."""
+    """One file's clip. joints (T, M, V, 3) in meters, y up, NaN where not seen; fps None: unknown.
+
+    scale, up, notes: see Source.
+    """
 
     joints: np.ndarray
     skeleton: Skeleton
@@ -44,7 +47,7 @@ def source(path: str | Path, found: list[files.File], parse: Parse) -> Source:
             check_same(recording.skeleton, file.place, first.skeleton, origin)
             label = folders.index(file.folder) if classes else -1
             offsets = np.array([0, len(recording.joints)])
-            yield Block(recording.joints, offsets, {"clip": [names[i]], "label": [label], "file": [file.place]})
+            yield Block(recording.joints, offsets, {"clip": [names[i]], "label": [label], "file": [file.place]}, nan_unseen=True)
 
     return Source(
         str(path),
@@ -79,7 +82,7 @@ def check_same(body: Skeleton, place: str, first: Skeleton, origin: str) -> None
     a, b = (f"{len(s)} joints ({', '.join(s.names[:3])}, …)" for s in (body, first))
     raise DataError(
         f"{place}: {a}, other joints than in {origin}: {b}; convert the files of each body by themselves, then bring each store "
-        "onto a common body: data.on_body(store, slimlab.skeleton.KINECT_V1)"
+        "onto a common one: data.on_body(store, slimlab.skeleton.H36M)"
     )
 
 

@@ -1,8 +1,8 @@
 """SHREC'17 and DHG hands: `skeletons_world.txt`, a frame a line, 22 joints of one hand as x y z in meters.
 
 De Smedt et al., "SHREC'17 track: 3D hand gesture recognition using a depth and skeletal dataset", 2017
-(http://www-rech.telecom-lille.fr/shrec2017-hand/). Where the folders are the data set's own, `gesture_1/finger_1/subject_1/essai_1`,
-they give class, performer and name.
+(http://www-rech.telecom-lille.fr/shrec2017-hand/). Where the folders are the data set's own,
+`gesture_1/finger_1/subject_1/essai_1`, they give class, performer and name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ NOTES = ("unit: m, the data set's own", "up: y, the data set's own")
 
 def read(path: str | Path) -> Source:
     """A file, or a folder or zip of them. Raises DataError, naming the line. The sets give no frame rate."""
-    found = [f for f in files.find(path, ".txt") if Path(path).is_file() and not f.member or re.fullmatch(r"skeletons?_world\.txt", f.name)]
+    found = [
+        f
+        for f in files.find(path, ".txt")
+        if (Path(path).is_file() and not f.member) or re.fullmatch(r"skeletons?_world\.txt", f.name)
+    ]
     if not found:
         raise DataError(f"{path}: no skeletons_world.txt lies in it; give the folder that holds them")
     plain = source(path, found, _parse)
@@ -52,7 +56,7 @@ def read(path: str | Path) -> Source:
         for (gesture, finger, subject, trial), block in zip(fields[done:], plain.blocks.after(done), strict=True):
             name = f"g{gesture}_f{finger}_s{subject}_e{trial}"
             table = block.table | {"clip": [name], "label": [gesture - 1], "subject": [subject]}
-            yield Block(block.frames, block.offsets, table)
+            yield replace(block, table=table)
 
     return replace(plain, blocks=Blocks(after, single=True), label_names=tuple(GESTURES))
 

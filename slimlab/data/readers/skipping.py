@@ -28,7 +28,8 @@ def skipping(source: Source) -> Source:
             pass
         for i in range(len(block.offsets) - 1):
             start, end = block.offsets[i], block.offsets[i + 1]
-            one = Block(block.frames[start:end], np.array([0, end - start]), {k: v[i : i + 1] for k, v in block.table.items()})
+            table = {k: v[i : i + 1] for k, v in block.table.items()}
+            one = replace(block, frames=block.frames[start:end], offsets=np.array([0, end - start]), table=table)
             try:
                 check_coordinates(one, source.path)
                 yield one
@@ -64,7 +65,6 @@ def skipping(source: Source) -> Source:
             raise DataError(f"{source.path}: no clip is sound; the first: {skipped[0]}")
 
     return replace(source, blocks=_Again(checked), skipped=skipped)
-
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,9 @@ def _parsed(raw: bytes, place: str) -> tuple[list[str], np.ndarray, float, str]:
         cells = [c.strip() for c in line.rstrip("\r\n").split("\t")]
         if not cells[0].isdigit():
             if rows and any(cells):
-                raise DataError(f"{place}: line {number} begins with {cells[0][:20]!r}, not with a frame's number; export it again")
+                raise DataError(
+                    f"{place}: line {number} begins with {cells[0][:20]!r}, not with a frame's number; export it again"
+                )
             continue
         cells = cells[:width] + [""] * (width - len(cells)) if not any(cells[width:]) else cells
         try:

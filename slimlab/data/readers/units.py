@@ -74,10 +74,12 @@ def said(source: Source, unit: str | float | None, up: str | None) -> Source:
             frames = turned(_turned_back(frames, source.up), axis)
         if scale != source.scale:
             frames = frames * (scale / source.scale)
-        words = [w for w in ([f"unit-{unit}"] if unit is not None else [])]
+        words = [f"unit-{unit}"] if unit is not None else []
         table = dict(block.table)
         if words and "flags" in table:
-            table["flags"] = [" ".join([*(f for f in str(v).split() if not f.startswith("unit-")), *words]) for v in table["flags"]]
+            table["flags"] = [
+                " ".join([*(f for f in str(v).split() if not f.startswith("unit-")), *words]) for v in table["flags"]
+            ]
         return replace(block, frames=frames, table=table)
 
     def after(done: int, at_a_time: int | None = None) -> Iterator[Block]:
@@ -115,7 +117,8 @@ def stature(skeleton: Skeleton, x: np.ndarray) -> np.ndarray:
         way.append(above)
     joints = sorted(way[0] ^ way[1])
     parents = [skeleton.parents[j] for j in joints]
-    seen = x.any(axis=2)[:, joints].all(axis=1) & x.any(axis=2)[:, parents].all(axis=1)
+    there: np.ndarray = np.any(x, axis=2)  # (T, V)
+    seen = np.all(there[:, joints + parents], axis=1)
     return np.where(seen, np.linalg.norm(x[:, joints] - x[:, parents], axis=2).sum(axis=1), np.nan)
 
 
@@ -132,7 +135,8 @@ def body_of(store: ClipStore) -> dict[str, Any] | None:
         some = np.unique(np.linspace(0, len(times) - 1, FRAMES).astype(int)) if len(times) else []
         x = clip.joints[times[some], people[some]] if len(times) else np.zeros((0, len(store.skeleton), 3), np.float32)
         heights.append(stature(store.skeleton, x))
-        both = x[:, found[0]].any(axis=1) & x[:, found[1]].any(axis=2).all(axis=1)
+        there: np.ndarray = np.any(x, axis=2)  # (F, V)
+        both = np.all(there[:, [found[0], *found[1]]], axis=1)
         risen.append((x[:, found[0]] - x[:, found[1]].mean(axis=1))[both])
     height, rise = np.concatenate(heights), np.concatenate(risen)
     if not np.isfinite(height).any() or not len(rise):
