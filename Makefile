@@ -45,13 +45,15 @@ check: $(VENV)/.ready
 	$(PY) notebooks/build.py --check
 
 test: check
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 test-integration: $(VENV)/.ready
 	$(PY) -m pytest -m "integration and not full"
 
-test-full: check
-	$(PY) -m pytest -m "full or integration or not integration"
+# in groups; goes on after the last one that passed (see .ci/full); ONLY="kills rest" runs these alone
+ONLY ?=
+test-full: $(VENV)/.ready
+	.ci/full $(PY) $(ONLY)
 
 # the tables go to docs/performance.md by benchmarks/write_performance.py
 BENCHES := startup.py views.py encoder.py step.py profile_step.py "profile_step.py --preset tiny --steps 20" processes.py \

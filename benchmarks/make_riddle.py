@@ -5,10 +5,15 @@ slimlab/lessons/runs/<kind>-<seed>.csv, or into FOLDER.
 """
 
 import sys
-import tempfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from slimlab import data, pretrain
+from slimlab.monitor import monitor
+from slimlab.sampling import clips_of_step
+from slimlab.trainer import Trainer
 
 KINDS = {
     "healthy": {},
@@ -19,6 +24,18 @@ KINDS = {
 COLUMNS = "step loss glcl glcl_over_lnk mfm koleo target_prototypes used_prototypes gradient lr rank knn".split()
 
 
+def measured(store: data.ClipStore, config: pretrain.Config) -> pd.DataFrame:
+    """A line a step, for every step: `pretrain.fit` would stop the collapsed run on the way."""
+    trainer, lines = Trainer(config, store.skeleton), []
+    evaluated = np.linspace(0, config.steps - 1, config.evaluations + 1).round()[1:]
+    for step in range(config.steps):
+        clips = clips_of_step(len(store), config.batch_size, config.seed, step)
+        lines.append({"step": step} | trainer.step(store, clips, step))
+        if step in evaluated:
+            lines[-1] |= monitor(trainer, store)
+    return pd.DataFrame(lines)
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "slimlab" / "lessons" / "runs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,8 +43,7 @@ def main() -> None:
     for seed in (0, 1):
         for kind, changed in KINDS.items():
             config = pretrain.Config(preset="tiny", seed=seed, steps=80, evaluations=8, snapshots=1, **changed)
-            with tempfile.TemporaryDirectory() as kept:
-                metrics = pretrain.fit(store, config, folder=Path(kept) / "run", progress=False).metrics
+            metrics = measured(store, config)
             metrics[COLUMNS].to_csv(folder / f"{kind}-{seed}.csv", index=False, float_format="%.5g")
             print(metrics[COLUMNS].iloc[-1].round(2).to_dict(), kind, seed, flush=True)
 

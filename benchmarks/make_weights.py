@@ -2,7 +2,7 @@
 
     python benchmarks/make_weights.py tiny [--out out/weights]
 
-Leaves encoder, record.json and metrics.csv (every 50th step) in slimlab/pretrained/NAME. The motion (seed 1000, 100 performers)
+Leaves encoder, record.json and metrics.csv (every 50th step) in slimlab/shipped/NAME. The motion (seed 1000, 100 performers)
 is none of the default sets: the results in the record are on seeds 0, 1 and 2, whose performers were never seen.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
     results = judged(run.encoder, body)
     print(results.to_string())
     results.columns = [f"{score} {what}" for score, what in results.columns]
-    target = Path(slimlab.__file__).parent / "pretrained" / a.name
+    target = Path(slimlab.__file__).parent / "shipped" / a.name
     slimlab.save_encoder(run.encoder, target)
     record = {
         "command": f"python benchmarks/make_weights.py {a.name}",

@@ -7,6 +7,7 @@ widgets bring their own code. The page of the library is made by pdoc from its d
 
 import argparse
 import base64
+import html
 import io
 import os
 import re
@@ -108,7 +109,9 @@ def _page(file: Path, title: str, body: str, up: str = "", **around) -> None:
 
 
 def _template(name: str) -> jinja2.Template:
-    return jinja2.Environment(loader=jinja2.FileSystemLoader(WEB), undefined=jinja2.ChainableUndefined).get_template(name)
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(WEB), undefined=jinja2.ChainableUndefined, autoescape=True
+    ).get_template(name)
 
 
 def _lesson(name: str, book: NotebookNode, out: Path) -> Lesson:
@@ -154,7 +157,7 @@ def _relink(body: str, folder: Path, out: Path, up: str) -> str:
             (out / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(target, out / place)
             return f'{kind}="{up}{place}"'
-        return f'title="{place} in the repository"'
+        return f'title="{html.escape(str(place))} in the repository"'
 
     parts = re.split(r"(<script.*?</script>)", body, flags=re.DOTALL)
     return "".join(part if part.startswith("<script") else LINK.sub(new, part) for part in parts)

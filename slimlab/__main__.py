@@ -12,25 +12,38 @@ from pathlib import Path
 def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status: 1 after a complaint about input, 2 a wrong command line, 130 Ctrl-C, 143 SIGTERM."""
     arguments = _parser().parse_args(argv)
-    if arguments.command == "doctor":
-        from slimlab import doctor
-
-        return doctor.report()
-    from slimlab.data import DataError
-    from slimlab.parallel import Parted
-    from slimlab.run import RunError
-
     try:
         return COMMANDS[arguments.command](arguments) or 0
-    except (DataError, RunError, Parted, FloatingPointError, ValueError, OSError) as error:
-        print(f"slimlab {arguments.command}: {error}", file=sys.stderr)
+    except (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
+        if arguments.debug:
+            raise
+        text = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+        if isinstance(error, ModuleNotFoundError):
+            text += "; python -m slimlab doctor says what is missing and how to install it"
+        print(f"slimlab {arguments.command}: {text}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, SystemExit) as ended:  # Ctrl-C, and what `slimlab.interrupt` makes of SIGTERM
         status = 130 if isinstance(ended, KeyboardInterrupt) else ended.code
         if status not in (130, 143):
             raise
-        print("\nstopped; the run's last step is in its checkpoint, the same command goes on from it", file=sys.stderr)
+        print(f"\nstopped{_how_to_resume(arguments)}", file=sys.stderr)
         return int(status)
+
+
+def _how_to_resume(a: argparse.Namespace) -> str:
+    """What the same command would do after Ctrl-C."""
+    if a.command == "pretrain":
+        again = "the same command without --fresh" if a.fresh else "the same command"
+        return f"; {again} goes on from the run's last checkpoint"
+    if a.command == "convert":
+        return "; the same command goes on where the conversion was stopped"
+    return "" if a.command in ("doctor", "lab", "cost") else "; the same command begins anew"
+
+
+def doctor(_: argparse.Namespace) -> int:
+    from slimlab import doctor as d
+
+    return d.report()
 
 
 def lab(a: argparse.Namespace) -> int:
@@ -115,11 +128,13 @@ def _evaluate(a: argparse.Namespace, device) -> None:
 
     from slimlab import evaluate as e
     from slimlab import parallel
+    from slimlab.evaluate.sides import check_sides
     from slimlab.run import Run, replace_file
 
     run = Run(a.run)
     train, test = _sides(a)
     run.check_unseen(test)
+    check_sides(train, test)
     c, encoder = run.config, run.encoder.to(device or "cpu")
     same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "device": device or "cpu", "progress": True}
     others = {}
@@ -130,7 +145,7 @@ def _evaluate(a: argparse.Namespace, device) -> None:
         control = e.supervised(encoder.config, train, batch_size=c.batch_size, seconds=seconds, **same)
         others[f"supervised from scratch, {seconds:.0f} s as the run"] = control
     about = {"split": a.split, "run": str(run.folder)}
-    table = e.compare(encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about)
+    table = e.compare(encoder, train, test, a.seed, a.k, others, a.pool, details=True, about=about, iterations=a.iterations)
     if parallel.rank():
         return
     with pd.option_context("display.width", 160, "display.max_columns", 9):
@@ -186,7 +201,7 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {f.__name__: f for f in (lab, convert, export, report, pretrain, evaluate, embed, figures, cost)}
+COMMANDS = {f.__name__: f for f in (doctor, lab, convert, export, report, pretrain, evaluate, embed, figures, cost)}
 
 
 def _weights(name: str, skeleton):
@@ -206,6 +221,7 @@ def _sides(a: argparse.Namespace):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m slimlab", description="Workbench for SLiM on skeleton motion.")
+    parser.add_argument("--debug", action="store_true", help="show where an error was raised (before the command's name)")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -257,6 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("-k", type=int, default=1, help="neighbours of kNN")
     p.add_argument("--pool", default="cls+mean", help="cls, mean, cls+mean, or tokens: every token, aligned in time")
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
+    p.add_argument("--iterations", type=int, default=1000, help="the most of the linear probe")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
     p.add_argument("--equal-time", action="store_true", help="also train it with labels for as long as the run took")
     p.add_argument("--device", help="cpu (default), cuda, mps")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+TEMPORARY = ".slimlab-tmp-"  # the names of files that are being written begin so, and what a kill left of them may go
 MOST_BYTES = 2 << 30  # of one kind, together
 MOST_FILES = 1000
 
@@ -90,7 +92,7 @@ def keep(file: Path, array: np.ndarray, most_files: int = MOST_FILES, most_bytes
 
 def replace_file(file: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Write beside `file`, flush to disk, then take its place."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside = file.with_name(f"{TEMPORARY}{file.name}.{uuid.uuid4().hex}")
     try:
         with open(beside, "wb") as f:
             write(f)

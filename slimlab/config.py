@@ -9,11 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from slimlab import quirks
-from slimlab.encoder import EncoderConfig
+from slimlab.augment import CENTRINGS
+from slimlab.encoder import EncoderConfig, check_heads
+from slimlab.masking import STRATEGIES
 from slimlab.presets import PRESETS
 from slimlab.skeleton import Skeleton
 from slimlab.streams import STREAMS
+from slimlab.validation import Rule, boolean, check, choice, integer, number, optional, pair
 
 PRESET: Any = None  # a field's default: the preset's value
 LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[float, float], int], ...]
@@ -24,6 +29,89 @@ PREPRINT_VIEWS: LocalViews = ((32, 1, (0.35, 0.7), 1), (16, 1, (0.15, 0.4), 1), 
 
 
 HOW = ("checkpoint_seconds", "precision", "compile", "microbatch")  # settings that may change from one part of a run to the next
+
+
+def _mask_ratio(value: Any) -> str:
+    """What is wrong with a mask ratio: a number, or a pair of bounds."""
+    return pair(FRACTION, ordered=True)(value) if isinstance(value, tuple) else FRACTION(value)
+
+
+def _rotation(value: Any) -> str:
+    """What is wrong with the most rad about each axis: a number for all three, or three."""
+    angles = value if isinstance(value, tuple) and len(value) == 3 else (value,)
+    return "must be an angle of at least 0 rad, or three, one for each axis" if any(map(number(), angles)) else ""
+
+
+def _released_quirks(value: Any) -> str:
+    """What is wrong with the choice of the authors' mistakes: True, False, a name, or names."""
+    names = () if isinstance(value, bool) else value if isinstance(value, tuple) else (value,)
+    unknown = [str(name) for name in names if name not in quirks.NAMES]
+    return f"holds {', '.join(unknown)}, which is unknown; choose True, or of {', '.join(quirks.NAMES)}" if unknown else ""
+
+
+def _local_views(value: Any) -> str:
+    """What is wrong with the local views: none, or tuples of frames, views, part of the interval and global views."""
+    rules = (integer(1), integer(1), pair(number(0, 1, above=True), ordered=True), integer(1, 2))
+    for view in value if isinstance(value, tuple) else (value,):
+        if not isinstance(view, tuple) or len(view) not in (3, 4) or any(r(v) for r, v in zip(rules, view, strict=False)):
+            return f"has the view {view!r}, which should be (frames, views, (least, most part)), and 1 or 2 global views"
+    return ""
+
+
+FRACTION = number(0, 1)
+RULES: dict[str, Rule] = {  # what each field accepts; what several fields have to agree on is in `Config._check`
+    "preset": choice(list(PRESETS)),
+    "seed": integer(0, 2**63 - 1),
+    "steps": integer(1),
+    "minutes": optional(number(0, above=True)),
+    "batch_size": integer(2),  # a single clip leaves Sinkhorn and KoLeo nothing to compare
+    "released_quirks": _released_quirks,
+    "width": integer(1),
+    "depth": integer(1),
+    "heads": integer(1),
+    "patch_frames": integer(1),
+    "registers": integer(0),
+    "init": choice(("normal", "fan_in")),
+    "centring": choice(CENTRINGS),
+    "input_scale": number(0, above=True),
+    "stream": choice(STREAMS),
+    "global_frames": integer(1),
+    "global_range": pair(number(0, 1, above=True), ordered=True),
+    "local_views": _local_views,
+    "augment_probability": FRACTION,
+    "mirror": boolean,
+    "bone_scale": pair(number(0, above=True), ordered=True),
+    "rotation": _rotation,
+    "noise": number(),
+    "masking": choice(list(STRATEGIES)),
+    "mask_ratio": _mask_ratio,
+    "mask_globals": FRACTION,
+    "mask_locals": boolean,
+    "targets": choice(("sinkhorn", "centring", "softmax")),
+    "prototypes": integer(2),
+    "head_hidden": integer(1),
+    "head_bottleneck": integer(1),
+    "student_temperature": number(0, above=True),
+    "teacher_temperature": pair(number(0, above=True)),
+    "temperature_warmup": FRACTION,
+    "glcl_weight": number(),
+    "mfm_weight": number(),
+    "koleo_weight": number(),
+    "base_lr": number(),
+    "min_lr": number(),
+    "patch_lr_factor": number(),
+    "warmup": FRACTION,
+    "weight_decay": pair(number()),
+    "gradient_clip": number(0, above=True),
+    "momentum": pair(FRACTION),
+    "frozen_prototypes": FRACTION,
+    "evaluations": integer(0),
+    "snapshots": integer(1),
+    "checkpoint_seconds": number(),
+    "precision": choice(("fp32", "bf16")),
+    "microbatch": optional(integer(1)),
+    "compile": boolean,
+}
 
 
 @dataclass(frozen=True)
@@ -48,10 +136,13 @@ class Config:
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
     microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, centre and KoLeo
-                   see the whole batch all the same, in two passes. None: all
+                   see the whole batch all the same, in two passes. At most batch_size. None: all
     snapshots      how many encoders are kept along the way (`Run.snapshots`), the last step's among them
 
-    Raises ValueError for an unknown preset or an impossible value.
+    Snapshots and evaluations are at most one a step: a run with fewer steps has as many as it has steps. Every field is checked
+    here (RULES); what depends on the device or the body is checked by the `Trainer`.
+
+    Raises ValueError that names field, value and what the field accepts, for an unknown preset or an impossible value.
     """
 
     preset: str = "tiny"
@@ -117,35 +208,18 @@ class Config:
         self._check()
 
     def _check(self) -> None:
-        if self.steps < 1 or self.batch_size < 1 or (self.minutes is not None and self.minutes <= 0):
-            raise ValueError(f"steps {self.steps}, batch_size {self.batch_size} and minutes {self.minutes} must be positive")
-        if self.batch_size == 1:
-            raise ValueError("batch_size 1 leaves Sinkhorn and KoLeo nothing to compare; use at least 2")
+        check(self, RULES)
+        check_heads(self.width, self.heads)
         for frames in (self.global_frames, *(v[0] for v in self.local_views)):
             if frames % self.patch_frames:
                 raise ValueError(f"views of {frames} frames do not divide into patches of {self.patch_frames}")
-        if self.stream not in STREAMS:
-            raise ValueError(f"stream '{self.stream}' is unknown; choose one of {', '.join(STREAMS)}")
-        for view in self.local_views:
-            if len(view) not in (3, 4) or view[3:] not in ((), (1,), (2,)):
-                raise ValueError(f"local view {view} should be (frames, views, (least, most part)), and 1 or 2 global views")
-        if self.init not in ("normal", "fan_in"):
-            raise ValueError(f"init '{self.init}' is unknown; choose normal (sd 0.02) or fan_in")
-        if self.targets not in ("sinkhorn", "centring", "softmax"):
-            raise ValueError(f"targets '{self.targets}' is unknown; choose sinkhorn, centring or softmax")
-        if self.microbatch is not None and self.microbatch < 1:
-            raise ValueError(f"microbatch {self.microbatch} must be at least 1, or None")
-        if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision '{self.precision}' is unknown; choose fp32 or bf16")
-        made = self.released_quirks
-        named = () if isinstance(made, bool) else (made,) if isinstance(made, str) else made
-        if unknown := set(named) - set(quirks.NAMES):
+        if self.microbatch is not None and self.microbatch > self.batch_size:
+            raise ValueError(f"microbatch {self.microbatch} must be at most batch_size {self.batch_size}, or None for all clips")
+        views = 2 * self.batch_size
+        if self.mask_globals and not round(self.mask_globals * views):
             raise ValueError(
-                f"released_quirks {', '.join(sorted(unknown))} unknown; choose True, or of {', '.join(quirks.NAMES)}"
+                f"mask_globals {self.mask_globals} of {views} global views rounds to none; take at least {1 / views:.3g}, or 0"
             )
-        low, high = self.mask_bounds
-        if not 0 <= low <= high <= 1:
-            raise ValueError(f"mask_ratio {self.mask_ratio} must lie in 0..1")
 
     def makes(self, quirk: str) -> bool:
         """Whether the run makes this mistake of `quirks.NAMES`."""
@@ -189,16 +263,20 @@ class Config:
 
 
 def take_preset(config: Any, presets: dict[str, dict[str, Any]]) -> None:
-    """Fill the fields of a frozen settings dataclass that were left at None from its preset; lists become tuples."""
-    if config.preset not in presets:
-        raise ValueError(f"preset '{config.preset}' is unknown; choose one of {', '.join(presets)}")
+    """Fill the fields of a frozen settings dataclass that were left at None from its preset; lists become tuples.
+
+    NumPy's numbers, such as those of a grid made with `np.linspace`, become Python's, which JSON can hold.
+    """
+    check(config, {"preset": choice(list(presets))})
     values = presets[config.preset]
     for field in fields(config):
         value = getattr(config, field.name)
         if value is None and field.name in values:
             value = values[field.name]
-        object.__setattr__(config, field.name, _tuples(value))
+        object.__setattr__(config, field.name, _plain(value))
 
 
-def _tuples(value):
-    return tuple(_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value
+def _plain(value):
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    return tuple(_plain(v) for v in value) if isinstance(value, (list, tuple)) else value

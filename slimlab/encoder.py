@@ -16,10 +16,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from slimlab.augment import CENTRINGS
 from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.streams import STREAMS
+from slimlab.validation import Rule, check, choice, integer, number, optional
 
 NOT_COMPUTED: Any = None  # attention, where only tokens were asked for
+
+
+# What each number of an encoder's configuration accepts; the MAE's (slimlab/baseline) has the same ones but `registers`.
+RULES: dict[str, Rule] = {
+    "width": integer(1),
+    "depth": integer(0),
+    "heads": integer(1),
+    "patch_frames": integer(1),
+    "registers": integer(0),
+    "mlp_ratio": number(0, above=True),
+    "frames": integer(1),
+    "init_std": optional(number(0, above=True)),
+    "centring": choice(CENTRINGS),
+    "input_scale": number(0, above=True),
+    "stream": choice(STREAMS),
+}
+
+
+def check_heads(width: int, heads: int) -> None:
+    """Raises ValueError where the width does not divide into heads of an even size, which the rotary embedding turns by pairs."""
+    if width % (2 * heads):
+        raise ValueError(f"width {width} must be an even multiple of heads {heads}")
 
 
 @dataclass(frozen=True)
@@ -47,10 +71,8 @@ class EncoderConfig:
     stream: str = "joint"
 
     def __post_init__(self) -> None:
-        if self.stream not in STREAMS:
-            raise ValueError(f"stream '{self.stream}' is unknown; choose one of {', '.join(STREAMS)}")
-        if self.width % self.heads or (self.width // self.heads) % 2:
-            raise ValueError(f"width {self.width} must be an even multiple of heads {self.heads}")
+        check(self, RULES)
+        check_heads(self.width, self.heads)
         if self.frames % self.patch_frames:
             raise ValueError(f"frames {self.frames} must be a multiple of patch_frames {self.patch_frames}")
 
@@ -287,7 +309,9 @@ class Encoder(nn.Module):
         if mask is not None:
             cells = torch.where(mask[..., None], self.mask_token.to(cells.dtype), cells)
         cells = (cells + self.pos_embed[:, None, 1:]).flatten(1, 2)  # (P, T/8*V, D)
-        first = torch.cat([self.cls_token + self.pos_embed[:, :1], self.register_tokens], dim=1)  # (1, 1+R, D)
+        cls = self.cls_token + self.pos_embed[:, :1]
+        # along the first axis: along the second, gradients of several processes would have other strides than the parameters
+        first = torch.cat([cls.squeeze(0), self.register_tokens.squeeze(0)])  # (1+R, D)
         return torch.cat([first.expand(len(cells), -1, -1).to(cells.dtype), cells], dim=1)  # (P, N, D)
 
     def _rotary_tables(self, steps: int, joints: int, like: Tensor) -> tuple[Tensor, Tensor]:

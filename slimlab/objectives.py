@@ -93,9 +93,10 @@ def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3, inpl
     q = logits.sub_(top).div_(temperature).exp_()  # (N, K)
     columns = q.new_ones(prototypes)
     tiny = torch.finfo(q.dtype).tiny
-    for _ in range(iterations):
-        columns = 1 / (prototypes * parallel.total(rows @ q)).clamp(min=tiny)  # (K,)
-        rows = 1 / (samples * (q @ columns)).clamp(min=tiny)  # (N,)
+    with torch.autocast(logits.device.type, enabled=False):  # sums over all samples, which bfloat16 cannot add up
+        for _ in range(iterations):
+            columns = 1 / (prototypes * parallel.total(rows @ q)).clamp(min=tiny)  # (K,)
+            rows = 1 / (samples * (q @ columns)).clamp(min=tiny)  # (N,)
     q *= columns
     return q.div_(q.sum(dim=1, keepdim=True))
 
@@ -129,9 +130,9 @@ class RunningCentre(nn.Module):
 
 
 def cross_entropy(student_logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
-    """-sum_k target * log softmax(logits / temperature), (…,) from two (…, K)."""
+    """-sum_k target * log softmax(logits / temperature), (…,) from two (…, K); of half-precision logits in float32."""
     # rows of targets sum to one, so the log-normaliser needs no weighting; one pass fewer over K
-    scaled = student_logits / temperature
+    scaled = (student_logits.float() if student_logits.dtype in HALVES else student_logits) / temperature
     return scaled.logsumexp(dim=-1) - (targets * scaled).sum(dim=-1)
 
 
@@ -226,7 +227,7 @@ def koleo_loss(features: Tensor) -> Tensor:
     if len(features) < 2:
         return features.sum() * 0.0
     features = F.normalize(features.float(), dim=-1, eps=1e-8)
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(features.device.type, enabled=False):  # bfloat16 finds the wrong neighbors
         similarity = features @ features.T
         nearest = similarity.fill_diagonal_(-2.0).argmax(dim=1)
     distance = (features - features[nearest]).square().sum(dim=1).add(1e-12).sqrt()

@@ -10,7 +10,8 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,12 @@ from slimlab.config import PRESETS, Config
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.interrupt import ended_gently, held
-from slimlab.monitor import monitor
-from slimlab.run import Run, RunError
+from slimlab.monitor import CollapseRule, monitor
+from slimlab.run import Collapsed, Run, RunError
 from slimlab.sampling import clips_of_step
 from slimlab.starting import Estimate, check_shares, device_of, estimate, folder_of, open_run, usable
 
-__all__ = ["PRESETS", "Config", "Estimate", "Run", "RunError", "Step", "estimate", "fit", "steps", "stream"]
-
-COLLAPSED = 1.5  # RankMe below this: all features point one way
+__all__ = ["PRESETS", "Collapsed", "Config", "Estimate", "Run", "RunError", "Step", "estimate", "fit", "steps", "stream"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,8 +73,8 @@ def fit(
     numbers are those of one process. Interrupting (Ctrl-C, Stop, SIGTERM) lets the step end and writes a checkpoint.
 
     Raises RunError where the folder holds another run or cannot be written, FloatingPointError on NaN, naming loss and step,
-    RunError on collapse, `parallel.Parted` where another process has ended; the last good checkpoint is kept. ValueError where
-    the processes cannot share a batch evenly.
+    Collapsed (a RunError) where all clips get the same target or the same feature (`slimlab.monitor`), `parallel.Parted` where
+    another process has ended; the last good checkpoint is kept. ValueError where the processes cannot share a batch evenly.
     """
     config = config or kind.settings()
     with ended_gently(), parallel.processes(device) as own:
@@ -135,17 +134,42 @@ def steps(
     store = usable(store)
     device = device_of(device)
     check_shares(config)
+    lock = run.owned(folder) if parallel.rank() == 0 else nullcontext(lambda: True)
+    with lock as is_ours:
+        yield from _steps(store, config, folder, resume, device, announce, start, kind, is_ours)
+
+
+def _steps(
+    store: ClipStore,
+    config: Config,
+    folder: Path,
+    resume: bool,
+    device: torch.device,
+    announce: bool,
+    start: Encoder | None,
+    kind: type[Run],
+    is_ours: Callable[[], bool],
+) -> Generator[Step, None, None]:
+    """The loop in a folder that this process owns."""
     opened, trainer, done = open_run(store, config, folder, resume, device, announce, start, kind)
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
     kept_after = {round(config.steps * (i + 1) / config.snapshots) for i in range(config.snapshots)}
-    status, saved, low_ranks = "interrupted", time.monotonic(), 0
+    status, saved, rule = "interrupted", time.monotonic(), CollapseRule(config)
+    whole = True  # weights, log and snapshots all say that `done` steps are done
+    opened.about.pop("error", None)  # of an earlier part, which this one resumes
+
+    def begins_to_change(*_: Any) -> None:
+        nonlocal whole
+        whole = False
+
+    trainer.optimizer.register_step_pre_hook(begins_to_change)
     started = saved - opened.about.get("seconds", 0.0)  # wall time of all parts of the run
 
     first = parallel.rank() == 0  # the process that writes
 
     def save(status: str) -> None:
-        if not first:
+        if not first or not is_ours():
             return
         opened.about["seconds"] = round(time.monotonic() - started, 1)
         run.save_checkpoint(opened, trainer, done, status)
@@ -156,7 +180,12 @@ def steps(
         return
     with open(folder / "metrics.jsonl" if first else os.devnull, "a", buffering=1) as log:
         try:
+            for earlier in opened.metrics.to_dict("records"):  # of a resumed run
+                if collapse := rule.see(earlier):
+                    raise Collapsed(folder, collapse)
             while done < config.steps:
+                if not is_ours():
+                    raise RunError(f"{folder}: a later call in this process goes on with this run; this one ends")
                 begin = time.monotonic()
                 with held() as signals, parallel.together():  # a step is made whole or not at all
                     trainer.config = opened.config_at(done)
@@ -165,18 +194,14 @@ def steps(
                     metrics["clips_per_second"] = config.batch_size / (time.monotonic() - begin)
                     if done in measured_at:
                         metrics |= monitor(trainer, store)
-                        low_ranks = low_ranks + 1 if metrics["rank"] < COLLAPSED else 0
+                    if done + 1 in kept_after and first:
+                        run.save_snapshot(opened, trainer.encoder, done + 1)
                     log.write(json.dumps(metrics) + "\n")
-                    done += 1
+                    done, whole = done + 1, True
                     signals[:] = _agreed(signals, device)
-                if done in kept_after and first:
-                    run.save_snapshot(opened, trainer.encoder, done)
-                if low_ranks >= 2:
-                    raise RunError(
-                        f"{folder}: collapsed at step {done - 1}: feature rank {metrics['rank']:.2f} twice in a row. The last "
-                        "checkpoint is kept. Try a lower teacher_temperature, init='fan_in', a higher koleo_weight"
-                    )
-                if time.monotonic() - saved > config.checkpoint_seconds and low_ranks == 0:
+                if collapse := rule.see(metrics):
+                    raise Collapsed(folder, collapse)
+                if time.monotonic() - saved > config.checkpoint_seconds and not rule.suspects:
                     save("running")
                     saved = time.monotonic()
                 yield Step(done - 1, config.steps, metrics, opened, trainer)
@@ -188,7 +213,7 @@ def steps(
                 run.write_json(folder / "run.json", opened.about)
             raise
         finally:
-            if status != "failed":
+            if status != "failed" and whole:  # inside a step the last checkpoint stands
                 with held():
                     save(status)
     parallel.meet()  # the run is there for all of them

@@ -84,7 +84,8 @@ def fit(
               is measured in the same metric. kNN and retrieval compare by cosine
     labels    (N,) classes, for `label_agreement` in the quality; unknown ones (-1) are left out
     cache     folder of finished t-SNE and UMAP projections; None: nothing is kept. Default: $SLIMLAB_CACHE or the user's cache
-    Raises ValueError for another method, metric or setting, too few rows, or features that are not finite.
+    Raises ValueError for another method, metric or setting, too few rows, or features that are not finite; for t-SNE
+    and UMAP also where all features are nearly the same, which would end the process.
     """
     if method not in METHODS:
         raise ValueError(f"projection '{method}' is not there; choose {', '.join(METHODS)}")
@@ -97,7 +98,15 @@ def fit(
     chosen = DEFAULTS[method] | settings
     if chosen["metric"] not in METRICS:
         raise ValueError(f"metric '{chosen['metric']}' is not there; choose {' or '.join(METRICS)}")
+    for name, least in (("perplexity", 1), ("n_neighbors", 2), ("min_dist", 0)):
+        if name in chosen and not least <= float(chosen[name]) < float("inf"):
+            raise ValueError(f"{name} is {chosen[name]}, should be a number of at least {least}")
     rows = _measured_by(rows, chosen)
+    if method != "pca" and np.abs(rows - rows.mean(axis=0)).max() <= 1e-6 * np.abs(rows).max():
+        raise ValueError(
+            f"all {len(rows)} features are the same or nearly the same, which {method} cannot place; the encoder may have "
+            "collapsed. Look at its feature rank, or use method='pca'"
+        )
     begin, seconds = time.perf_counter(), 0.0
     file = None if method == "pca" else _file(rows, method, chosen, seed, cache)
     xy = None if file is None else disk.read(file)
@@ -198,15 +207,20 @@ def _by_covariance(centred: np.ndarray) -> tuple[None, np.ndarray, np.ndarray]:
 
 def _compute(rows: np.ndarray, method: str, settings: dict[str, Any], seed: int) -> np.ndarray:
     mean, axes, _ = _principal(rows, 2 if method == "pca" else COMPONENTS)
-    reduced = ((rows - mean) @ axes.T).astype(np.float32)
+    reduced = (rows - mean) @ axes.T
     if method == "pca":
-        return _pad(reduced)
+        return _pad(reduced.astype(np.float32))
+    largest = np.abs(reduced).max()
+    if not 1e-9 < largest < 1e9:  # squares of such numbers leave float32, which ends the process
+        reduced = reduced / largest
+    reduced = reduced.astype(np.float32)
     if len(rows) < 5:
         raise ValueError(f"{method} of {len(rows)} points says nothing; use pca")
     if method == "tsne":
         from sklearn.manifold import TSNE
         from threadpoolctl import threadpool_limits
 
+        reduced = _pad(reduced)  # its beginning is two principal components
         perplexity = min(settings["perplexity"], (len(rows) - 1) / 3)
         model = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed)
         with threadpool_limits(1 if len(rows) < 2000 else None):  # few points: threads wait for each other most of the time
@@ -223,7 +237,7 @@ def _umap(settings: dict[str, Any], seed: int, rows: int):
 
 
 def _pad(xy: np.ndarray) -> np.ndarray:
-    return np.pad(xy, ((0, 0), (0, 2 - xy.shape[1])))
+    return np.pad(xy, ((0, 0), (0, max(0, 2 - xy.shape[1]))))
 
 
 def _file(rows: np.ndarray, method: str, settings: dict[str, Any], seed: int, where: str | Path | None) -> Path | None:

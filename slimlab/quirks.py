@@ -82,9 +82,9 @@ def with_absent_frames(store: ClipStore, clips: np.ndarray) -> ClipStore:
     So a person who is late has an all-zero first frame, and with it the origin for centre. Right: views are cut from the
     frames that show the person. A loop over clips: this is for comparison, not for speed.
     """
-    a = store.arrays
+    a, chosen = store.arrays, store.positions(clips)
     joints, frames, tracks, rows = [], [], [], 0
-    for number, clip in enumerate(store.clips[np.asarray(clips)]):
+    for number, clip in enumerate(store.clips[chosen]):
         own = a.tracks[a.first_track[clip] : a.first_track[clip + 1]]
         present = np.unique(np.concatenate([a.numbers(slice(start, start + count), clip) for _, _, start, count in own]))
         for _, person, start, count in own:
@@ -94,8 +94,8 @@ def with_absent_frames(store: ClipStore, clips: np.ndarray) -> ClipStore:
             frames.append(present)
             tracks.append((number, person, rows, len(present)))
             rows += len(present)
-    filled = Arrays(np.concatenate(joints), np.concatenate(frames), np.array(tracks), clips=len(clips))
-    return ClipStore(filled, store.table.iloc[np.asarray(clips)], store.skeleton)
+    filled = Arrays(np.concatenate(joints), np.concatenate(frames), np.array(tracks), clips=len(chosen))
+    return ClipStore(filled, store.table.iloc[chosen], store.skeleton)
 
 
 def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@
     encoder/           the teacher's encoder (see weights.py)
     snapshots/         the same along the way, one folder a step count
     figures/           what is drawn from it
+    .slimlab.lock      held by the process that trains
 
 Files are written beside and renamed, so each is either the old one or the new one, never half of it.
 """
@@ -19,7 +20,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,19 +29,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock, Timeout
 
 import slimlab
-from slimlab.cache import replace_file
+from slimlab.cache import TEMPORARY, replace_file
 from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
+from slimlab.monitor import Collapse
 from slimlab.skeleton import Skeleton
 from slimlab.trainer import Networks, Trainer
 from slimlab.weights import load_encoder, save_encoder
 
+LOCK = ".slimlab.lock"  # in a run's folder
+_OWNERS: dict[Path, object] = {}  # which loop of this process writes into a folder
+
 
 class RunError(RuntimeError):
     """A run that cannot go on; the text names folder, reason and remedy."""
+
+
+class Collapsed(RunError):
+    """The run was stopped because it collapsed; another attempt with these settings would collapse too.
+
+    `.kind`, "answers" or "features", `.step` (0-based) and `.value` say what was measured, `.reason` is the text without the
+    folder. See `slimlab.monitor.Collapse`.
+    """
+
+    def __init__(self, folder: Path, collapse: Collapse) -> None:
+        super().__init__(f"{folder}: {collapse}")
+        self.kind, self.step, self.value, self.reason = collapse.kind, collapse.step, collapse.value, str(collapse)
 
 
 class Run:
@@ -156,7 +174,7 @@ class Run:
 
     def check_unseen(self, store: ClipStore) -> None:
         """Raises RunError where a clip of `store` was trained on, by content, whatever its name."""
-        digests = store.column("digest")
+        digests = store.recordings()
         known = store.column("clip")[np.isin(digests, np.asarray(self.seen["digest"])) & (digests != "")]
         if len(known):
             raise RunError(
@@ -165,11 +183,59 @@ class Run:
             )
 
 
+@contextmanager
+def owned(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Keep other processes out of a run's folder while the body runs; gives a function that says whether it is still ours.
+
+    A later call in this process takes the folder over, since a notebook's Stop may leave the loop before it suspended; the
+    earlier one then writes no more. The system lets go of the lock when a process ends, however it ends.
+
+    Raises RunError where another process trains in the folder, or where the folder cannot be made.
+    """
+    place = folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place / LOCK, timeout=0, is_singleton=True)
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(
+            f"{folder}: another process trains in this folder; wait for its end, stop it, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror}); choose a folder with room that you may write to"
+        ) from error
+    _OWNERS[place] = ours = object()
+    try:
+        yield lambda: _OWNERS.get(place) is ours
+    finally:
+        lock.release()
+        if not (folder / "config.json").exists():  # no run came of it: nothing stays
+            (folder / LOCK).unlink(missing_ok=True)
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def clear(folder: Path) -> None:
+    """Remove what a run wrote into its folder, the settings first, so that what is left is at no moment taken for a run.
+
+    Files are removed by the names that a run gives them: settings, metrics, checkpoint, encoder, snapshots, evaluation.csv.
+    Figures and everything that somebody else put there stay.
+    """
+    for name in ("config.json", "run.json", "metrics.jsonl", "train_clips.csv", "checkpoint.pt", "evaluation.csv"):
+        (folder / name).unlink(missing_ok=True)
+    for inside in (folder / "encoder", *folder.glob("snapshots/[0-9]*"), folder / "snapshots"):
+        for name in ("config.json", "slimlab.json", "mae.json", "model.safetensors"):
+            (inside / name).unlink(missing_ok=True)
+        if inside.is_dir() and not any(inside.iterdir()):
+            inside.rmdir()
+
+
 def start(folder: Path, config: Any, store: ClipStore, device: torch.device, began_with: str = "", kind: type[Run] = Run) -> Run:
     """Lay out a new run's folder; `began_with` is a digest of the weights it starts from."""
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        seen = store.table[["clip", "digest"]]
+        seen = pd.DataFrame({"clip": store.column("clip"), "digest": store.recordings()})
         replace_file(folder / "train_clips.csv", lambda f: f.write(seen.to_csv(index=False).encode()))
         write_json(folder / "run.json", _about(store, device) | {"method": kind.method, "began_with": began_with})
         (folder / "metrics.jsonl").write_text("")
@@ -233,7 +299,7 @@ def load_checkpoint(run: Run, trainer: Any, cut: bool = True) -> int:
     """
     file = run.folder / "checkpoint.pt"
     step = 0
-    for torn in run.folder.glob(".*") if cut else ():  # what a kill left beside
+    for torn in run.folder.glob(f"{TEMPORARY}*") if cut else ():  # what a kill left
         shutil.rmtree(torn) if torn.is_dir() else torn.unlink()
     if file.exists():
         with _checkpoint(file, trainer.device) as state:
@@ -255,7 +321,10 @@ def _checkpoint(file: Path, device: torch.device | str) -> Iterator[dict[str, An
     try:
         yield torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # damaged bytes make torch raise anything
-        raise RunError(f"{file}: damaged ({error}); delete it to start this run again from its first step") from error
+        raise RunError(
+            f"{file}: cannot be loaded, it may be damaged ({error}). It is left as it is: free memory and resume, or start "
+            "the run again from its first step with resume=False"
+        ) from error
 
 
 def write_json(file: Path, value: Any) -> None:

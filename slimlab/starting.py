@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from slimlab.data import ClipStore, DataError
 from slimlab.encoder import Encoder
 from slimlab.run import Run, RunError
 from slimlab.sampling import clips_of_step
+
+FASTEST = 1e-3  # seconds; no step is taken for faster, whatever a clock says: steps are bounded by the minutes asked for
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def open_run(
         guess = estimate(store, config, device, kind)
         if config.minutes is not None:
             evaluations = 1.03  # monitor and checkpoints on top of the steps
-            config = dataclasses.replace(config, steps=max(1, round(60 * config.minutes / guess.seconds_per_step / evaluations)))
+            each = max(guess.seconds_per_step, FASTEST)
+            config = dataclasses.replace(config, steps=max(1, round(60 * config.minutes / each / evaluations)))
             guess = dataclasses.replace(guess, seconds=guess.seconds_per_step * config.steps)
         if announce and first:
             print(f"{config.steps} steps of {config.batch_size} clips: {guess}; run folder {folder}")
@@ -125,8 +127,7 @@ def open_run(
     trainer = kind.trainer(config, store.skeleton, device, start)  # first: it may refuse `start`
     if first:
         if there:
-            (folder / "checkpoint.pt").unlink(missing_ok=True)
-            shutil.rmtree(folder / "snapshots", ignore_errors=True)
+            run.clear(folder)
         run.start(folder, config, store, device, _digest(start), kind)
     parallel.meet()
     return kind(folder), trainer, 0
@@ -186,7 +187,7 @@ def folder_of(store: ClipStore, config: Config, folder: str | Path | None, start
     """The run's folder: the one asked for, or one named by settings, clips and what it begins with."""
     if folder is not None:
         return Path(folder)
-    what = {k: v for k, v in config.to_dict().items() if k not in ("precision", "compile")}
+    what = {k: v for k, v in config.to_dict().items() if k not in HOW}
     text = json.dumps(what, sort_keys=True) + usable(store).fingerprint + _digest(start)
     return Path("runs") / f"{config.preset}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 

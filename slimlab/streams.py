@@ -2,7 +2,8 @@
 
 Joint and bone: two-stream AGCN (Shi et al. 2019, arXiv 1805.07694); with motion, the three streams ("3s") of self-supervised
 methods (CrosSCLR, arXiv 2104.14761). One encoder is trained on each stream, and their class scores are added
-(`evaluate.fuse`). Every function takes x (B, 3, T, V, M) and returns the same shape.
+(`evaluate.fuse`). Every function takes x (B, 3, T, V, M) and returns the same shape. A bone or a motion from or to a joint that
+was not seen is zero.
 """
 
 from __future__ import annotations
@@ -11,31 +12,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slimlab import augment
 from slimlab.skeleton import Skeleton
 
 STREAMS = ("joint", "bone", "motion")
 
 
-def of(x: Tensor, skeleton: Skeleton, stream: str) -> Tensor:
-    """The stream of this name: "joint" is x itself. Raises ValueError for another name."""
+def of(x: Tensor, skeleton: Skeleton, stream: str, seen: Tensor | None = None) -> Tensor:
+    """The stream of this name: "joint" is x itself. Raises ValueError for another name.
+
+    seen  (B, 1, T, V, M) bool, of x as it is here; None: `augment.seen_after(x, skeleton)`
+    """
     if stream not in STREAMS:
         raise ValueError(f"stream '{stream}' is unknown; choose one of {', '.join(STREAMS)}")
-    if stream == "bone":
-        return bone(x, skeleton)
-    return motion(x) if stream == "motion" else x
+    if stream == "joint":
+        return x
+    seen = augment.seen_after(x, skeleton) if seen is None else seen
+    return bone(x, skeleton, seen) if stream == "bone" else motion(x, seen)
 
 
-def bone(x: Tensor, skeleton: Skeleton) -> Tensor:
-    """Each joint minus its parent; the root, which has none, is zero."""
+def bone(x: Tensor, skeleton: Skeleton, seen: Tensor | None = None) -> Tensor:
+    """Each joint minus its parent; zero for the root, which has none, and where either was not seen; `seen` as in `of`."""
+    seen = augment.seen_after(x, skeleton) if seen is None else seen
     parents = np.array(skeleton.parents)
     parents[skeleton.root] = skeleton.root
-    return x - x[:, :, :, torch.from_numpy(parents).to(x.device)]
+    index = torch.from_numpy(parents).to(x.device)
+    return torch.where(seen & seen[:, :, :, index], x - x[:, :, :, index], 0)
 
 
-def motion(x: Tensor) -> Tensor:
-    """The next frame minus this one; the last frame is zero, and so are frames from or to which a person is absent (all zero)."""
-    there = (x != 0).any(dim=3, keepdim=True).any(dim=1, keepdim=True)  # (B, 1, T, 1, M)
-    both = there[:, :, 1:] & there[:, :, :-1]
+def motion(x: Tensor, seen: Tensor | None = None) -> Tensor:
+    """The next frame minus this one; zero in the last frame, and where a joint was not seen in either frame.
+
+    seen  (B, 1, T, V, M) bool, of x as it is here; None: where x is not zero. In centered clips the center joint may be at zero
+          and seen: give `augment.seen_after(x, skeleton)`
+    """
+    seen = augment.seen(x) if seen is None else seen
     out = torch.zeros_like(x)
-    out[:, :, :-1] = (x[:, :, 1:] - x[:, :, :-1]) * both
+    out[:, :, :-1] = torch.where(seen[:, :, 1:] & seen[:, :, :-1], x[:, :, 1:] - x[:, :, :-1], 0)
     return out

@@ -50,13 +50,18 @@ Piece = tuple[list[Tensor], list[Tensor | None]]  # views, globals first, and th
 class Trainer:
     """Student, teacher and optimiser on one device; `step` takes a batch of clips and updates all three.
 
-    start  an encoder whose weights student and teacher begin with; the heads are new. Raises ValueError where it is another
+    start  an encoder whose weights student and teacher begin with; the heads are new
+
+    Raises ValueError where `start` is another encoder, the device cannot compute in the precision of the settings, or the mask
+    ratio masks no token of this body.
     """
 
     def __init__(
         self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
+        check_precision(config.precision, self.device)
+        check_masks(config, len(skeleton))
         self.skeleton = quirks.IndexOrdered(**skeleton.to_dict()) if config.makes("bone_scaling") else replace(skeleton)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -75,8 +80,7 @@ class Trainer:
         self._sampler = Sampler(self.device)
         self._forward: nn.Module = self.student
         if parallel.world() > 1:
-            idle = not (config.mask_globals and config.mfm_weight)  # the token head then learns nothing
-            self._forward = DistributedDataParallel(self.student, find_unused_parameters=idle)
+            self._forward = DistributedDataParallel(self.student)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -144,25 +148,33 @@ class Trainer:
             x = group.to(self.device, non_blocking=True).flatten(0, 1)  # (views*B, 3, T, V, 1)
             origin = views.origin.repeat(count, 1)
             faulty = c.makes("centring") and config.centring == "first_frame"
-            x = quirks.center(x, origin) if faulty else augment.center(x, self.skeleton, config.centring, origin)
-            x = augment.skeleton_aware(x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows)
-            x = self._noise(x, len(clips), number == 0, rng, rows)
-            out.append(to_input(x, config))
+            if faulty:
+                x = quirks.center(x, origin)
+                seen = augment.present(x).expand(-1, -1, -1, x.shape[3], -1)  # the authors' code knows no unseen joint
+            else:
+                seen = augment.seen(x, self.skeleton, origin)
+                x = augment.center(x, self.skeleton, config.centring, origin, seen)
+            x = augment.skeleton_aware(
+                x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows, seen
+            )
+            seen = augment.seen_after(x, self.skeleton, seen)
+            x = self._noise(x, len(clips), number == 0, rng, rows, seen)
+            out.append(to_input(x, config, seen))
         return out
 
-    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows) -> Tensor:
+    def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows, seen: Tensor) -> Tensor:
         """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""
         if not self.config.noise:
             return x
         count, which = rows
         chance = torch.rand(count, generator=rng)
         if not is_global:
-            return augment.jitter(x, self.config.noise * 0.01 * (chance[which] < 0.5).float(), rng, rows)
+            return augment.jitter(x, self.config.noise * 0.01 * (chance[which] < 0.5).float(), rng, rows, seen)
         std = torch.cat([torch.full((batch,), 0.01), 0.05 * (chance[batch:] < 0.1).float()])
         axis = torch.randint(3, (count,), generator=rng)
         first = torch.arange(count) < batch
         axis = torch.where(first | (torch.rand(count, generator=rng) >= 0.2), -1, axis)
-        return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows), axis[which])
+        return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows, seen), axis[which])
 
     def _masks(self, views: list[Tensor], step: int) -> list[Tensor | None]:
         """A bool mask (views*B, T', V) for each group of this process's views, None where nothing is masked.
@@ -247,9 +259,12 @@ class Trainer:
                         loss, koleo = loss + c.koleo_weight * spread, koleo + spread.detach()
                     else:
                         loss = loss + c.koleo_weight * (cls.float() * pull[:, part].flatten(0, 1)[rows]).sum()
+                    if last:
+                        loss = loss + self._reached(mask)
                     _learn(loss)
                 sums += torch.stack([glcl.detach(), mfm.detach()])
                 del embedded, known, cls, loss, glcl, mfm
+        self._forget_unused(masks)
         glcl, mfm = sums
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
         numbers = (parallel.total(torch.stack([loss, glcl, mfm, koleo.detach()])) / parallel.world()).tolist()
@@ -292,6 +307,23 @@ class Trainer:
         """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
         return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
 
+    def _reached(self, mask: Tensor | None) -> Tensor | float:
+        """Zero, of what the step's last forward pass leaves out: DDP waits for a gradient of every parameter."""
+        if not isinstance(self._forward, DistributedDataParallel):
+            return 0.0
+        left_out = [] if mask is not None and self.config.mfm_weight else list(self.student.token_head.parameters())
+        if mask is None:
+            left_out.append(self.student.encoder.mask_token)
+        return 0.0 * sum(p.sum() for p in left_out)
+
+    def _forget_unused(self, masks: list[Tensor | None]) -> None:
+        """Take the zero gradients of `_reached` away again: one process has none, and a zero one lets AdamW decay the weight."""
+        if masks[0] is None or not self.config.mfm_weight:
+            for parameter in self.student.token_head.parameters():
+                parameter.grad = None
+        if all(mask is None for mask in masks):
+            self.student.encoder.mask_token.grad = None
+
     def _alone(self):
         """Gradients made inside are not yet added up over the processes."""
         return self._forward.no_sync() if isinstance(self._forward, DistributedDataParallel) else nullcontext()
@@ -320,6 +352,24 @@ def _koleo_of(cls: Tensor) -> Tensor:
 def _learn(loss: Tensor) -> None:
     if torch.is_grad_enabled():
         loss.backward()
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raises ValueError where this device cannot compute in this precision."""
+    lacks = device.type == "cuda" and not torch.cuda.is_bf16_supported()
+    lacks = lacks or (device.type == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0))
+    if precision == "bf16" and lacks:
+        raise ValueError(f"precision 'bf16': this {device.type} device does not have bfloat16; take precision='fp32'")
+
+
+def check_masks(config: Config, joints: int) -> None:
+    """Raises ValueError where the highest mask ratio is above zero but masks no token of a global view."""
+    cells, highest = config.global_frames // config.patch_frames * joints, config.mask_bounds[1]
+    if highest and not masking.budget(highest, 1, cells):
+        raise ValueError(
+            f"mask_ratio {config.mask_ratio} masks none of the {cells} tokens of a global view; take at least {1 / cells:.3g}, "
+            "or 0"
+        )
 
 
 def check_finite(values: dict[str, float], names: Sequence[str], step: int) -> None:

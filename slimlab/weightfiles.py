@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mode
@@ -18,6 +19,7 @@ from torch import Tensor
 
 FILES = ("config.json", "slimlab.json", "model.safetensors")
 BACKBONE = "backbone."
+PAPER = {"width": 256, "depth": 8, "hidden": 688, "registers": 4, "joints": 25, "patch_frames": 8}
 
 
 @dataclass(frozen=True)
@@ -51,27 +53,58 @@ def read(path: str | Path, subfolder: str | None = None) -> Found:
 
 
 def sizes(found: Found) -> dict[str, int]:
-    """width, depth, hidden, registers, joints, patch_frames: as config.json says, and what it leaves open from the shapes.
+    """width, depth, hidden, registers, joints, patch_frames: as the tensors' shapes tell, and the paper's where they do not."""
+    return PAPER | _told(found)
 
-    Width and hidden are what most tensors say, so that a misshapen one stands out.
+
+def check_sizes(found: Found, own: Mapping[str, int]) -> None:
+    """Raises ValueError, naming both sizes, where config.json or slimlab.json states another size than the tensors have.
+
+    own  the sizes that slimlab.json states, under the names of `sizes`; empty without that file
     """
+    told = _told(found)
+    names = {"embed_dim": "width", "depth": "depth", "num_register_tokens": "registers", "num_joints": "joints"}
+    stated = [("config.json", key, found.config[key], name) for key, name in names.items() if key in found.config]
+    if isinstance(patch := found.config.get("patch_size"), list) and patch:
+        stated.append(("config.json", "patch_size[0]", patch[0], "patch_frames"))
+    stated += [("slimlab.json", name, value, name) for name, value in own.items()]
+    wrong = [f"{file} says {key} {value}, the tensors {told[n]}" for file, key, value, n in stated if told.get(n, value) != value]
+    if wrong:
+        raise ValueError(
+            f"{found.file}: {'; '.join(wrong)}; these files do not belong together. Take the ones that came with the weights"
+        )
+
+
+def misfits(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> list[str]:
+    """Every tensor that is missing, unexpected or of another shape than expected, in words and in order."""
+    wrong = [f"{name} is missing" for name in expected.keys() - tensors.keys()]
+    wrong += [f"{name} is unexpected" for name in tensors.keys() - expected.keys()]
+    for name in expected.keys() & tensors.keys():
+        shape, wanted = tuple(tensors[name].shape), tuple(expected[name].shape)
+        if shape != wanted:
+            wrong.append(f"{name} is {shape}, should be {wanted}")
+    return sorted(wrong)
+
+
+def _told(found: Found) -> dict[str, int]:
+    """The sizes that the tensors tell. Width and hidden are what most of them say, so that a misshapen one stands out."""
     shapes = {name: tuple(tensor.shape) for name, tensor in found.tensors.items()}
 
-    def most(pattern: str, axis: int, otherwise: int) -> int:
+    def most(pattern: str, axis: int) -> int | None:
         values = [s[axis] for name, s in shapes.items() if re.fullmatch(pattern, name) and len(s) > axis]
-        return mode(values) if values else otherwise
+        return mode(values) if values else None
 
     blocks = [int(name.split(".")[1]) for name in shapes if re.fullmatch(r"blocks\.\d{1,4}\..*", name)]
-    stated = {"width": "embed_dim", "depth": "depth", "registers": "num_register_tokens"}
-    seen = {
-        "width": most(r"(.*\.)?norm\d?\.weight", 0, 256),
-        "depth": 1 + max(blocks, default=7),
-        "hidden": most(r"blocks\.\d+\.mlp\.w3\.weight", 1, 688),
-        "registers": most("register_tokens", 1, 4),
-        "joints": most("pos_embed", 1, 26) - 1,
-        "patch_frames": most(r"patch_embed\.proj\.weight", 2, 8),
+    positions = most("pos_embed", 1)
+    told = {
+        "width": most(r"(.*\.)?norm\d?\.weight", 0),
+        "depth": 1 + max(blocks) if blocks else None,
+        "hidden": most(r"blocks\.\d+\.mlp\.w3\.weight", 1),
+        "registers": most("register_tokens", 1),
+        "joints": None if positions is None else positions - 1,
+        "patch_frames": most(r"patch_embed\.proj\.weight", 2),
     }
-    return seen | {name: int(found.config[key]) for name, key in stated.items() if key in found.config}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -18,14 +18,15 @@ from typing import Any
 import torch
 
 from slimlab import skeleton as bodies
+from slimlab.cache import TEMPORARY
 from slimlab.counterparts import counterparts
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
-from slimlab.weightfiles import FILES, Found, read, sizes
+from slimlab.weightfiles import FILES, Found, check_sizes, misfits, read, sizes
 
-BODIES = ("KINECT_V2", "KINECT_V1", "H36M", "COCO")
+BODIES = tuple(name for name, body in vars(bodies).items() if isinstance(body, bodies.Skeleton) and body in bodies.DECLARED)
 
-SHIPPED = Path(__file__).parent / "pretrained"
+SHIPPED = Path(__file__).parent / "shipped"
 
 
 def save_encoder(encoder: Encoder, folder: str | Path) -> Path:
@@ -34,7 +35,7 @@ def save_encoder(encoder: Encoder, folder: str | Path) -> Path:
 
     folder, config = Path(folder), encoder.config
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    beside = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{folder.name}-", dir=folder.parent))
     try:
         save_file({k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}, beside / "model.safetensors")
         sizes = {
@@ -66,22 +67,24 @@ def load_encoder(path: str | Path, subfolder: str | None = None, skeleton: Skele
                get their parent's and are named in a warning. Weights without slimlab.json do not say their body: it is this
                one where the number of joints agrees, else Kinect v2
 
+    The tensors decide the sizes; a config.json or slimlab.json that states others is refused, before memory is taken for them.
     Without slimlab.json the sizes are read from the tensors, but the heads cannot be: they are config.json's `num_heads`, and
     width / 32 without it (the paper's 8 at 256; a warning says so at other widths). Such weights take clips uncentred, as the
     released evaluation does.
 
-    Raises FileNotFoundError or ValueError that names the file and what is wrong with it: every tensor that is missing,
-    unexpected or of another shape.
+    Raises FileNotFoundError or ValueError that names the file and what is wrong with it: every size that is stated otherwise,
+    every tensor that is missing, unexpected or of another shape.
     """
     found = read(path, subfolder)
-    encoder = Encoder(_config(found, skeleton))
-    expected = {k: tuple(v.shape) for k, v in encoder.state_dict().items()}
-    shapes = {k: tuple(v.shape) for k, v in found.tensors.items()}
-    wrong = [f"{k} is missing" for k in expected.keys() - shapes.keys()]
-    wrong += [f"{k} is unexpected" for k in shapes.keys() - expected.keys()]
-    wrong += [f"{k} is {shapes[k]}, should be {expected[k]}" for k in expected.keys() & shapes.keys() if shapes[k] != expected[k]]
-    if wrong:
-        raise ValueError(f"{found.file}: does not fit its configuration: {'; '.join(sorted(wrong))}")
+    config = _config(found, skeleton)
+    own = ("width", "depth", "hidden", "registers", "patch_frames") if found.own else ()
+    joints = {"joints": len(config.skeleton)} if found.own else {}
+    check_sizes(found, {name: getattr(config, name) for name in own} | joints)
+    with torch.device("meta"):  # no memory is taken before the shapes are known to fit
+        expected = Encoder(config).state_dict()
+    if wrong := misfits(expected, found.tensors):
+        raise ValueError(f"{found.file}: does not fit its configuration: {'; '.join(wrong)}")
+    encoder = Encoder(config)
     encoder.load_state_dict(found.tensors)
     if skeleton is not None and skeleton.names != encoder.config.skeleton.names:
         encoder = on_body(encoder, skeleton)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from slimlab import data
 from slimlab.config import Config
@@ -14,7 +15,14 @@ from slimlab.data.building import Block, Source, build
 from slimlab.doctor import chromium
 from slimlab.skeleton import KINECT_V2, Skeleton
 
-torch.set_num_threads(2)
+# One thread, also in children, unless OMP_NUM_THREADS says otherwise: sums round alike on every machine, and the two workers
+# of `make test` do not wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+# The same examples on every machine; `make test-full` draws new ones (SLIMLAB_HYPOTHESIS=random).
+settings.register_profile("fixed", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("random", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("SLIMLAB_HYPOTHESIS", "fixed"))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, whose children would ignore Ctrl-C as well
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["SLIMLAB_CACHE"] = "off"  # what a test computes is computed; tests of the cache name a folder

@@ -17,6 +17,8 @@ from typing import Any
 import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
 
+from tests.waiting import wait_for
+
 TOKEN = "test"
 
 
@@ -59,13 +61,6 @@ def serve(folder: Path, **environment: str) -> Iterator[str]:
         server.wait(timeout=20)
 
 
-def wait_for(condition, seconds, what):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-
-
 def idle(page) -> bool:
     return page.locator('.jp-NotebookPanel-toolbar [data-status="idle"]').count() > 0
 
@@ -73,7 +68,7 @@ def idle(page) -> bool:
 def run_all(page) -> None:
     """Wait for the notebook and its kernel, then Run > Run All Cells."""
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=90_000)
-    wait_for(lambda: "Python 3" in page.locator(".jp-NotebookPanel-toolbar").inner_text() and idle(page), 90, "a kernel")
+    wait_for(lambda: "Python 3" in page.locator(".jp-NotebookPanel-toolbar").inner_text() and idle(page), "a kernel")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
@@ -91,7 +86,7 @@ class Kernel:
     def start(cls, address: str, folder: Path) -> "Kernel":
         about = post(f"{address}/api/kernels", {"name": "python3"})
         file = folder / "runtime" / f"kernel-{about['id']}.json"
-        wait_for(file.exists, 30, "a kernel's connection file")
+        wait_for(file.exists, "a kernel's connection file")
         client = BlockingKernelClient(connection_file=str(file))
         client.load_connection_file()
         client.start_channels()
@@ -116,9 +111,7 @@ class Kernel:
         page.goto(f"{self.address}/{app}/{name}.ipynb?token={TOKEN}&reset", timeout=90_000)
         run_all(page)
         prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
-        wait_for(
-            lambda: prompts.count() and all(re.search(r"\d", t) for t in prompts.all_inner_texts()), 120, "cells that have run"
-        )
+        wait_for(lambda: prompts.count() and all(re.search(r"\d", t) for t in prompts.all_inner_texts()), "cells that have run")
 
 
 def post(address: str, value: dict) -> dict:

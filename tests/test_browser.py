@@ -10,6 +10,8 @@ import pytest
 from slimlab.run import Run
 from tests.lab import TOKEN, idle, run_all, serve, wait_for
 
+pytestmark = pytest.mark.integration
+
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "00_quickstart.ipynb"
 
 
@@ -30,26 +32,26 @@ def test_train_stop_and_go_on(browser, lab):
     run_all(page)
 
     training = page.locator(".jp-CodeCell", has_text="async for step in pretrain.stream")
-    wait_for(lambda: done_steps(training) >= 11, 240, "training steps on the screen")
+    wait_for(lambda: done_steps(training) >= 11, "training steps on the screen")
     pictures = page.locator(".jp-CodeCell .jp-OutputArea-output img")
     assert pictures.count() >= 4  # body, mask, control, curves
     for i in range(pictures.count()):
         assert pictures.nth(i).evaluate("img => img.naturalWidth") > 200
 
     page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
-    wait_for(lambda: stopped(folder), 30, "a checkpoint after Stop")
-    wait_for(lambda: idle(page), 30, "an idle kernel after Stop")
+    wait_for(lambda: stopped(folder), "a checkpoint after Stop")
+    wait_for(lambda: idle(page), "an idle kernel after Stop")
     at = stopped(folder)
     time.sleep(2)
     assert stopped(folder) == at and at >= 11  # it has really stopped
 
     training.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
-    wait_for(lambda: done_steps(training) > at + 5, 60, "going on after Stop")
+    wait_for(lambda: done_steps(training) > at + 5, "going on after Stop")
     first = re.search(r"step (\d+) of", training.locator(".jp-OutputArea").inner_text())
     assert first and int(first.group(1)) > at
     page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
-    wait_for(lambda: idle(page), 30, "an idle kernel at the end")
+    wait_for(lambda: idle(page), "an idle kernel at the end")
     page.screenshot(path=str(folder / "lab.png"))
     assert complaints == []
 

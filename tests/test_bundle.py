@@ -75,6 +75,6 @@ def test_slimlabs_wheel_holds_weights_and_widgets(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     names = set(zipfile.ZipFile(next(tmp_path.glob("slimlab-*.whl"))).namelist())
     shipped = [
-        p for kind in ("pretrained/*/*", "widgets/*.js", "widgets/*.css", "lessons/*.py") for p in (ROOT / "slimlab").glob(kind)
+        p for kind in ("shipped/*/*", "widgets/*.js", "widgets/*.css", "lessons/*.py") for p in (ROOT / "slimlab").glob(kind)
     ]
     assert shipped and {str(p.relative_to(ROOT)) for p in shipped if p.is_file()} <= names

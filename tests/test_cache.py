@@ -79,6 +79,7 @@ def _hammer(folder, worker):
         cache.keep(file, np.full(20_000, i % 5), most_files=3)
 
 
+@pytest.mark.integration
 def test_several_processes_at_once(tmp_path):
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=_hammer, args=(tmp_path, w)) for w in range(3)]

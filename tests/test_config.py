@@ -1,5 +1,10 @@
 import json
+import math
+import re
+from dataclasses import fields
+from typing import Any
 
+import numpy as np
 import pytest
 
 from slimlab.config import PREPRINT_VIEWS, PRESETS, Config
@@ -24,25 +29,78 @@ def test_the_papers_encoder():
     assert encoder.centring == "first_frame" and encoder.init_std == 0.02
 
 
-@pytest.mark.parametrize(
-    "given, says",
-    [
-        ({"preset": "huge"}, "choose one of paper, tiny"),
-        ({"steps": 0}, "must be positive"),
-        ({"minutes": -1.0}, "must be positive"),
-        ({"batch_size": 1}, "at least 2"),
-        ({"global_frames": 30}, "do not divide"),
-        ({"mask_ratio": (0.5, 1.2)}, "0..1"),
-        ({"init": "zeros"}, "choose normal"),
-        ({"local_views": ((16, 1, (0.2, 0.4), 3),)}, "1 or 2 global views"),
-        ({"targets": "argmax"}, "choose sinkhorn, centring or softmax"),
-    ],
-)
-def test_impossible_settings_are_refused(given, says):
-    with pytest.raises(ValueError, match=says):
-        Config(**given)
+# For each field, values that no run can be made with, and what the error says of them
+REFUSED = {
+    "preset": {"huge": "is unknown; choose one of paper, tiny", 3: "is unknown"},
+    "seed": {-1: "whole number in 0", 0.5: "whole number", "0": "whole number"},
+    "steps": {0: "of at least 1", 2.5: "whole number", True: "whole number"},
+    "minutes": {0: "above 0", -1.0: "above 0", math.inf: "finite", math.nan: "finite"},
+    "batch_size": {1: "of at least 2", 32.5: "whole number", 32.0: "whole number"},
+    "released_quirks": {"bone-scaling": "unknown", ("bone_scaling", "x"): "holds x", 1: "holds 1"},
+    "width": {63: "even multiple of heads 2", 0: "of at least 1", 62.0: "whole number"},
+    "depth": {0: "of at least 1"},
+    "heads": {0: "of at least 1", 3: "even multiple of heads 3"},
+    "patch_frames": {0: "of at least 1", 7: "do not divide"},
+    "registers": {-1: "of at least 0"},
+    "init": {"zeros": "choose one of normal, fan_in"},
+    "centring": {"x": "choose one of none, first_frame, every_frame"},
+    "input_scale": {0.0: "above 0"},
+    "stream": {"speed": "choose one of joint, bone, motion"},
+    "global_frames": {30: "do not divide", 0: "of at least 1"},
+    "global_range": {(0.8, 1.2): "in 0..1", (1.0, 0.8): "ascending", 0.8: "a pair"},
+    "local_views": {
+        ((16, 1, (0.2, 0.4), 3),): "1 or 2 global views",
+        ((16, 0, (0.2, 0.4)),): "should be",
+        ((12, 1, (0.2, 0.4)),): "do not divide",
+        (16,): "should be",
+    },
+    "augment_probability": {1.5: "in 0..1"},
+    "mirror": {"no": "True or False"},
+    "bone_scale": {(1.15, 0.85): "ascending", (0.0, 1.0): "above 0"},
+    "rotation": {-0.3: "at least 0 rad", (0.3, 0.3): "one for each axis", "y": "rad"},
+    "noise": {-1: "at least 0"},
+    "masking": {"nonsense": "choose one of semantic_tubes"},
+    "mask_ratio": {1.5: "must lie in 0..1", (0.5, 1.2): "holds 1.2, which must lie in 0..1", (0.9, 0.5): "ascending"},
+    "mask_globals": {1.01: "in 0..1", 0.007: "of 64 global views rounds to none; take at least 0.0156, or 0"},
+    "mask_locals": {2: "True or False"},
+    "targets": {"argmax": "choose one of sinkhorn, centring, softmax"},
+    "prototypes": {1: "at least 2", 0: "at least 2"},
+    "head_hidden": {0: "at least 1"},
+    "head_bottleneck": {0: "at least 1"},
+    "student_temperature": {0.0: "above 0"},
+    "teacher_temperature": {(0.0, 0.1): "above 0", 0.04: "a pair"},
+    "temperature_warmup": {2.0: "in 0..1"},
+    "glcl_weight": {-1.0: "at least 0"},
+    "mfm_weight": {-1.0: "at least 0"},
+    "koleo_weight": {-1.0: "at least 0"},
+    "base_lr": {-1.0: "at least 0", math.inf: "finite"},
+    "min_lr": {-1.0: "at least 0"},
+    "patch_lr_factor": {-0.1: "at least 0"},
+    "warmup": {2.0: "in 0..1"},
+    "weight_decay": {(-0.1, 0.1): "at least 0"},
+    "gradient_clip": {-1: "above 0", 0: "above 0"},
+    "momentum": {(5, 5): "in 0..1", 0.9: "a pair"},
+    "frozen_prototypes": {-0.5: "in 0..1"},
+    "evaluations": {-1: "at least 0"},
+    "snapshots": {0: "at least 1"},
+    "checkpoint_seconds": {-1.0: "at least 0"},
+    "precision": {"fp8": "choose one of fp32, bf16"},
+    "microbatch": {0: "at least 1", 64: "at most batch_size 32"},
+    "compile": {"yes": "True or False"},
+}
 
 
-def test_an_unknown_precision_is_refused():
-    with pytest.raises(ValueError, match="precision 'fp8' is unknown; choose fp32 or bf16"):
-        Config(precision="fp8")
+@pytest.mark.parametrize("name", [field.name for field in fields(Config)])
+def test_every_field_refuses_what_is_impossible(name):
+    assert REFUSED[name]
+    for value, says in REFUSED[name].items():
+        with pytest.raises(ValueError, match=re.escape(says)) as refusal:
+            Config(**{name: value})
+        assert name in str(refusal.value) or "do not divide" in says  # which names frames and patches
+
+
+def test_numbers_of_numpy_are_taken_as_pythons():
+    numbers: dict[str, Any] = {"steps": np.int64(3), "noise": np.float32(0.5), "mask_ratio": np.array([0.5, 0.75])}
+    config = Config(**numbers)
+    assert config == Config(steps=3, noise=0.5, mask_ratio=(0.5, 0.75))
+    assert Config(**json.loads(json.dumps(config.to_dict()))) == config

@@ -8,6 +8,8 @@ import pytest
 from tests.lab import TOKEN, run_all, serve, wait_for
 from tests.script import ROOT, load
 
+pytestmark = pytest.mark.integration
+
 exercises = load("exercises")
 CHOSEN = [
     p
@@ -27,7 +29,7 @@ def test_from_the_first_to_the_last_cell(path, browser, tmp_path):
         page.goto(f"{address}/lab/tree/{path.name}?token={TOKEN}", timeout=90_000)
         run_all(page)
         cells = page.locator(".jp-CodeCell")
-        wait_for(lambda: "took" in cells.last.locator(".jp-OutputArea").inner_text(), 600, "the lesson's last line")
+        wait_for(lambda: "took" in cells.last.locator(".jp-OutputArea").inner_text(), "the lesson's last line")
         assert page.locator(".jp-OutputArea", has_text="Not yet:").count() == len(given)
         assert page.locator(".jp-OutputArea", has_text="Traceback").count() == 0
         for image in page.locator(".jp-CodeCell .jp-OutputArea-output img").all():
@@ -38,7 +40,7 @@ def test_from_the_first_to_the_last_cell(path, browser, tmp_path):
         page.keyboard.press("Control+A")
         page.keyboard.insert_text(given[0].solved)
         page.keyboard.press("Control+Enter")
-        wait_for(lambda: "✓" in cell.locator(".jp-OutputArea").inner_text(), 120, "the sentence of success")
+        wait_for(lambda: "✓" in cell.locator(".jp-OutputArea").inner_text(), "the sentence of success")
         page.screenshot(path=str(tmp_path / "lesson.png"))
         assert complaints == []
         page.close()

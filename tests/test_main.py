@@ -1,14 +1,16 @@
 """The command line as a user types it."""
 
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from slimlab import __main__ as cli
-from slimlab import data
+from slimlab import data, pretrain
 from slimlab.run import Run
 
 SMALL = ["--steps", "3", "--batch-size", "8", "--device", "cpu"]
@@ -80,6 +82,7 @@ def test_embed_writes_csv_and_npz(files, tmp_path):
     assert cli.main(["embed", str(files / "run"), str(tmp_path / "one.npz"), "--out", str(tmp_path / "f.xlsx")]) == 1
 
 
+@pytest.mark.integration  # for its length: a figure of every kind, each in three formats
 def test_figures_come_as_pdf_png_and_csv(files, capsys):
     assert cli.main(["figures", str(files / "run"), str(files / "clips.npz")]) == 0
     drawn = {f.stem for f in (files / "run" / "figures").iterdir()}
@@ -107,7 +110,8 @@ def test_convert(files, tmp_path, capsys):
         (["pretrain", "synthetic", "--split", "file"], "no train and test side"),
     ],
 )
-def test_complaints_are_one_line_without_a_traceback(command, says, capsys):
+def test_complaints_are_one_line_without_a_traceback(command, says, synthetic, monkeypatch, capsys):
+    monkeypatch.setattr(data, "synthetic", lambda: synthetic)  # fewer clips
     assert cli.main(command) == 1
     err = capsys.readouterr().err
     assert says in err and err.startswith(f"slimlab {command[0]}: ") and "Traceback" not in err
@@ -117,9 +121,57 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli.COMMANDS, "pretrain", interrupted)
-    assert cli.main(["pretrain", "synthetic"]) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    said = {
+        "pretrain synthetic": "stopped; the same command goes on from the run's last checkpoint",
+        "pretrain synthetic --fresh": "stopped; the same command without --fresh goes on from the run's last checkpoint",
+        "convert clips.npz store": "stopped; the same command goes on where the conversion was stopped",
+        "evaluate run synthetic": "stopped; the same command begins anew",
+        "cost": "stopped",
+        "doctor": "stopped",
+    }
+    for command, sentence in said.items():
+        name, *_ = words = command.split()
+        monkeypatch.setitem(cli.COMMANDS, name, interrupted)
+        assert cli.main(words) == 130
+        assert capsys.readouterr().err == f"\n{sentence}\n"
+
+
+@pytest.mark.integration
+def test_a_real_ctrl_c_ends_with_130_and_the_same_command_resumes(tmp_path):
+    command = [sys.executable, "-m", "slimlab", "pretrain", "synthetic", "--batch-size", "8", "--device", "cpu"]
+    command += ["--folder", str(tmp_path / "run"), "--steps", "1000"]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    log = tmp_path / "run" / "metrics.jsonl"
+    while child.poll() is None and not (log.exists() and log.read_text().count("\n") >= 2):
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate()
+    assert child.returncode == 130 and "goes on from the run's last checkpoint" in err and "Traceback" not in err
+    done = len(Run(tmp_path / "run").metrics)
+    assert 2 <= done < 1000
+    train, _ = data.split(data.synthetic())
+    config = Run(tmp_path / "run").config
+    first = next(iter(pretrain.steps(train, config, tmp_path / "run", device="cpu")))
+    assert first.step == done
+
+
+def test_the_doctor_fails_in_one_sentence_too(monkeypatch, capsys):
+    from slimlab import doctor
+
+    monkeypatch.setattr(doctor, "report", lambda: (_ for _ in ()).throw(OSError("no /proc/meminfo")))
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err == "slimlab doctor: no /proc/meminfo\n"
+
+
+def test_a_missing_package_is_named_with_the_way_to_install_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jupyter", None)
+
+    def missing(_):
+        import jupyter  # noqa: F401  # pyright: ignore
+
+    monkeypatch.setitem(cli.COMMANDS, "lab", missing)
+    assert cli.main(["lab"]) == 1
+    assert "jupyter" in (said := capsys.readouterr().err) and "slimlab doctor says what is missing" in said
 
 
 def test_it_is_a_module():
@@ -142,3 +194,18 @@ def test_report_prints_the_facts_and_writes_the_table(files, tmp_path, capsys):
     assert "132" in out and "performers" in out and "jitter" in out
     table = pd.read_csv(tmp_path / "report.csv", keep_default_na=False)
     assert table["clip"].tolist() == data.synthetic(clips=132).column("clip").tolist() and "reasons" in table
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no convergence"), MemoryError(), OSError("disk full"), ValueError("bad k")])
+def test_an_expected_failure_is_one_sentence_and_a_traceback_with_debug(error, monkeypatch, capsys):
+    from slimlab import __main__ as command_line
+
+    def fail(_arguments):
+        raise error
+
+    monkeypatch.setitem(command_line.COMMANDS, "cost", fail)
+    assert command_line.main(["cost"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"slimlab cost: {str(error) or 'out of memory'}\n"
+    with pytest.raises(type(error)):
+        command_line.main(["--debug", "cost"])

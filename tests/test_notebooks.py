@@ -13,6 +13,8 @@ import pytest
 
 from tests.script import load
 
+pytestmark = pytest.mark.integration
+
 exercises = load("exercises")
 ROOT = Path(__file__).parent.parent
 BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

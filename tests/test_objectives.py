@@ -14,6 +14,7 @@ from slimlab.objectives import (
     PrototypeHead,
     RunningCentre,
     cell_weights,
+    cross_entropy,
     global_local_loss,
     koleo_loss,
     masked_feature_loss,
@@ -152,3 +153,26 @@ def test_directions_have_the_gradients_of_their_formula():
     theirs = torch.autograd.grad(plain, (head.prototypes, head.norms), gradient)
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a[[0, 1, 3, 4, 5, 6]], b[[0, 1, 3, 4, 5, 6]])
+
+
+def test_targets_and_losses_are_float32_under_autocast():
+    logits, mask = randn(64, 32), randn(8, 2, 25, seed=1) < 0
+    target = sinkhorn_knopp(logits, 0.1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(sinkhorn_knopp(logits, 0.1), target)
+    half, cells = logits.bfloat16(), int(mask.sum())
+    of_cells, targets = randn(cells, 32, seed=2).bfloat16(), randn(cells, 32, seed=3).softmax(dim=1)
+    for got, expected in (
+        (cross_entropy(half, target, 0.1), cross_entropy(half.float(), target, 0.1)),
+        (global_local_loss([half] * 3, [target] * 2), global_local_loss([half.float()] * 3, [target] * 2)),
+        (masked_feature_loss(of_cells, targets, mask), masked_feature_loss(of_cells.float(), targets, mask)),
+    ):
+        assert got.dtype == torch.float32 and torch.equal(got, expected)
+
+
+def test_koleo_finds_the_neighbors_of_float32_under_autocast():
+    """Similar features, whose order bfloat16 cannot tell: 58 % of the neighbors were wrong."""
+    features = 1 + 0.05 * randn(128, 64)
+    alone = objectives.koleo_loss(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(objectives.koleo_loss(features), alone)

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ assert parallel.world() == 1
 """
 
 
+@pytest.mark.integration
 def test_two_processes(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     done = torchrun(2, tmp_path / "script.py", tmp_path)

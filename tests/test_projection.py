@@ -149,3 +149,30 @@ def test_cosine_does_not_see_how_long_a_feature_is(clusters, method):
 def test_new_points_are_placed_by_the_same_metric(clusters):
     p = projection.fit(clusters[0], metric="cosine")
     np.testing.assert_allclose(p.transform(clusters[0][:9] * 7), p.xy[:9], atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_the_unit_of_features_does_not_end_the_process(clusters, scale):
+    x, labels = clusters
+    p = projection.fit(x * scale, "tsne", labels=labels, cache=None)
+    assert np.isfinite(p.xy).all() and p.quality["label_agreement"] > 0.9
+
+
+@pytest.mark.parametrize("x", [np.arange(6.0)[:, None], np.repeat(np.eye(2, 16), 10, axis=0), np.eye(5, 3), np.eye(20)[:, :1]])
+def test_few_columns_few_points_and_duplicates_are_placed(x):
+    p = projection.fit(x, "tsne", cache=None)  # with more neighbors asked for than there are points
+    assert p.xy.shape == (len(x), 2) and np.isfinite(p.xy).all()
+
+
+@pytest.mark.parametrize("settings", [{"perplexity": 0}, {"perplexity": float("nan")}, {"perplexity": float("inf")}])
+def test_an_impossible_perplexity_is_refused(clusters, settings):
+    with pytest.raises(ValueError, match=r"perplexity is .* at least 1"):
+        projection.fit(clusters[0], "tsne", cache=None, **settings)
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_features_that_are_all_the_same_are_refused_in_words(method, noise):
+    x = np.ones((40, 16)) + noise * np.random.default_rng(0).normal(size=(40, 16))
+    with pytest.raises(ValueError, match="nearly the same"):
+        projection.fit(x, method, cache=None)

@@ -158,7 +158,7 @@ def test_quirks_can_be_made_one_by_one(synthetic):
     assert torch.equal(drawn["none"][0], drawn["masks"][0]) and not torch.equal(drawn["none"][1], drawn["masks"][1])
     assert torch.equal(drawn["none"][1], drawn["bones"][1]) and not torch.equal(drawn["none"][0], drawn["bones"][0])
     assert all(Config(released_quirks=True).makes(q) and not Config().makes(q) for q in quirks.NAMES)
-    with pytest.raises(ValueError, match="bone-scaling unknown; choose True, or of bone_scaling"):
+    with pytest.raises(ValueError, match="bone-scaling, which is unknown; choose True, or of bone_scaling"):
         Config(released_quirks=("bone-scaling",))
 
 

@@ -1,9 +1,14 @@
+import subprocess
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from slimlab import data, pretrain
+from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.run import Run, RunError, replace_file
 from slimlab.weights import load_encoder
 
@@ -25,6 +30,11 @@ def test_clips_that_were_seen_are_known_by_content(made):
     renamed.clips = train.clips
     with pytest.raises(RunError, match="trained on"):
         run.check_unseen(renamed)
+    relabeled = data.ClipStore(train.arrays, train.table.assign(digest="none"), train.skeleton, clips=train.clips)
+    with pytest.raises(RunError, match="trained on"):  # whatever the table's column says
+        run.check_unseen(relabeled)
+    moved = replace(train.arrays, joints=train.arrays.joints + np.float32(1))
+    run.check_unseen(data.ClipStore(moved, train.table, train.skeleton, clips=train.clips))
     mixed = data.synthetic(clips=132, seed=0)[np.r_[: len(test)]]
     with pytest.raises(RunError, match="Evaluate with the split"):
         run.check_unseen(mixed)
@@ -76,3 +86,64 @@ def test_the_teacher_has_its_heads_and_snapshots_their_step(made):
             run.teacher  # noqa: B018
         finally:
             file.with_suffix(".away").rename(file)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from slimlab import run
+with run.owned(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.integration
+def test_a_folder_belongs_to_one_process_at_a_time(tmp_path, synthetic, quick):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout and process.stdout.readline() == "held\n"
+    with pytest.raises(RunError, match="another process trains in this folder"):
+        pretrain.fit(synthetic, quick, tmp_path / "run", progress=False)
+    process.kill()  # the system lets go of the lock
+    process.wait()
+    assert pretrain.fit(synthetic, replace(quick, steps=1), tmp_path / "run", progress=False).step == 1
+
+
+def test_a_later_call_takes_a_folder_over_and_the_earlier_one_writes_no_more(tmp_path, synthetic, quick):
+    config = replace(quick, steps=3)
+    earlier = pretrain.steps(synthetic, config, tmp_path / "run")
+    next(earlier)
+    done = pretrain.fit(synthetic, config, tmp_path / "run", progress=False)
+    earlier.close()
+    assert Run(tmp_path / "run").step == done.step == 3 and Run(tmp_path / "run").about["status"] == "finished"
+
+
+def test_starting_again_leaves_nothing_of_the_run_before_and_all_that_is_not_ours(tmp_path, synthetic, quick, monkeypatch):
+    folder, config = tmp_path / "run", replace(quick, steps=1)
+    pretrain.fit(synthetic, config, folder, progress=False)
+    (folder / "evaluation.csv").write_text("old")
+    for name in (".env", ".git/config", "encoder/notes.txt", "figures/mine.pdf"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("not ours")
+
+    def fails(*_):
+        raise OSError("no GPU left")
+
+    monkeypatch.setattr("slimlab.trainer.Trainer.step", fails)
+    with pytest.raises(OSError):
+        pretrain.fit(synthetic, config, folder, resume=False, progress=False)
+    assert not (folder / "evaluation.csv").exists()
+    assert all(
+        (folder / name).read_text() == "not ours" for name in (".env", ".git/config", "encoder/notes.txt", "figures/mine.pdf")
+    )
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 0  # the new run's own start, and no weights of the old one
+
+
+def test_a_call_that_is_refused_leaves_no_folder(tmp_path, synthetic, quick):
+    other = Encoder(EncoderConfig(width=16, heads=2, depth=1))
+    with pytest.raises(ValueError):
+        pretrain.fit(synthetic, quick, tmp_path / "run", start=other, progress=False)
+    assert list(tmp_path.iterdir()) == []

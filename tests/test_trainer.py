@@ -12,7 +12,7 @@ from slimlab import objectives
 from slimlab import trainer as trainer_module
 from slimlab.config import PREPRINT_VIEWS, Config
 from slimlab.sampling import clips_of_step, generator
-from slimlab.skeleton import COCO, H36M, KINECT_V1
+from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2
 from slimlab.trainer import Trainer
 from tests.conftest import make_store
 
@@ -246,3 +246,16 @@ def test_targets_without_balance_are_a_softmax_and_collapse(synthetic, quick):
             values = trainer.step(synthetic, clips_of_step(len(synthetic), 16, config.seed, s), s)
         used[targets] = values["used_prototypes"]
     assert used["softmax"] < 2.5 and used["sinkhorn"] > 6
+
+
+def test_a_mask_ratio_that_masks_nothing_is_refused(quick):
+    with pytest.raises(ValueError, match=r"masks none of the 50 tokens of a global view; take at least 0\.02, or 0"):
+        Trainer(replace(quick, mask_ratio=0.005), KINECT_V2)
+    for ratio in (0.0, 0.02):
+        Trainer(replace(quick, mask_ratio=ratio), KINECT_V2)
+
+
+def test_bfloat16_is_refused_where_the_device_lacks_it(quick, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    with pytest.raises(ValueError, match="precision 'bf16': this cuda device does not have bfloat16; take precision='fp32'"):
+        Trainer(replace(quick, precision="bf16"), KINECT_V2, "cuda")

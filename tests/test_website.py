@@ -7,6 +7,8 @@ from nbclient import NotebookClient
 from tests.lab import wait_for
 from tests.script import load
 
+pytestmark = pytest.mark.integration
+
 website, links = load("website"), load("links")
 
 CELLS = """
@@ -83,17 +85,17 @@ def test_bodies_move_without_a_kernel_and_without_a_network(site, browser):
 
     figure = page.locator(".figure").first
     figure.scroll_into_view_if_needed()
-    wait_for(lambda: figure.locator(".slider-label").count(), 60, "the plotly figure")
+    wait_for(lambda: figure.locator(".slider-label").count(), "the plotly figure")
     shown = figure.locator(".slider-label")
     before = shown.first.text_content()
     figure.locator(".updatemenu-button", has_text="▶").last.click()
-    wait_for(lambda: shown.first.text_content() != before, 60, "the plotly body to move")
+    wait_for(lambda: shown.first.text_content() != before, "the plotly body to move")
 
     stage = page.locator(".widget [data-frame]").first
     stage.scroll_into_view_if_needed()
-    wait_for(lambda: stage.get_attribute("data-drawn") not in (None, "0"), 60, "a body on the canvas")
+    wait_for(lambda: stage.get_attribute("data-drawn") not in (None, "0"), "a body on the canvas")
     stage.locator("button").first.click()
-    wait_for(lambda: int(stage.get_attribute("data-frame") or 0) > 3, 60, "the body on the canvas to move")
+    wait_for(lambda: int(stage.get_attribute("data-frame") or 0) > 3, "the body on the canvas to move")
     assert page.locator(".widget .named").count() and page.locator(".still").count() == 2
     assert page.locator(".widget details:not([open])").count() == 1  # the explorer's gallery, closed as it was
     heights = page.evaluate("[...document.querySelectorAll('math[display=block]')].map(m => m.getBoundingClientRect().height)")

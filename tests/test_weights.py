@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 import types
 import warnings
@@ -186,6 +187,34 @@ def test_what_does_not_fit_is_listed(encoder, tmp_path):
         assert part in str(caught.value)
 
 
+HUGE = 10**7  # no machine has the memory for such a width
+
+
+@pytest.mark.parametrize(
+    "file, key, value, tells",
+    [
+        ("config.json", "embed_dim", HUGE, "16"),
+        ("config.json", "depth", 3, "2"),
+        ("config.json", "num_register_tokens", 4, "1"),
+        ("config.json", "num_joints", 20, "25"),
+        ("config.json", "patch_size", [4, 1], "8"),
+        ("slimlab.json", "width", HUGE, "16"),
+        ("slimlab.json", "depth", HUGE, "2"),
+        ("slimlab.json", "mlp_ratio", 1e9, "48"),
+        ("slimlab.json", "registers", HUGE, "1"),
+        ("slimlab.json", "patch_frames", 4, "8"),
+    ],
+)
+def test_a_size_that_the_tensors_do_not_have_is_refused_before_memory_is_taken(encoder, tmp_path, file, key, value, tells):
+    folder = slimlab.save_encoder(encoder, tmp_path / "e")
+    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | {key: value}))
+    if file == "config.json":
+        (folder / "slimlab.json").unlink()
+    named = {"patch_size": "patch_size[0] 4", "mlp_ratio": "hidden"}.get(key, f"{key} {value}")
+    with pytest.raises(ValueError, match=rf"model\.safetensors: {file} says {re.escape(named)}.*, the tensors {tells};"):
+        slimlab.load_encoder(folder)
+
+
 def test_damaged_and_absent_files_are_named(encoder, tmp_path):
     folder = slimlab.save_encoder(encoder, tmp_path / "e")
     with pytest.raises(FileNotFoundError, match="no such file; give a folder"):
@@ -242,17 +271,17 @@ def test_the_order_of_joints_is_only_an_order(order):
         torch.testing.assert_close(moved.features(x[:, :, :, list(order)]), encoder.features(x), atol=1e-5, rtol=1e-4)
 
 
-def test_the_shipped_encoder_beats_its_controls_by_ten_points():
-    """On the default synthetic set, whose performers it never saw; cross-subject and cross-view, kNN and probe."""
-    store = data.synthetic()
-    for protocol in ("cross-subject", "cross-view"):
-        table = evaluate.compare(slimlab.pretrained("tiny"), *data.split(store, protocol)).set_index("features")
-        ahead = table.loc["pre-trained encoder"] - table.drop("pre-trained encoder").max()
-        assert (ahead >= 0.10).all(), table
+@pytest.mark.integration  # not for what it starts, but for its length: 960 clips, five sorts of features, kNN and probe
+@pytest.mark.parametrize("protocol", ["cross-subject", "cross-view"])
+def test_the_shipped_encoder_beats_its_controls_by_ten_points(protocol):
+    """On the default synthetic set, whose performers it never saw; kNN and probe."""
+    table = evaluate.compare(slimlab.pretrained("tiny"), *data.split(data.synthetic(), protocol)).set_index("features")
+    ahead = table.loc["pre-trained encoder"] - table.drop("pre-trained encoder").max()
+    assert (ahead >= 0.10).all(), table
 
 
 def test_shipped_weights_come_with_their_record():
-    names = sorted(p.name for p in (Path(slimlab.__file__).parent / "pretrained").iterdir())
+    names = sorted(p.name for p in (Path(slimlab.__file__).parent / "shipped").iterdir())
     assert names == ["tiny", "tiny-v1"]
     for name, body in zip(names, (KINECT_V2, KINECT_V1), strict=True):
         encoder, record = slimlab.pretrained(name), slimlab.pretrained_record(name)
@@ -261,3 +290,10 @@ def test_shipped_weights_come_with_their_record():
         assert any("results" in key for key in record) and name in record["command"]
     with pytest.raises(ValueError, match="no weights called 'large' come with slimlab; there are tiny"):
         slimlab.pretrained("large")
+
+
+def test_no_folder_hides_a_function_of_the_package():
+    """`import slimlab.NAME` takes a folder of that name, and the function of that name is gone."""
+    folders = {p.name for p in Path(slimlab.__file__).parent.iterdir() if p.is_dir()}
+    hidden = [name for name in dir(slimlab) if name in folders and callable(getattr(slimlab, name))]
+    assert not hidden

@@ -58,7 +58,7 @@ for part, joints in body.parts.items():
 # %%
 paper = pretrain.Config(preset="paper")
 steps = paper.global_frames // paper.patch_frames
-dice = torch.Generator().manual_seed(3)
+dice = torch.Generator().manual_seed(here.seed)
 mask = masking.semantic_tubes(1, steps, body, ratio=0.7, generator=dice)[0]
 visible = int((~mask).sum())
 assert visible == steps * len(body) - round(0.7 * steps * len(body))  # the budget is met exactly
@@ -124,8 +124,8 @@ train, test = data.split(store, "cross-subject")
 minutes = float(os.environ.get("SLIMLAB_MINUTES", "2"))
 budget = {"steps": 30} if quick else {"minutes": minutes}
 same = {} if not here.synthetic else {"mirror": True, "rotation": (0.3, 1.2, 0.3)}  # rad about x, y (up), z
-config = pretrain.Config(preset="tiny", seed=0, **budget, **same)
-folder = out / f"run-{train.fingerprint[:6]}{'-quick' if quick else ''}"
+config = pretrain.Config(preset="tiny", seed=here.seed, **budget, **same)
+folder = out / f"run-{train.fingerprint[:6]}-{here.seed}{'-quick' if quick else ''}"
 print(f"{len(train)} training clips, {len(test)} test clips of other performers")
 
 # %%
@@ -138,8 +138,10 @@ async for step in pretrain.stream(train, config, folder=folder):
 
 # %% [markdown]
 # Read the curves: **GLCL** starts at ln K, where the student knows nothing about the teacher's assignments, and has to fall.
-# **Prototypes per target** must fall too: as long as a target spreads over most of them, it means nothing. **Feature rank** near
-# one would be collapse: every clip the same. **Held-out kNN** is measured on one training performer against the others.
+# **Prototypes per target** must be few of the K: as long as a target spreads over most of them, it means nothing. **Prototypes in
+# use** must be many: about one is collapse of the *answers*, every clip the same target. **Feature rank** near one is collapse of
+# the *features*, every clip the same vector. slimlab stops a run at either. **Held-out kNN** is measured on one training
+# performer against the others.
 
 # %%
 run = pretrain.Run(folder)

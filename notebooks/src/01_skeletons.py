@@ -210,7 +210,7 @@ except data.DataError as refusal:
 
 # %%
 sound = clean.smooth(store[1:2], 9)[0].joints[:, :1]  # (T, 1, V, 3)
-dice, frames = np.random.default_rng(0), len(sound)
+dice, frames = np.random.default_rng(here.seed), len(sound)
 a, b = frames // 3, frames // 2
 faulty = {"sound": sound} | {k: sound.copy() for k in ("jitter", "frozen", "gap", "lost joint", "swapped sides", "longer bones")}
 arm = next((j for j in body.mirror if "wrist" in body.names[j[0]]), body.mirror[0])

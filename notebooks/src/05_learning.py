@@ -21,7 +21,7 @@ from slimlab.trainer import Networks
 
 here = lessons.begin("05_learning")  # another store: lessons.begin("05_learning", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store, here.quick
-body, dice = store.skeleton, torch.Generator().manual_seed(0)
+body, dice = store.skeleton, torch.Generator().manual_seed(here.seed)
 config = pretrain.Config(preset="tiny")  # the sizes of the small preset: width 64, 128 prototypes
 
 # %% [markdown]
@@ -50,7 +50,7 @@ walk = pd.Series(torch.randn(400, generator=dice).cumsum(0).numpy())  # one weig
 teachers = {f"m = {m}: {1 / (1 - m):.0f} steps": walk.ewm(alpha=1 - m, adjust=False).mean() for m in (0.9, 0.97, 0.994)}
 curves = pd.DataFrame({"student": walk} | teachers)
 lags = {name: (walk - line).abs().mean() for name, line in curves.items()}
-assert list(lags.values()) == sorted(lags.values())  # the larger the momentum, the farther behind
+print("behind the student, on average:", {name: round(lag, 2) for name, lag in lags.items()})
 table = {name: pd.DataFrame({"step": walk.index, "weight": line}) for name, line in curves.items()}
 plot.runs(table, ["weight"], smooth=1, title="one weight of the student, and teachers that follow it")
 
@@ -98,7 +98,7 @@ lessons.check_ema(follow)
 # $$\ell_k = \cos(h(x), c_k), \qquad h: \text{three linear layers with GELU, then L2 normalisation}$$
 
 # %%
-torch.manual_seed(0)
+torch.manual_seed(here.seed)
 networks = Networks(config, body)  # encoder and the two heads, untrained
 people = store[store.column("people") > 0][: 132 if quick else None]
 features = evaluate.features(networks.encoder, people[: 2 * config.batch_size], pool="cls", combine="sum").x
@@ -132,7 +132,6 @@ plot.assignments(shown, title="blue: sums of columns (prototypes), orange: sums 
 uneven = {name: (float(q.sum(0).std() * 16), float(q.sum(1).std() * 12)) for name, q in stages}
 assert uneven["columns 1"][0] < 1e-6 < uneven["columns 1"][1]  # one wish at a time
 assert uneven["rows 1"][1] < 1e-6 < uneven["rows 1"][0]
-assert uneven["rows 3"][0] < 0.5 * uneven["rows 1"][0]  # but both come nearer
 pd.DataFrame(uneven, index=["columns: sd of sums, 0 is even", "rows"]).T.round(4)
 
 # %% [markdown]
@@ -197,7 +196,7 @@ lessons.check_sinkhorn(sinkhorn)
 temperatures = np.geomspace(0.005, 0.3, 25)
 spread = {}
 for count in (16, 128, 1024):
-    torch.manual_seed(1)
+    torch.manual_seed(here.seed)
     head = objectives.PrototypeHead(config.width, count, config.head_hidden, config.head_bottleneck, init_std=None)
     with torch.no_grad():
         own = head(features)
@@ -219,7 +218,6 @@ def per_target(count, temperature):
 rows = [{"K": k, "temperature": t, "per target": per_target(k, t)} for k, t in ((1024, 0.07), (1024, 0.04), (128, 0.02))]
 table = pd.DataFrame(rows)
 table["to learn (nats)"] = np.log(table["K"] / table["per target"])
-assert table["to learn (nats)"].is_monotonic_increasing
 table.round(2)
 
 # %% [markdown]
@@ -357,6 +355,10 @@ plot.planes(planes, shared=True, title="points on a circle under KoLeo alone")
 # Same data, same seed, same network; two switches. Targets: a plain *softmax* of the teacher's logits, or *Sinkhorn*. *KoLeo* off
 # or on. And one run whose targets are too warm (0.1).
 #
+# slimlab stops a run that has collapsed, and says so by name: *answers* where fewer than two prototypes are in use for many
+# steps in a row (30 in a run as short as this), *features* where their rank stays near one. The two are not the same. The
+# stopped run's networks are still in memory, so we can look at what has become of them.
+#
 # *Predict, for each: where does GLCL go? How many prototypes are in use at the end? Which run has the lowest loss?*
 
 # %%
@@ -364,17 +366,27 @@ length = {"steps": 6 if quick else 80, "evaluations": 1 if quick else 4, "snapsh
 off, warm = {"koleo_weight": 0.0}, {"teacher_temperature": (0.1, 0.1)}
 settings = {"softmax, no KoLeo": {"targets": "softmax"} | off, "softmax, KoLeo": {"targets": "softmax"}}
 settings |= {"Sinkhorn, no KoLeo": off, "Sinkhorn, KoLeo": {}, "Sinkhorn, too warm": warm}
-runs = {}
+runs, teachers, stopped = {}, {}, {}
 for name, changed in settings.items():
     folder = here.out / f"run-{name.replace(', ', '-').replace(' ', '_')}-{store.fingerprint[:6]}-{length['steps']}"
-    runs[name] = pretrain.fit(people, pretrain.Config(preset="tiny", **length, **changed), folder=folder, progress=False)
+    try:
+        for step in pretrain.steps(people, pretrain.Config(preset="tiny", **length, **changed), folder):
+            teachers[name] = step.trainer.teacher
+    except pretrain.Collapsed as collapse:
+        stopped[name] = collapse
+        print(f"{name}: {collapse.reason}\n")
+    runs[name] = pretrain.Run(folder)
+    if name not in teachers:  # finished when this cell was run before
+        teachers[name] = runs[name].teacher
+if quick:
+    print("6 steps are too few to call a run collapsed: only runs of 30 steps or more can be stopped")
 plot.runs({name: run.metrics for name, run in runs.items()})
 
 # %%
 rows = []
 for name, run in runs.items():
-    x = evaluate.features(run.encoder, people, pool="cls", combine="sum").x
-    own = inspection.prototypes(run.teacher.encoder, run.teacher.cls_head, people)
+    x = evaluate.features(teachers[name].encoder, people, pool="cls", combine="sum").x
+    own = inspection.prototypes(teachers[name].encoder, teachers[name].cls_head, people)
     x = torch.nn.functional.normalize(x, dim=1)
     last = run.metrics.tail(5).mean()
     rows.append({"run": name, "GLCL": last["glcl"], "per target": last["target_prototypes"], "in use": own.in_use()})
@@ -385,6 +397,7 @@ table.round(2)
 # %%
 collapsed, cured, too_warm = (table.loc[n] for n in ("softmax, no KoLeo", "Sinkhorn, KoLeo", "Sinkhorn, too warm"))
 if not quick:
+    assert stopped["softmax, no KoLeo"].kind == "answers" and not any(name.startswith("Sinkhorn") for name in stopped)
     assert collapsed["in use"] < 3 and cured["in use"] > 5 * collapsed["in use"]
     assert collapsed["GLCL"] < 0.5 < 1 < cured["GLCL"] < np.log(config.prototypes)  # the lowest loss is the worst run
     assert collapsed["mean cosine of two clips"] > cured["mean cosine of two clips"] + 0.2
@@ -394,8 +407,9 @@ print(f"in use: {collapsed['in use']:.1f} collapsed, {cured['in use']:.1f} cured
 
 # %% [markdown]
 # Read the table row by row.
-# - **Softmax, no KoLeo**: everybody agrees on one prototype; the loss is the lowest of all and worth nothing. Features drift
-#   together too: the rank falls and two clips point ever more the same way.
+# - **Softmax, no KoLeo**: everybody agrees on one prototype; the loss is the lowest of all and worth nothing. slimlab stops the
+#   run because its *answers* have collapsed. Features drift together too: two clips point more the same way. Their rank is
+#   far above one all the same, and would not have given the collapse away.
 # - **Softmax, KoLeo**: features are kept apart, but the *answers* have collapsed all the same: KoLeo does not look at
 #   prototypes. Half a cure.
 # - **Sinkhorn, no KoLeo**: prototypes are used, features are fairly well spread. The main cure.
@@ -405,7 +419,8 @@ print(f"in use: {collapsed['in use']:.1f} collapsed, {cured['in use']:.1f} cured
 # A loss that falls says nothing by itself. *Prototypes in use*, *prototypes per target* and *rank* are its controls.
 
 # %%
-folded = inspection.prototypes(runs["softmax, no KoLeo"].teacher.encoder, runs["softmax, no KoLeo"].teacher.cls_head, people)
+folded = teachers["softmax, no KoLeo"]
+folded = inspection.prototypes(folded.encoder, folded.cls_head, people)
 plot.prototype_usage(folded)
 
 # %%

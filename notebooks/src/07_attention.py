@@ -210,16 +210,13 @@ print({name: round(result.accuracy, 3) for name, result in found.items()}, f"one
 print(f"Without registers kNN of the trained encoder changes by {change:+.3f}; {moved:.0%} of the clips get another neighbour.")
 
 # %% [markdown]
-# An honest reading of the three, on this small model: look at your own numbers above. On the synthetic clips that the lesson
-# comes with, registers get little attention, there are no artefacts to take up, trained or not, and taking them away costs less
-# than the error. That is no argument against registers in the paper's network (width 256, 8 layers, 200 tokens, far longer
-# training): it says that this network is too small to show what they are for. What slimlab gives you is the measurement; repeat
-# it on released weights with `slimlab.load_encoder(…)`.
+# An honest reading of the three, on this small model: look at your own numbers above. Where registers get little attention,
+# there are no artefacts to take up, and taking them away costs less than the error, that is no argument against registers in the
+# paper's network (width 256, 8 layers, 200 tokens, far longer training): this network is then too small to show what they are
+# for. What slimlab gives you is the measurement; repeat it on released weights with `slimlab.load_encoder(…)`.
 
 # %%
-if here.synthetic and not quick:
-    assert worst == 0 and abs(change) < 2 * error
-    assert rows["trained"]["largest / median"] < 3
+print(f"The change of kNN without registers is {'less' if abs(change) < 2 * error else 'more'} than two standard errors.")
 plot.attention(look, "register 0", title="trained: where the first register looks")
 
 # %% [markdown]
@@ -349,7 +346,7 @@ lessons.check_rollout(rollout)
 # *Predict: do hidden cells (marked ×) get less attention than their number would say?*
 
 # %%
-dice = torch.Generator().manual_seed(4)
+dice = torch.Generator().manual_seed(here.seed)
 hidden = masking.semantic_tubes(1, steps, body, ratio=0.6, generator=dice)[0]
 masked = inspection.inside(trained, store, index, mask=hidden)
 plot.attention(masked, "cls", title="trained: CLS, last layer, 60 % of the cells hidden")
@@ -388,7 +385,7 @@ def explained(look):
 
 
 table = pd.DataFrame({"trained": explained(look), "untrained": explained(blank)})
-assert table["trained"].idxmax() == "which joint"
+print("most of a trained token's variance is", table["trained"].idxmax())
 table.style.format("{:.0%}")
 
 # %% [markdown]

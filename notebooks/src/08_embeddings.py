@@ -59,17 +59,13 @@ plot.planes({m.upper(): p for m, p in planes.items()}, labels, title="the same f
 table = pd.DataFrame({m.upper(): p.quality for m, p in planes.items()}).T
 flattered = table["label_agreement"] - table["of_features"]
 print("the plane, minus the features:", flattered.round(3).to_dict())
-assert table.loc["PCA", "label_agreement"] < table.loc["PCA", "of_features"]
-if not quick:
-    assert table["trustworthiness"].drop("PCA").min() > table.loc["PCA", "trustworthiness"]
-assert (table["of_chance"] < table["label_agreement"]).all()
+print("highest trustworthiness:", table["trustworthiness"].idxmax())
 table.round(3)
 
 # %% [markdown]
 # `of_features` is what a picture should be read against: the share of equal labels among the ten nearest *features*.
-# `of_chance` is the floor: the plane with labels shuffled. PCA falls far below the features, two axes are not enough. t-SNE and
-# UMAP may come out *above* them: they pull neighbourhoods together and even out densities. The picture then looks better than
-# the features are.
+# `of_chance` is the floor: the plane with labels shuffled. Two axes of PCA seldom reach the features. t-SNE and UMAP may come out
+# *above* them: they pull neighbourhoods together and even out densities. The picture then looks better than the features are.
 #
 # ## Trust: what the number is
 # Of each point's $k$ nearest in the plane, those that are *not* among its $k$ nearest features are intruders; each costs as many
@@ -91,7 +87,7 @@ def trust(x, xy, k=5):
 
 shown = planes["tsne"]
 assert abs(trust(features.x, shown.xy) - shown.quality["trustworthiness"]) < 2e-3  # scikit-learn's
-scattered = np.random.default_rng(0).permutation(shown.xy)  # the control: every clip in another's place
+scattered = np.random.default_rng(here.seed).permutation(shown.xy)  # the control: every clip in another's place
 print(f"t-SNE {trust(features.x, shown.xy):.3f}; the same picture with its points exchanged {trust(features.x, scattered):.3f}")
 
 # %% [markdown]
@@ -137,8 +133,9 @@ lessons.check_agreement(agreement)
 
 # %%
 sizes = {f"perplexity {p}": projection.fit(features.x, "tsne", labels=labels, perplexity=p) for p in (3, 30, 100)}
-sizes["perplexity 30, seed 1"] = projection.fit(features.x, "tsne", seed=1, labels=labels)
-seeds = {f"UMAP, seed {n}": projection.fit(features.x, "umap", seed=n, labels=labels) for n in (() if quick else (0, 1))}
+other = here.seed + 1
+sizes["perplexity 30, another seed"] = projection.fit(features.x, "tsne", seed=other, labels=labels)
+seeds = {f"UMAP, seed {n}": projection.fit(features.x, "umap", seed=n, labels=labels) for n in (() if quick else (0, other))}
 plot.planes(sizes | seeds, labels, title="the same features")
 
 # %% [markdown]
@@ -154,7 +151,8 @@ def moved(first, second):
     return float(np.median(np.linalg.norm(projection.align(second, first.xy).xy - first.xy, axis=1)) / np.ptp(first.xy))
 
 
-print(f"another seed moves a point by {moved(sizes['perplexity 30'], sizes['perplexity 30, seed 1']):.0%} of the width, t-SNE")
+by = moved(sizes["perplexity 30"], sizes["perplexity 30, another seed"])
+print(f"another seed moves a point by {by:.0%} of the width, t-SNE")
 if seeds:
     print(f"and by {moved(*seeds.values()):.0%}, UMAP")
 table[["trustworthiness", "neighbours_kept", "label_agreement"]].round(3)
@@ -165,7 +163,7 @@ table[["trustworthiness", "neighbours_kept", "label_agreement"]].round(3)
 # *Predict: what will t-SNE at a small perplexity make of them?*
 
 # %%
-rng = np.random.default_rng(1)
+rng = np.random.default_rng(here.seed)
 noise = rng.normal(size=features.x.shape)
 few = {f"noise, perplexity {p}": projection.fit(noise, "tsne", labels=labels, perplexity=p) for p in (2, 5, 30)}
 few["noise, PCA"] = projection.fit(noise, labels=labels)
@@ -190,12 +188,12 @@ plot.planes(pictures, colours, title="colours: by what?")
 
 # %%
 same = {name: p.quality["label_agreement"] for name, p in pictures.items()}
-assert same["noise, its own clumps"] > 0.7  # found in the picture, of course they agree with it
-assert same["features, actions"] > 2 * max(same["noise, actions"], same["features, shuffled"])
+above = same["features, actions"] / max(same["noise, actions"], same["features, shuffled"])
+print(f"actions agree {above:.1f} times as often among features as among noise, or shuffled; clumps agree with their own picture")
 pd.Series(same, name="same colour among the ten nearest").round(3)
 
 # %% [markdown]
-# The first line is as high as any result could be and means nothing: the colours were read off the picture. The third is
+# The first line means nothing, however high it is: the colours were read off the picture. The third is
 # the only one that says something about the encoder, and it says it *beside* the second and the fourth.
 
 
@@ -247,7 +245,8 @@ rows = {
 }
 rows["shuffled labels"] = {"among features": np.nan, "in the plane": maps["trained"].quality["of_chance"]}
 table = pd.DataFrame(rows).T
-assert table.loc["untrained", "in the plane"] > table.loc["shuffled labels", "in the plane"]  # far from structureless
+above = table.loc["untrained", "in the plane"] / table.loc["shuffled labels", "in the plane"]
+print(f"An untrained network agrees {above:.1f} times as often as chance.")
 gained = table.loc["trained", "among features"] - table.loc["untrained", "among features"]
 print(f"Training is worth {gained:+.3f} in label agreement, among the features; a plane shows what it keeps of that.")
 table.round(3)
@@ -313,17 +312,17 @@ for method in ("pca", "tsne"):
     nobody = projection.align(projection.Projection(rng.permutation(aligned), {}, method), place).xy  # clips exchanged
     rows[method] = {n: float(np.sqrt(((xy - place) ** 2).sum(1).mean())) for n, xy in (("aligned", aligned), ("control", nobody))}
 table = pd.DataFrame(rows).T
-assert (table["aligned"] < table["control"]).all()
 table["part of the control"] = table["aligned"] / table["control"]
-if here.synthetic and not quick:
-    assert table.loc["pca", "part of the control"] < 0.4 < 0.7 < table.loc["tsne", "part of the control"]
+for method, part in table["part of the control"].items():
+    word = "lies on its predecessor" if part < 0.4 else "has nothing in common with it" if part > 0.9 else "keeps a part of it"
+    print(f"{method}: the later plane {word} ({part:.2f} of the control)")
 table.round(2)
 
 # %% [markdown]
 # The control is the same plane with its clips exchanged, aligned as well as can be: what the best fit of nothing looks like.
 # Near 0 in the last column two planes lie on one another, near 1 they have nothing in common. PCA follows the features. t-SNE
-# may too, or it may deal its islands anew, as on the synthetic clips, and no turning brings them back: what seems to have
-# *moved* there is mostly the picture. To follow training, take PCA, or fit one plane and place later features in it
+# may too, or it may deal its islands anew, and no turning brings them back: what seems to have *moved* there is mostly the
+# picture. To follow training, take PCA, or fit one plane and place later features in it
 # (`plane.transform`).
 
 

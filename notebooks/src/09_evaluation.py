@@ -169,8 +169,8 @@ lessons.check_standardise(standardise)
 # *Predict: where is the gap to raw coordinates larger, at one label a class or at all of them?*
 
 # %%
-amounts = (1, 0.05, 0.1, 0.25, 1.0)
-curve = evaluate.label_curve(encoder, train, test, amounts, seeds=1 if quick else 3, classifiers=("kNN",))
+amounts = {"per_class": (1,), "fractions": (0.05, 0.1, 0.25, 1.0)}
+curve = evaluate.label_curve(encoder, train, test, **amounts, seeds=1 if quick else 3, classifiers=("kNN",))
 plot.label_curve(curve)
 
 # %%
@@ -189,7 +189,7 @@ found = {"pre-trained encoder": evaluate.retrieval(given, asked)}
 raw_given, raw_asked = evaluate.raw_features(train), evaluate.raw_features(test)
 found["raw coordinates"] = evaluate.retrieval(raw_given, raw_asked)
 lines = {n: {"mAP": r.mean_average_precision} | {f"recall@{k}": v for k, v in r.recall.items()} for n, r in found.items()}
-shuffled = np.random.default_rng(0).permutation(len(train))
+shuffled = np.random.default_rng(here.seed).permutation(len(train))
 lines["labels shuffled"] = {
     "mAP": evaluate.retrieval(evaluate.Features(given.x, given.labels[shuffled], None), asked).mean_average_precision
 }

@@ -37,7 +37,7 @@ store, quick = here.store, here.quick
 tiny = Config(preset="tiny")
 steps = tiny.global_frames // tiny.patch_frames
 strategies = ("semantic_tubes", "random_cells", "joint_tubes")
-draws = {f"{s}, {r}": plot.draw_mask(s, store.skeleton, steps, r, seed=1) for s in strategies for r in (0.3, 0.7)}
+draws = {f"{s}, {r}": plot.draw_mask(s, store.skeleton, steps, r, seed=here.seed) for s in strategies for r in (0.3, 0.7)}
 plot.mask_gallery(draws, store.skeleton)
 
 # %% [markdown]
@@ -76,7 +76,7 @@ pd.DataFrame(arms).astype(object).fillna("as the base")
 # %%
 train, test = data.split(store, "cross-subject")
 if quick:
-    few = np.random.default_rng(0).permutation(len(test))[:110]
+    few = np.random.default_rng(here.seed).permutation(len(test))[:110]
     train, test, arms = train[few % len(train)], test[few], arms[:2]
 folder = here.out / f"sweep-{train.fingerprint[:6]}-{base.steps}"
 table = study.sweep(train, arms, seeds=2, base=base, folder=folder, test=test)

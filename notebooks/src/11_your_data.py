@@ -161,7 +161,7 @@ assert full.fingerprint == data.open(written["ragged"]).fingerprint and moved < 
 # %%
 some = store[: min(len(store), 120)]
 clips = [clip.joints for clip in some]
-dice = np.random.default_rng(0)
+dice = np.random.default_rng(here.seed)
 clips[3] = np.repeat(clips[3][:1], len(clips[3]), axis=0)
 clips[5] = clips[5] + dice.normal(0, 0.15, clips[5].shape).astype(np.float32) * (clips[5] != 0)
 clips.append(clips[8])
@@ -205,7 +205,8 @@ flattered = evaluate.knn(evaluate.raw_features(leaky), judge).accuracy
 share = (len(leaky) - len(train)) / len(test)
 expected = honest + share * (1 - honest)  # the smuggled ones become right, where they were not
 print(f"accuracy {honest:.3f} honest (the control), {flattered:.3f} with the leak; expected about {expected:.3f}")
-assert flattered >= honest
+word = "flatters" if flattered > honest else "does not flatter"
+print(f"here the leak {word}; a copy can also become the wrong nearest neighbour of another clip")
 
 
 # %% tags=["exercise", "raises-exception"]

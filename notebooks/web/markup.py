@@ -68,13 +68,13 @@ def _drawn_by_script(data: dict, models: dict, shown: set[str]) -> None:
         figure = data.pop(PLOTLY)
         height = figure.get("layout", {}).get("height", 450)
         data.clear()
-        data["text/html"] = f'<div class="figure" style="height:{height}px">{_script("", figure)}</div>'
+        data["text/html"] = f'<div class="figure" style="height:{float(height):g}px">{_script("", figure)}</div>'
     elif VIEW in data:
         model = data[VIEW]["model_id"]
         if model in models:  # a closed widget, such as a progress bar that is through, has none
             shown |= _with_parts(model, models)
             data.clear()
-            data["text/html"] = f'<div class="widget" data-model="{model}"></div>'
+            data["text/html"] = f'<div class="widget" data-model="{html.escape(model)}"></div>'
 
 
 def _with_parts(model: str, models: dict) -> set[str]:

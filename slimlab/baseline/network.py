@@ -14,9 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slimlab.encoder import Attention, combined
+from slimlab.encoder import RULES, Attention, combined
 from slimlab.run import replace_file, write_json
 from slimlab.skeleton import KINECT_V2, Skeleton
+from slimlab.validation import check
+from slimlab.weightfiles import misfits
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class EncoderConfig:
     stream: str = "joint"
 
     def __post_init__(self) -> None:
+        check(self, {name: rule for name, rule in RULES.items() if name != "registers"})  # a MAE has none
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
         if self.frames % self.patch_frames:
@@ -206,9 +209,17 @@ def load_encoder(folder: str | Path) -> Encoder:
     if not file.exists():
         raise FileNotFoundError(f"{file}: no such file; give the encoder's folder of a run of the MAE baseline")
     try:
-        values = json.loads((file.parent / "mae.json").read_text())
-        encoder = Encoder(EncoderConfig(**values | {"skeleton": Skeleton(**values["skeleton"])}))
-        encoder.load_state_dict(load_file(file))
+        values, tensors = json.loads((file.parent / "mae.json").read_text()), load_file(file)
+        config = EncoderConfig(**values | {"skeleton": Skeleton(**values["skeleton"])})
+        blocks = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
+        if config.depth != blocks:
+            raise ValueError(f"mae.json says depth {config.depth}, the tensors {blocks}")
+        with torch.device("meta"):  # no memory is taken before the shapes are known to fit
+            expected = Encoder(config).state_dict()
+        if wrong := misfits(expected, tensors):
+            raise ValueError(f"does not fit mae.json: {'; '.join(wrong)}")
+        encoder = Encoder(config)
+        encoder.load_state_dict(tensors)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{file}: no encoder of the MAE baseline ({error})") from error
     return encoder.eval()

@@ -13,12 +13,42 @@ from torch import Tensor, nn
 from slimlab import augment, masking, pretrain, run
 from slimlab.baseline.network import MAE, Encoder, EncoderConfig, load_encoder, motion_target, save_encoder
 from slimlab.config import PRESET, take_preset
+from slimlab.config import RULES as SLIM_RULES
 from slimlab.data import ClipStore, sample_views
 from slimlab.evaluate import prepare
 from slimlab.optimiser import learning_rate, parameter_groups, set_rates
 from slimlab.sampling import generator
 from slimlab.skeleton import Skeleton
 from slimlab.trainer import check_finite
+from slimlab.validation import Rule, check, choice, integer, number, pair
+
+
+def _mask_ratio(value: Any) -> str:
+    """What is wrong with a mask ratio: some tokens have to be seen and some predicted."""
+    problem = number(0, 1, above=True)(value) or value == 1
+    return "must lie between 0 and 1, so that tokens are seen and predicted" if problem else ""
+
+
+def _beta(value: Any) -> str:
+    """What is wrong with one of Adam's betas."""
+    return "must lie in 0..1, below 1" if number(0, 1)(value) or value == 1 else ""
+
+
+_SHARED = (
+    *("seed", "steps", "minutes", "width", "depth", "heads", "patch_frames", "centring", "input_scale"),
+    *("augment_probability", "mirror", "bone_scale", "rotation", "masking", "base_lr", "min_lr", "warmup", "gradient_clip"),
+    *("evaluations", "snapshots", "checkpoint_seconds"),
+)
+RULES: dict[str, Rule] = {name: SLIM_RULES[name] for name in _SHARED} | {
+    "preset": choice(("mamp", "tiny")),
+    "batch_size": integer(1),
+    "decoder_depth": integer(1),
+    "frames": integer(1),
+    "view_range": SLIM_RULES["global_range"],
+    "mask_ratio": _mask_ratio,
+    "weight_decay": number(),
+    "betas": pair(_beta),
+}
 
 
 @dataclass(frozen=True)
@@ -70,12 +100,11 @@ class Config:
 
     def __post_init__(self) -> None:
         take_preset(self, PRESETS)
-        if self.steps < 1 or self.batch_size < 1 or (self.minutes is not None and self.minutes <= 0):
-            raise ValueError(f"steps {self.steps}, batch_size {self.batch_size} and minutes {self.minutes} must be positive")
-        if self.masking not in masking.STRATEGIES:
-            raise ValueError(f"masking '{self.masking}' is unknown; choose one of {', '.join(masking.STRATEGIES)}")
-        if not 0 < self.mask_ratio < 1:
-            raise ValueError(f"mask_ratio {self.mask_ratio} must lie between 0 and 1, so that tokens are seen and predicted")
+        check(self, RULES)
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
+        if self.frames % self.patch_frames:
+            raise ValueError(f"frames {self.frames} must be a multiple of patch_frames {self.patch_frames}")
 
     @property
     def lr(self) -> float:
@@ -149,12 +178,20 @@ class Trainer:
     """Encoder, decoder and optimiser on one device; `step` takes a batch of clips and updates them.
 
     start  an encoder of the same sizes whose weights this one begins with; the decoder is new
+
+    Raises ValueError where the mask ratio leaves no token of this body to see or to predict.
     """
 
     def __init__(
         self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
+        cells = config.frames // config.patch_frames * len(skeleton)
+        if int(masking.budget(config.mask_ratio, 1, cells)) in (0, cells):
+            raise ValueError(
+                f"mask_ratio {config.mask_ratio} masks none or all of the {cells} tokens of a view; some have to be seen and "
+                f"some predicted: take a ratio in {1 / cells:.3g}..{1 - 1 / cells:.3g}"
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.mae = MAE(config.encoder(skeleton), config.decoder_depth).to(device)
@@ -194,8 +231,11 @@ class Trainer:
         rng = generator(c.seed, 1, step)
         views = sample_views(store, clips, rng, c.frames, c.view_range, ())
         x = views.globals.to(self.device).flatten(0, 1)  # (2B, 3, T, V, 1)
+        seen = augment.seen(x, config.skeleton, views.origin.repeat(2, 1))
         x = prepare(x, config, views.origin.repeat(2, 1))  # pyright: ignore[reportArgumentType]  # has the same fields
-        return augment.skeleton_aware(x, config.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror)
+        return augment.skeleton_aware(
+            x, config.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, seen=seen
+        )
 
     def masks(self, x: Tensor, step: int) -> Tensor:
         """(2B, T', V) bool for views x."""

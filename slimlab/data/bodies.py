@@ -16,8 +16,8 @@ def on_body(store: ClipStore, skeleton: Skeleton) -> ClipStore:
     """The same clips with the joints of `skeleton`, matched by name (slimlab/counterparts.py), such as Kinect v2's on Kinect v1.
 
     A pelvis that the clips lack is the middle of the hips, a chest that of the shoulders, a spine that of pelvis and chest; it is
-    seen where all of them are. Raises DataError that names the joints which the clips lack. Flags and digests stay those of the
-    whole clips.
+    seen where all of them are. Raises DataError that names the joints which the clips lack. The table's flags and digests stay
+    those of the whole clips, by which `Run.check_unseen` and splits still know the recording.
     """
     places = derived(skeleton, store.skeleton)
     missing = [n for n, p in zip(skeleton.names, places, strict=True) if p is None]
@@ -30,7 +30,7 @@ def on_body(store: ClipStore, skeleton: Skeleton) -> ClipStore:
             some = own[:, list(of)]  # (R, n, 3)
             seen: np.ndarray = np.all(np.any(some, axis=2), axis=1)
             joints[:, joint] = np.where(seen[:, None], some.mean(axis=1, dtype=np.float32), 0)
-    arrays = replace(store.arrays, joints=joints)
+    arrays = replace(store.arrays, joints=joints, reduced=True)
     return ClipStore(
         arrays,
         store.table,

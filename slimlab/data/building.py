@@ -7,7 +7,6 @@ the same clips.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from slimlab.data.errors import DataError
-from slimlab.data.store import COLUMNS, Arrays, ClipStore, check_names
+from slimlab.data.store import COLUMNS, Arrays, ClipStore, check_names, digest_of
 from slimlab.skeleton import Skeleton
 
 FAR = 1e4  # metres; a coordinate beyond this is no skeleton in metres
@@ -156,9 +155,7 @@ def pack(block: Block, source: str) -> Packed:
     table["flags"] = [" ".join([*str(said[i]).split(), *(k for k, v in flags.items() if v[i])]) for i in range(count)]
     rows = frames[f, m] + np.float32(0)  # (R, V, 3); minus zero becomes zero, so that copies have one digest
     ends = np.searchsorted(c, np.arange(count + 1))
-    table["digest"] = [
-        hashlib.blake2b(rows[a:b].tobytes(), digest_size=8).hexdigest() if b > a else "" for a, b in pairwise(ends)
-    ]
+    table["digest"] = [digest_of(rows[a:b]) if b > a else "" for a, b in pairwise(ends)]
     return Packed(rows, number.astype(np.int32), tracks, table)
 
 

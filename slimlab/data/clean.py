@@ -73,7 +73,8 @@ def smooth(store: ClipStore, window: int = 5) -> ClipStore:
 
 
 def align_view(store: ClipStore) -> ClipStore:
-    """Clips turned about the vertical axis so that the first person's hips lie along x in the first frame. Flag "aligned".
+    """Clips turned about the vertical axis so that the first person's hips lie along x in the first frame that shows both
+    and the center joint (a clip without such a frame stays as it is). Flag "aligned".
 
     The centre joint of that frame moves to the origin. What cameras differ in is lost with it: cross-view figures on aligned
     clips are not comparable with those on raw ones. Raises DataError where the body has no left and right hip.
@@ -88,7 +89,12 @@ def align_view(store: ClipStore) -> ClipStore:
     left, right = hips[0]
 
     def step(clip: Clip) -> np.ndarray:
-        seen = np.argwhere(clip.valid)
+        center = store.skeleton.center
+        needed = (
+            [left, right, center] if clip.joints[:, :, center].any() else [left, right]
+        )  # root-centered clips have it at zero
+        known: np.ndarray = np.any(clip.joints[:, :, needed], axis=3)  # (T, M, 2 or 3)
+        seen = np.argwhere(known.all(axis=2))
         if not len(seen):
             return clip.joints
         first = clip.joints[tuple(seen[0])]  # (V, 3)
@@ -96,7 +102,7 @@ def align_view(store: ClipStore) -> ClipStore:
         angle = np.arctan2(across[2], across[0])
         c, s = np.cos(angle), np.sin(angle)
         turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-        moved = ((clip.joints - first[store.skeleton.center]) @ turn.T).astype(np.float32)
+        moved = ((clip.joints - first[center]) @ turn.T).astype(np.float32)
         moved[..., 1] += 1e-6  # the centre joint is at the origin, and 0 0 0 would read as absent
         return np.where(clip.joints.any(axis=3, keepdims=True), moved, 0)
 

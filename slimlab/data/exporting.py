@@ -29,7 +29,8 @@ def export(store: ClipStore, path: str | Path, format: str | None = None, long: 
     """Write a store, or the part of one that a split or a cleaning step left. A file that is there is replaced, a folder is not.
 
     format  "store": memory-mapped folder (the default for a name without an ending); "ragged": .npz of any body (the default for
-            .npz); "ntu-npz": .npz of Kinect v2 bodies in two sides, the store's own where it has any, else cross-subject;
+            .npz); "ntu-npz": .npz of Kinect v2 bodies in two sides, the store's own where it has any (clips on neither are
+            then left out), else cross-subject;
             "csv": a table
     long    of "csv": a row a joint with its parent, instead of a row a person and frame; by default for bodies that slimlab does
             not know by their joints' names

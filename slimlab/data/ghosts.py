@@ -20,11 +20,18 @@ def why_ghost(joints: np.ndarray, clip_frames: int) -> str:
     """
     if len(joints) <= FEW_FRAMES < clip_frames:
         return "few frames"
-    extent = np.ptp(joints, axis=1)  # (T, 3)
+    seen = joints.any(axis=2, keepdims=True)  # (T, V, 1); an unseen joint, at zero, does not make a body wide
+    extent = np.where(seen, joints, -np.inf).max(axis=1) - np.where(seen, joints, np.inf).min(axis=1)  # (T, 3)
     wide: np.ndarray = extent[:, 0] > WIDE * extent[:, 1]
     return "too wide" if len(wide) and wide.mean() >= MOSTLY else ""
 
 
 def motion(joints: np.ndarray) -> float:
-    """Square metres: variance over time, summed over axes, mean over joints. joints (T, V, 3)."""
-    return float(joints.var(axis=0).sum(axis=-1).mean()) if len(joints) else 0.0
+    """Square metres: variance over time, summed over axes, mean over joints. joints (T, V, 3).
+
+    A joint's variance is over the frames that show it; where none does it is 0.
+    """
+    seen: np.ndarray = np.any(joints, axis=2)  # (T, V)
+    if seen.all():
+        return float(joints.var(axis=0).sum(axis=-1).mean()) if len(joints) else 0.0
+    return float(np.mean([joints[seen[:, j], j].var(axis=0).sum() if seen[:, j].any() else 0.0 for j in range(joints.shape[1])]))

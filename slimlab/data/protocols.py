@@ -87,8 +87,8 @@ def checked(
 
     unseen  {"performers"} where no performer of the training side may test; allow  {"duplicates"} lets copies pass
     """
-    first = {d: n for d, n in zip(train.column("digest"), train.column("clip"), strict=True) if d}
-    copies = [(first[d], n) for d, n in zip(test.column("digest"), test.column("clip"), strict=True) if d in first]
+    first = {d: n for d, n in zip(train.recordings(), train.column("clip"), strict=True) if d}
+    copies = [(first[d], n) for d, n in zip(test.recordings(), test.column("clip"), strict=True) if d in first]
     if copies and "duplicates" not in allow:
         raise DataError(
             f"{train.source}: '{protocol}' puts the same coordinates on both sides, {len(copies)} times: training clip "

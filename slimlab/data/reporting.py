@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slimlab.data.errors import DataError
 from slimlab.data.ghosts import why_ghost
 from slimlab.data.readers import units
 from slimlab.data.store import Clip, ClipStore
@@ -32,7 +33,8 @@ class Report:
     Columns of table: those of store.table and
     empty_frames  frames in which nobody is there
     frozen        part of a person's frames that are identical to the frame before
-    jitter        metres: median over joints and frames of |x(t+1) - 2 x(t) + x(t-1)|; grows with speed too
+    jitter        metres: median over joints and frames of |x(t+1) - 2 x(t) + x(t-1)|; grows with speed too. An unseen joint
+                  (0 0 0) counts neither here nor in bones
     bones         sd over mean of a bone's length over time, median over bones, the worst person's
     ghosts        people that look like none, and why
     copies        another clip with the very same coordinates
@@ -53,7 +55,12 @@ class Report:
 
 
 def report(store: ClipStore) -> Report:
-    """Lengths, classes, performers, cameras, and every clip's faults. Reads each clip once; the store is not changed."""
+    """Lengths, classes, performers, cameras, and every clip's faults. Reads each clip once; the store is not changed.
+
+    Raises DataError where the store holds no clips.
+    """
+    if not len(store):
+        raise DataError(f"{store.source}: holds no clips, so there is nothing to report; choose clips that are there")
     table = store.table.copy()
     found = pd.DataFrame([_faults(clip, store) for clip in store])
     table = pd.concat([table, found], axis=1)
@@ -72,8 +79,10 @@ def report(store: ClipStore) -> Report:
 def _limit(values: np.ndarray, usual: float) -> float:
     """`usual`; where a quarter of the set is above it, the set's own upper fence: third quartile times (third / first) ** 1.5,
     Tukey's rule for logarithms."""
+    if len(values) < FEW:
+        return usual
     first, third = np.quantile(np.maximum(values, 1e-9), [0.25, 0.75])
-    return float(third * (third / first) ** 1.5) if len(values) >= FEW and third > usual else usual
+    return float(third * (third / first) ** 1.5) if third > usual else usual
 
 
 def _faults(clip: Clip, store: ClipStore) -> dict[str, object]:
@@ -81,14 +90,20 @@ def _faults(clip: Clip, store: ClipStore) -> dict[str, object]:
     why = [f"person {m}: {w}" for m, x in enumerate(people) if (w := why_ghost(x, len(clip.joints)))]
     steps = [np.diff(x, axis=0) for x in people if len(x) > 1]  # (T - 1, V, 3)
     still = [~s.any(axis=(1, 2)) for s in steps]
-    turns = [np.linalg.norm(np.diff(s, axis=0), axis=2).ravel() for s in steps if len(s) > 1]
+    turns = [_turns(x) for x in people if len(x) > 2]
     return {
         "empty_frames": int((~clip.valid.any(axis=1)).sum()),
         "frozen": float(np.concatenate(still).mean()) if still else 0.0,
-        "jitter": float(np.median(np.concatenate(turns))) if turns else 0.0,
+        "jitter": float(np.median(np.concatenate(turns))) if sum(map(len, turns)) else 0.0,
         "bones": max((_bone_variation(x, store) for x in people), default=0.0),
         "ghosts": ", ".join(why),
     }
+
+
+def _turns(x: np.ndarray) -> np.ndarray:
+    """(n,) metres: |x(t+1) - 2 x(t) + x(t-1)| of every joint that all three frames show."""
+    seen: np.ndarray = np.any(x, axis=2)
+    return np.linalg.norm(np.diff(np.diff(x, axis=0), axis=0), axis=2)[seen[2:] & seen[1:-1] & seen[:-2]]
 
 
 def _bone_variation(x: np.ndarray, store: ClipStore) -> float:
@@ -97,13 +112,19 @@ def _bone_variation(x: np.ndarray, store: ClipStore) -> float:
         return 0.0
     parents, joints = np.array(store.skeleton.bones).T
     length = np.linalg.norm(x[:, joints] - x[:, parents], axis=2)  # (T, bones)
-    mean = length.mean(axis=0)
-    return float(np.median(length.std(axis=0)[mean > 0] / mean[mean > 0])) if mean.any() else 0.0
+    seen: np.ndarray = np.any(x, axis=2)
+    both = seen[:, joints] & seen[:, parents]
+    whole = both.all(axis=0)
+    mean, sd = length.mean(axis=0), length.std(axis=0)
+    for bone in np.flatnonzero(~whole):  # over the frames that show both ends
+        known = length[both[:, bone], bone]
+        mean[bone], sd[bone] = (known.mean(), known.std()) if len(known) else (0, 0)
+    return float(np.median(sd[mean > 0] / mean[mean > 0])) if mean.any() else 0.0
 
 
 def _copies(store: ClipStore) -> list[str]:
     """For each clip the name of another with the same digest, or ""."""
-    names, digests = store.column("clip"), store.column("digest")
+    names, digests = store.column("clip"), store.recordings()
     first: dict[str, int] = {}
     copies = [""] * len(store)
     for i, digest in enumerate(digests):
@@ -149,7 +170,7 @@ def _summary(store: ClipStore, table: Any, limits: dict[str, float]) -> pd.DataF
         ("clips that another one copies", int((table["copies"] != "").sum())),
     ]
     for column in ("camera", "subject", "split"):
-        pairs = _shared(table, column)
+        pairs = _shared(table, store.recordings(), column)
         if pairs:
             facts.append((f"clips copied across {column}s", pairs))
     facts.append(("clips to look at", int((table["reasons"] != "").sum())))
@@ -163,9 +184,9 @@ def _worth(column: str, limits: dict[str, float], factor: float = 1) -> str:
     return f"; worth a look above {limit:.3g}, this set's own outliers: a quarter of it is above the usual {usual:.3g}"
 
 
-def _shared(table: pd.DataFrame, column: str) -> str:
-    """How many digests two values of a column share: "1-3: 12"; "" where none."""
-    known = table[(table["digest"] != "") & (table[column] != (-1 if column != "split" else ""))]
-    groups = {value: set(rows["digest"]) for value, rows in known.groupby(column)}
+def _shared(table: pd.DataFrame, recordings: np.ndarray, column: str) -> str:
+    """How many recordings two values of a column share: "1-3: 12"; "" where none."""
+    known = table.assign(recording=recordings)[(recordings != "") & (table[column] != (-1 if column != "split" else ""))]
+    groups = {value: set(rows["recording"]) for value, rows in known.groupby(column)}
     shared = {f"{a}-{b}": len(groups[a] & groups[b]) for a, b in combinations(groups, 2)}
     return ", ".join(f"{pair}: {n}" for pair, n in shared.items() if n)

@@ -17,6 +17,7 @@ The arrays are opened as memory maps, so that a store of any size opens at once 
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import overload
@@ -53,7 +54,9 @@ class Arrays:
     tracks: np.ndarray
     first_track: np.ndarray = field(init=False)  # (clips + 1,) into tracks
     clips: int = 0
+    reduced: bool = False  # made of other coordinates by leaving joints out; the table's digests are then those of the whole
     first_frame: np.ndarray | None = None  # (clips,) the number in `frames` that is a clip's frame 0, where that is not 0
+    _digests: dict[int, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def numbers(self, rows: np.ndarray | slice, clip: np.ndarray | int) -> np.ndarray:
         """Frame numbers of rows of a clip, from the clip's own frame 0."""
@@ -63,12 +66,26 @@ class Arrays:
         first = np.searchsorted(self.tracks[:, 0], np.arange(self.clips + 1))
         object.__setattr__(self, "first_track", first)
 
+    def digest(self, clip: int) -> str:
+        """`digest_of` the clip's rows, "" where it has none. Computed once; make new Arrays for other coordinates."""
+        if clip not in self._digests:
+            tracks = self.tracks[self.first_track[clip] : self.first_track[clip + 1]]
+            rows = [self.joints[start : start + count] for _, _, start, count in tracks]
+            self._digests[clip] = digest_of(np.concatenate(rows)) if rows else ""
+        return self._digests[clip]
+
+
+def digest_of(rows: np.ndarray) -> str:
+    """16 hex digits of a clip's coordinates: rows (R, V, 3) by person, then frame."""
+    return hashlib.blake2b(np.asarray(rows, dtype=np.float32).tobytes(), digest_size=8).hexdigest()
+
 
 class ClipStore:
     """Clips with their skeleton and table. `store[i]` is a `Clip`; a list, slice or mask gives a smaller store.
 
     skeleton     the body of every clip
-    table        pandas, one line per clip (columns: see the module's docstring; empty text: unknown, -1: unknown)
+    table        pandas, one line per clip (columns: see the module's docstring; empty text: unknown, -1: unknown). Its columns
+                 are kept as arrays once they are read: to change one, make a new store with the changed table
     label_names  names of the classes 0..C-1
     max_people   most people in one clip of the whole store: the M of everything batched, also after a split
     notes        what is to be known of the whole set: unit and up axis and how they are known, what was skipped
@@ -96,6 +113,7 @@ class ClipStore:
         self.clips = np.arange(arrays.clips) if clips is None else np.asarray(clips, dtype=np.int64)
         self.table = table.reset_index(drop=True)
         self.max_people = max_people or int(np.max(np.asarray(table["people"]), initial=1))
+        self._columns: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -116,13 +134,42 @@ class ClipStore:
     def __getitem__(self, index: slice | np.ndarray | Sequence[int]) -> ClipStore: ...
 
     def __getitem__(self, index):
-        if isinstance(index, (int, np.integer)):
-            return self._clip(range(len(self))[int(index)])
         if isinstance(index, slice):
-            chosen = np.arange(len(self))[index]
-        else:
+            return self._part(np.arange(len(self))[index])
+        try:
+            number = None if isinstance(index, (bool, np.bool_)) else operator.index(index)
+        except TypeError:  # a list or a mask, or no index at all
+            number = None
+        if number is None:
+            return self._part(self.positions(index))  # pyright: ignore[reportArgumentType]
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"clip {number} of {len(self)}; clips are numbered from 0")
+        return self._clip(number % len(self))
+
+    def positions(self, index: np.ndarray | Sequence[int]) -> np.ndarray:
+        """(n,) int64: the clips that a flat list of numbers (negative ones count from the end) or a mask of bools names.
+
+        Raises IndexError where a number is beyond the clips or a mask is not as long as the store, TypeError for anything else.
+        """
+        try:
             chosen = np.asarray(index)
-            chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        except ValueError as error:  # lists of different lengths
+            raise TypeError("clips are chosen by a flat list of numbers, or a mask; this list holds lists") from error
+        if chosen.ndim != 1 or (chosen.dtype.kind not in "biu" and len(chosen)):
+            raise TypeError(
+                f"clips are chosen by a flat list of whole numbers, or a mask of {len(self)} bools; this is {chosen.dtype} of "
+                f"shape {chosen.shape}"
+            )
+        if chosen.dtype == bool:
+            if len(chosen) != len(self):
+                raise IndexError(f"the mask has {len(chosen)} entries for {len(self)} clips; give one for each clip")
+            return np.flatnonzero(chosen)
+        beyond = (chosen < -len(self)) | (chosen >= len(self))
+        if beyond.any():
+            raise IndexError(f"clip {chosen[beyond][0]} of {len(self)}; clips are numbered from 0")
+        return np.where(chosen < 0, chosen + len(self), chosen).astype(np.int64)
+
+    def _part(self, chosen: np.ndarray) -> ClipStore:
         return ClipStore(
             self.arrays,
             self.table.iloc[chosen],
@@ -134,6 +181,14 @@ class ClipStore:
             self.max_people,
             self.notes,
         )
+
+    def with_people(self, people: int) -> ClipStore:
+        """The same clips with `max_people` of at least `people`, so that they go with a store of more people in a clip."""
+        if people <= self.max_people:
+            return self
+        wider = self._part(np.arange(len(self)))
+        wider.max_people = people
+        return wider
 
     def __iter__(self):
         return (self._clip(i) for i in range(len(self)))
@@ -152,20 +207,34 @@ class ClipStore:
             if not np.isfinite(joints[at, person]).all():
                 raise DataError(f"{self.source}: damaged store (clip '{self.column('clip')[i]}'); convert the source again")
             valid[at, person] = True
-        return Clip(joints, valid, int(self.labels[i]), str(self.column("clip")[i]))
+        return Clip(joints, valid, int(self.column("label")[i]), str(self.column("clip")[i]))
 
     def column(self, name: str) -> np.ndarray:
-        """One column of the table as a new array (N,)."""
-        return np.array(self.table[name])
+        """One column of the table as an array (N,) that cannot be written to; it is read from the table once."""
+        if name not in self._columns:
+            self._columns[name] = np.array(self.table[name])
+            self._columns[name].flags.writeable = False
+        return self._columns[name]
 
     @property
     def labels(self) -> np.ndarray:
         """(N,) int64, -1 where unknown."""
         return self.column("label").astype(np.int64)
 
+    def digests(self) -> np.ndarray:
+        """(N,) text: 16 hex digits of each clip's coordinates, "" where nobody is there. Computed from the arrays, whatever the
+        table says, once for all stores over the same arrays."""
+        return np.array([self.arrays.digest(int(clip)) for clip in self.clips], dtype=object)
+
+    def recordings(self) -> np.ndarray:
+        """(N,) text: what tells that two clips are one recording. It is `digests`, save where the coordinates were rounded to
+        float16 or joints were left out: there it is the table's digest, which is that of the recording before."""
+        rounded = self.arrays.joints.dtype != np.float32
+        return self.column("digest") if rounded or self.arrays.reduced else self.digests()
+
     @property
     def fingerprint(self) -> str:
-        text = self.skeleton.to_json() + "|".join(self.column("clip")) + "|".join(self.column("digest"))
+        text = self.skeleton.to_json() + "|".join(self.column("clip")) + "|".join(self.digests())
         text += ",".join(map(str, self.labels))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

@@ -26,7 +26,7 @@ class Views:
     globals  (2, B, 3, T, V, 1) float32, metres
     locals   one (views, B, 3, T', V, 1) per granularity; the first half of its views lies inside global view 0's interval,
              the second half inside view 1's (all inside view 0's where the setting says so)
-    origin   (B, 3) where the centre joint is in the clip's first frame
+    origin   (B, 3) where the center joint is in the first of the clip's frames that shows it; zero where none does
     """
 
     globals: Tensor
@@ -88,11 +88,11 @@ def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate:
 
 def _view_at(store: ClipStore, indices, places: Callable[[np.ndarray], np.ndarray]) -> tuple[Tensor, Tensor]:
     """x (B, 3, T, V, M) and people (B, M); `places` turns the number of frames with anyone there (B,) into places (B, T)."""
-    a, clips = store.arrays, store.clips[np.asarray(indices, dtype=np.int64)]
+    a, clips = store.arrays, store.clips[store.positions(indices)]
     batch, people = len(clips), store.max_people
     counts = a.first_track[clips + 1] - a.first_track[clips]
-    tracks = _ranges(a.first_track[clips], counts)
-    rows = _ranges(a.tracks[tracks, 2], a.tracks[tracks, 3])
+    tracks = ranges(a.first_track[clips], counts)
+    rows = ranges(a.tracks[tracks, 2], a.tracks[tracks, 3])
     of_track = np.repeat(np.arange(len(tracks)), a.tracks[tracks, 3])
     of_clip = np.repeat(np.arange(batch), counts)[of_track]  # (R,) which clip of the batch each row is from
     # frames in which anyone is there, numbered through the batch
@@ -144,7 +144,7 @@ def sample_views(
     Frames are picked as in the released code: fewer than the window are interpolated; up to twice as many, a random subset
     in order; more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
     """
-    a, clips = store.arrays, store.clips[np.asarray(indices, dtype=np.int64)]
+    a, clips = store.arrays, store.clips[store.positions(indices)]
     counts = a.first_track[clips + 1] - a.first_track[clips]
     if len(counts) == 0 or counts.min() == 0:
         raise ValueError("sample_views: a clip without people has no views; leave out clips flagged 'empty'")
@@ -181,6 +181,10 @@ def sample_views(
         part = part.unflatten(1, (count, window))  # (B, views, T, V, 3)
         views.append(part.permute(1, 0, 4, 2, 3).unsqueeze(-1).contiguous())  # (views, B, 3, T, V, 1)
     origin = a.joints[track[:, 2], store.skeleton.center].astype(np.float32)
+    lacking = np.flatnonzero(~origin.any(axis=1))  # not seen in the first frame, or a root-centered clip
+    for i in lacking[a.joints[track[lacking, 2]].any(axis=(1, 2))]:
+        path = a.joints[track[i, 2] : track[i, 2] + track[i, 3], store.skeleton.center]
+        origin[i] = path[np.argmax(path.any(axis=1))]
     return Views(views[0], views[1:], torch.from_numpy(origin))
 
 
@@ -221,7 +225,7 @@ def _reflect(place: Tensor, valid: Tensor) -> Tensor:
     return torch.where(place < valid, place, torch.where(back < valid, back, period - back))
 
 
-def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """start, start+1, …, for every pair, one after another."""
     ends = np.cumsum(lengths)
     if not len(ends):
@@ -230,7 +234,10 @@ def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> Tensor:
-    """(*shape, V, 3) float32: rows `low` and `high` (*shape) mixed by `weight`; -1 is nobody, all zeros."""
+    """(*shape, V, 3) float32: rows `low` and `high` (*shape) mixed by `weight`; -1 is nobody, all zeros.
+
+    A joint that only one of both rows shows (the other has it at zero) is where that row shows it.
+    """
     joints = store.arrays.joints
     if not len(joints):  # nobody in any clip
         return torch.zeros(*low.shape, *joints.shape[1:])
@@ -240,6 +247,15 @@ def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np
     if len(mixed):
         w = flat_weight[mixed, None, None]
         upper = joints[np.maximum(flat_high[mixed], 0)].astype(np.float32)
-        x[mixed] = np.where(w < 1, x[mixed] * (1 - w) + upper * w, upper)
+        lower = x[mixed]
+        between = np.where(w < 1, lower * (1 - w) + upper * w, upper)
+        zero = np.argwhere(
+            ((lower[:, :, 0] == 0) | (upper[:, :, 0] == 0)) & (w[:, :, 0] < 1)
+        ).T  # few, and unseen joints among them
+        if zero.size:
+            one, other = lower[*zero], upper[*zero]  # (n, 3)
+            lone = one.any(axis=1) != other.any(axis=1)
+            between[*zero[:, lone]] = (one + other)[lone]
+        x[mixed] = between
     x[np.where(flat_weight >= 1, flat_high, flat_low) < 0] = 0
     return torch.from_numpy(x.reshape(*low.shape, *joints.shape[1:]))

@@ -8,7 +8,7 @@ from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.fusion import fuse
 from slimlab.evaluate.knn import knn, knn_grid
 from slimlab.evaluate.linear import linear_grid
-from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.probe import NotConverged, linear_probe
 from slimlab.evaluate.protocol import PROTOCOLS, SELECTIONS, Protocol
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.released_probes import Probe, load_probes, score_probe
@@ -35,6 +35,7 @@ __all__ = [
     "SELECTIONS",
     "Features",
     "Interval",
+    "NotConverged",
     "Paired",
     "Probe",
     "Protocol",

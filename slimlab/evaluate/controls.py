@@ -16,7 +16,7 @@ from slimlab.data import ClipStore, resampled
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.evaluate.features import Features, features
 from slimlab.evaluate.knn import knn
-from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.probe import ITERATIONS, linear_probe
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.sides import held_out
@@ -28,13 +28,20 @@ SCALES = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 
 
 def raw_features(store: ClipStore, frames: int = 64) -> Features:
-    """Whole clips resampled linearly, the root joint at the origin in every frame, flattened: (N, M*frames*V*3)."""
+    """Whole clips resampled linearly, the root joint at the origin in every frame, flattened: (N, M*frames*V*3). A
+    joint that was not seen is zero; a person whose root is never seen has the center joint at the origin."""
     rooted = replace(store.skeleton, center=store.skeleton.root)
     rows = []
     for start in range(0, len(store), 1024):
         x, _ = resampled(store, np.arange(start, min(start + 1024, len(store))), frames)
-        rows.append(augment.center(x, rooted, "every_frame").permute(0, 4, 2, 3, 1).flatten(1))
-    return Features(torch.cat(rows), torch.from_numpy(store.labels), store.table)
+        seen = augment.seen(x, store.skeleton)
+        centered = augment.center(x, rooted, "every_frame", seen=seen)
+        shown = (x[:, :, :, rooted.center] != 0).any(dim=1).any(dim=1)[:, None, None, None]  # (B, 1, 1, 1, M)
+        if not shown.all():
+            centered = torch.where(shown, centered, augment.center(x, store.skeleton, "every_frame", seen=seen))
+        rows.append(centered.permute(0, 4, 2, 3, 1).flatten(1))
+    none = torch.zeros(0, store.max_people * frames * len(store.skeleton) * 3)
+    return Features(torch.cat(rows) if rows else none, torch.from_numpy(store.labels), store.table)
 
 
 def random_encoder(config: EncoderConfig, seed: int = 0) -> Encoder:
@@ -44,14 +51,20 @@ def random_encoder(config: EncoderConfig, seed: int = 0) -> Encoder:
         return Encoder(config)
 
 
-def best_scaled(config: EncoderConfig, train: ClipStore, seed: int = 0, pool: str = "cls+mean") -> Encoder:
+def best_scaled(
+    config: EncoderConfig,
+    train: ClipStore,
+    seed: int = 0,
+    pool: str = "cls+mean",
+    device: torch.device | str | None = None,
+) -> Encoder:
     """The strongest random encoder: fan-in initialisation, centred in every frame, and the input scale with which kNN does
-    best on held-out training performers (clips, where performers are unknown)."""
+    best on held-out training performers (clips, where performers are unknown). It is tried, and returned, on `device`."""
     best, best_accuracy = None, -1.0
     outside, _ = held_out(train.table, len(train))
     gallery, judged = (train[~outside], train[outside]) if outside.any() else (train, train)
     for scale in SCALES:
-        encoder = random_encoder(replace(config, centring="every_frame", input_scale=scale, init_std=None), seed)
+        encoder = random_encoder(replace(config, centring="every_frame", input_scale=scale, init_std=None), seed).to(device)
         accuracy = knn(features(encoder, gallery, pool=pool), features(encoder, judged, pool=pool)).accuracy
         if accuracy > best_accuracy:
             best, best_accuracy = encoder, accuracy
@@ -65,13 +78,13 @@ def readers(
     """Name -> what reads features off a store: raw coordinates · random encoder, plain (paper's initialisation and input) ·
     random encoder, best-scaled input · `others`, such as one trained with labels (`supervised`) · the encoder."""
     sized = replace(encoder.config, centring="first_frame", input_scale=1.0, init_std=0.02)
+    device = next(encoder.parameters()).device
     models = {
         "random encoder, plain": random_encoder(sized, seed),
-        "random encoder, best-scaled input": best_scaled(sized, train, seed, pool),
+        "random encoder, best-scaled input": best_scaled(sized, train, seed, pool, device),
         **(others or {}),
         "pre-trained encoder": encoder,
     }
-    device = next(encoder.parameters()).device
     out: dict[str, Reader] = {"raw coordinates": raw_features}
     return out | {name: partial(features, model.to(device), pool=pool) for name, model in models.items()}
 
@@ -86,18 +99,21 @@ def compare(
     pool: str = "cls+mean",
     details: bool = False,
     about: Mapping[str, Any] | None = None,
+    iterations: int = ITERATIONS,
 ) -> pd.DataFrame:
     """kNN and linear probe of the encoder beside its controls (`readers`), one line each: features, kNN, probe (accuracies in
     0..1).
 
-    pool: how features are read off all of these encoders
+    pool: how features are read off all of these encoders; iterations: the most of the probe
     details: also the bounds of 95 % bootstrap intervals over the test side's performers (NaN where they are unknown), k, pool,
     what `provenance` says, and `about`: a row that can be made again
     """
+    most = max(train.max_people, test.max_people)  # opened separately, the sides may differ in it
+    train, test = train.with_people(most), test.with_people(most)
     rows = []
     for name, read in readers(encoder, train, seed, others, pool).items():
         sides = read(train), read(test)
-        results = {"kNN": knn(*sides, k=k), "probe": linear_probe(*sides)}
+        results = {"kNN": knn(*sides, k=k), "probe": linear_probe(*sides, iterations=iterations)}
         row: dict[str, Any] = {"features": name} | {column: result.accuracy for column, result in results.items()}
         if details:
             for column, result in results.items():

@@ -7,13 +7,13 @@ coordinates and every encoder meet the same one. Occlusion as joints that are mi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
 
 from slimlab.data import ClipStore
 from slimlab.data.store import Arrays
+from slimlab.data.views import ranges
 
 # fault -> (what its severity is, severities); 0 of each is the clean recording
 SEVERITIES: dict[str, tuple[str, tuple[float, ...]]] = {
@@ -27,20 +27,20 @@ SEVERITIES: dict[str, tuple[str, tuple[float, ...]]] = {
 
 
 def missing_joints(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
-    """A random `part` (0..1) of every clip's joints is never seen: they lie on the centre joint, where a joint that is missing
-    (0 0 0) lies in clips centred in every frame. The centre joint itself stays. Rounded to whole joints."""
+    """A random `part` (0..1) of every clip's joints is never seen: they are 0 0 0, as a tracker gives a joint that it missed. The
+    center joint itself stays. Rounded to whole joints."""
     _check_part("missing_joints", part)
     (a, clip), rng = _own(store), np.random.default_rng(seed)
     joints = len(store.skeleton)
     keys = rng.random((len(store), joints))
     keys[:, store.skeleton.center] = 2.0  # never among the smallest
     gone = keys.argsort(axis=1).argsort(axis=1) < round(part * (joints - 1))  # (clips, V)
-    return _on_centre(store, a, gone[clip], f"missing_joints {part} {seed}")
+    return _hidden(store, a, gone[clip], f"missing_joints {part} {seed}")
 
 
 def occluded_limb(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
     """One limb of every clip (a part of the body without the centre joint, drawn per clip) is hidden for a contiguous `part`
-    (0..1) of each person's frames, at a random place in time; hidden joints lie on the centre joint."""
+    (0..1) of each person's frames, at a random place in time; hidden joints are 0 0 0."""
     _check_part("occluded_limb", part)
     (a, clip), rng = _own(store), np.random.default_rng(seed)
     body = store.skeleton
@@ -53,22 +53,31 @@ def occluded_limb(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
     hidden = np.round(part * lengths)
     first = np.floor(start[clip] * (lengths - hidden + 1))
     now = (place >= first) & (place < first + hidden)  # (R,)
-    return _on_centre(store, a, now[:, None] & (body.part_of == limb[clip][:, None]), f"occluded_limb {part} {seed}")
+    return _hidden(store, a, now[:, None] & (body.part_of == limb[clip][:, None]), f"occluded_limb {part} {seed}")
 
 
 def noise(store: ClipStore, std: float, seed: int = 0) -> ClipStore:
-    """Gaussian noise of `std` metres on every coordinate, anew in every frame; joints at exactly zero (missing) stay there."""
+    """Gaussian noise of `std` metres on every coordinate, anew in every frame; joints at exactly zero (missing) stay there, and
+    clips in the plane (every z zero) in their plane."""
     if std < 0:
         raise ValueError(f"noise: std is {std}; give metres, at least 0")
-    (a, _), rng = _own(store), np.random.default_rng(seed)
+    (a, clip), rng = _own(store), np.random.default_rng(seed)
     drawn = rng.standard_normal(a.joints.shape, dtype=np.float32)
+    deep = np.zeros(len(store), dtype=bool)
+    deep[clip[a.joints[:, :, 2].any(axis=1)]] = True
+    drawn[~deep[clip], :, 2] = 0
     there = (a.joints != 0).any(axis=2, keepdims=True)  # (R, V, 1)
     return _changed(store, a, np.where(there, a.joints + np.float32(std) * drawn, 0), f"noise {std} {seed}")
 
 
 def view_rotation(store: ClipStore, degrees: float, seed: int = 0) -> ClipStore:
-    """The camera walks around by `degrees`, to a random side in each clip: all is turned about the vertical axis (y)."""
+    """The camera walks around by `degrees`, to a random side in each clip: all is turned about the vertical axis (y).
+
+    Raises ValueError for clips in the plane (every z zero): nobody has seen them from another side.
+    """
     (a, clip), rng = _own(store), np.random.default_rng(seed)
+    if len(clip) and not a.joints[:, :, 2].any():
+        raise ValueError("view_rotation: these clips lie in the plane (every z is 0); leave out the corruption 'view rotation'")
     angle = np.deg2rad(degrees) * rng.choice([-1.0, 1.0], len(store))
     c, s, zero = np.cos(angle), np.sin(angle), np.zeros(len(store))
     turn = np.stack([c, zero, s, zero, zero + 1, zero, -s, zero, c], axis=1).reshape(-1, 3, 3)  # (clips, 3, 3)
@@ -123,8 +132,8 @@ def _own(store: ClipStore) -> tuple[Arrays, np.ndarray]:
     """Copies of the arrays of this store's clips alone, in its order: joints (R, V, 3) float32; and the clip of each row (R,)."""
     a = store.arrays
     counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
-    tracks = a.tracks[_ranges(a.first_track[store.clips], counts)]
-    rows = _ranges(tracks[:, 2], tracks[:, 3])
+    tracks = a.tracks[ranges(a.first_track[store.clips], counts)]
+    rows = ranges(tracks[:, 2], tracks[:, 3])
     frames = a.numbers(rows, np.repeat(tracks[:, 0], tracks[:, 3]))
     tracks[:, 0] = np.repeat(np.arange(len(store)), counts)
     tracks[:, 2] = np.cumsum(tracks[:, 3]) - tracks[:, 3]
@@ -132,14 +141,19 @@ def _own(store: ClipStore) -> tuple[Arrays, np.ndarray]:
     return own, np.repeat(tracks[:, 0], tracks[:, 3])
 
 
-def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """start, start + 1, …, for every pair, one after another."""
-    return np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-
-
-def _on_centre(store: ClipStore, a: Arrays, gone: np.ndarray, what: str) -> ClipStore:
-    centre = a.joints[:, store.skeleton.center : store.skeleton.center + 1]  # (R, 1, 3)
-    return _changed(store, a, np.where(gone[:, :, None], centre, a.joints), what)
+def _hidden(store: ClipStore, a: Arrays, gone: np.ndarray, what: str) -> ClipStore:
+    """gone (R, V) are 0 0 0; who has no joint left in a frame is not there."""
+    joints = np.where(gone[:, :, None], np.float32(0), a.joints)
+    shown: np.ndarray = np.any(joints, axis=2)  # (R, V)
+    stays: np.ndarray = np.any(shown, axis=1)
+    hit = np.zeros(len(store), dtype=bool)
+    hit[np.repeat(a.tracks[:, 0], a.tracks[:, 3])[stays & ~shown.all(axis=1)]] = True
+    store = store[:]
+    flags = [str(f).split() for f in store.table["flags"]]
+    store.table["flags"] = [
+        " ".join([*f, *(["zero-joints"] if h and "zero-joints" not in f else [])]) for f, h in zip(flags, hit, strict=True)
+    ]
+    return _kept_rows(store, Arrays(joints, a.frames, a.tracks, clips=a.clips), stays, what)
 
 
 def _changed(store: ClipStore, a: Arrays, joints: np.ndarray, what: str) -> ClipStore:
@@ -159,11 +173,9 @@ def _kept_rows(store: ClipStore, a: Arrays, stays: np.ndarray, what: str) -> Cli
 
 
 def _store(store: ClipStore, arrays: Arrays, what: str) -> ClipStore:
-    """The same clips over other arrays; digests tell that their coordinates are others."""
+    """The same clips over other arrays, with their digests."""
     table = store.table.copy()
     table["people"] = np.bincount(arrays.tracks[:, 0], minlength=len(store))
-    table["digest"] = [
-        hashlib.blake2b(f"{d} {what} {i}".encode(), digest_size=8).hexdigest() if d else "" for i, d in enumerate(table["digest"])
-    ]
+    table["digest"] = [arrays.digest(i) for i in range(len(store))]
     source, people = f"{store.source} | {what}", store.max_people
     return ClipStore(arrays, table, store.skeleton, store.label_names, store.fps, source, max_people=people)

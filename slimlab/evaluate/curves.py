@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -16,10 +15,10 @@ from slimlab.evaluate.controls import Reader, bounds, readers
 from slimlab.evaluate.corruption import CORRUPTIONS, SEVERITIES
 from slimlab.evaluate.features import Features
 from slimlab.evaluate.knn import knn
-from slimlab.evaluate.probe import linear_probe
+from slimlab.evaluate.probe import ITERATIONS, linear_probe
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result, score
-from slimlab.evaluate.sides import few_labels
+from slimlab.evaluate.sides import amount_words, check_amount, check_sides, few_labels
 
 CLASSIFIERS = ("kNN", "probe")
 
@@ -36,19 +35,22 @@ def robustness(
     pool: str = "cls+mean",
     about: Mapping[str, Any] | None = None,
     progress: bool = False,
+    iterations: int = ITERATIONS,
 ) -> pd.DataFrame:
     """Train on clean clips, test on clips made worse (`evaluate.corruption`): the encoder and its controls in one table.
 
     corruptions  names, or name -> severities (`corruption.SEVERITIES` has the defaults and their units)
-    others       more encoders, as in `compare`
+    others       more encoders, as in `compare`; iterations: the most of the probe
 
     Columns: features, classifier, corruption, severity, unit, accuracy, low, high (95 % bootstrap interval over the test side's
     performers; NaN where they are unknown), then what `provenance` says. Every corruption's curve begins with the clean clips
-    (severity 0; frame rate 1). The same faulty clips are shown to all features. Raises ValueError for an unknown name.
+    (severity 0; frame rate 1). The same faulty clips are shown to all features. Raises ValueError for an unknown name,
+    DataError where labels are missing.
     """
     chosen = corruptions if isinstance(corruptions, Mapping) else {c: SEVERITIES.get(c, ("", ()))[1] for c in corruptions}
     _known("corruption", chosen, CORRUPTIONS)
     _known("classifier", classifiers, CLASSIFIERS)
+    check_sides(train, test)
     read = readers(encoder, train, seed, others, pool)
     settings = [("clean", 0.0), *((name, float(severity)) for name in chosen for severity in chosen[name])]
     asked: dict[str, list[Features]] = {name: [] for name in read}
@@ -60,7 +62,7 @@ def robustness(
     for features, reader in read.items():
         given, how = reader(train), {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
         for classifier in classifiers:
-            results = dict(zip(settings, _on_each(classifier, given, asked[features], k), strict=True))
+            results = dict(zip(settings, _on_each(classifier, given, asked[features], k, iterations), strict=True))
             for name in chosen:
                 curve = {1.0 if name == "frame rate" else 0.0: results["clean", 0.0]}
                 curve |= {float(severity): results[name, float(severity)] for severity in chosen[name]}
@@ -79,47 +81,54 @@ def label_curve(
     encoder: Encoder,
     train: ClipStore,
     test: ClipStore,
-    amounts: Sequence[float | int] = (0.01, 0.02, 0.05, 0.1, 1.0),
+    *,
+    per_class: Sequence[int] = (),
+    fractions: Sequence[float] = (0.01, 0.02, 0.05, 0.1, 1.0),
     seeds: int = 3,
     classifiers: Sequence[str] = CLASSIFIERS,
     k: int = 1,
     others: dict[str, Encoder] | None = None,
     pool: str = "cls+mean",
     about: Mapping[str, Any] | None = None,
+    iterations: int = ITERATIONS,
 ) -> pd.DataFrame:
     """Few labels on frozen features, the encoder beside its controls; features are read once.
 
-    amounts  parts of every class as floats, clips per class as ints (`few_labels`); the same clips keep their label for all
-             features, others with every seed; smaller subsets lie inside larger ones
+    per_class, fractions  numbers of clips, and parts, of every class (`few_labels`); every one of them is a point of the curve.
+             The same clips keep their label for all features, others with every seed; smaller subsets lie inside larger ones
     others   more encoders, as in `compare`. One that was trained with all labels (`supervised`) has seen those that are
-             hidden here: as a control train it on `train[few_labels(train, amount, seed)]`
+             hidden here: as a control train it on `train[few_labels(train, fraction=0.1, seed=seed)]`
+    iterations  the most of the probe
 
     Columns: features, classifier, labels ("5 %", "3 a class"), label_clips, seed, accuracy, then what `provenance` says of
-    the whole training side. `evaluate.finetune(…, labels=…)` trains the whole network on as many.
+    the whole training side. `evaluate.finetune(…, fraction=…)` trains the whole network on as many. Raises ValueError for an
+    unknown classifier or an impossible amount.
     """
     _known("classifier", classifiers, CLASSIFIERS)
+    amounts = [(n, None) for n in per_class] + [(None, part) for part in fractions]
+    for amount in amounts:
+        check_amount(*amount)
     rows = []
     for features, reader in readers(encoder, train, 0, others, pool).items():
         given, asked = reader(train), reader(test)
         for seed in range(seeds):
             how = {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
             for amount in amounts:
-                few = few_labels(train, amount, seed)
+                few = few_labels(train, per_class=amount[0], fraction=amount[1], seed=seed)
                 part = Features(given.x[few], given.labels[few], given.table.iloc[few])
                 for classifier in classifiers:
-                    [result] = _on_each(classifier, part, [asked], k)
-                    words = f"{amount:.3g} a class" if isinstance(amount, Integral) else f"{100 * amount:.3g} %"
-                    about_row = {"features": features, "classifier": classifier, "labels": words, "label_clips": len(few)}
-                    rows.append(about_row | {"accuracy": result.accuracy} | how)
+                    [result] = _on_each(classifier, part, [asked], k, iterations)
+                    about_row = {"features": features, "classifier": classifier, "labels": amount_words(*amount)}
+                    rows.append(about_row | {"label_clips": len(few), "accuracy": result.accuracy} | how)
     return pd.DataFrame(rows)
 
 
-def _on_each(classifier: str, given: Features, asked: list[Features], k: int) -> list[Result]:
+def _on_each(classifier: str, given: Features, asked: list[Features], k: int, iterations: int) -> list[Result]:
     """One classifier on several test sides: fitted once, on all of them together."""
     if classifier == "kNN":
         return [knn(given, side, k=min(k, len(given))) for side in asked]
     together = Features(torch.cat([f.x for f in asked]), torch.cat([f.labels for f in asked]), asked[0].table)
-    result = linear_probe(given, together)
+    result = linear_probe(given, together, iterations=iterations)
     classes = len(result.per_class)
     parts = result.predictions.split([len(f) for f in asked])
     return [score(predictions, f.labels, classes) for predictions, f in zip(parts, asked, strict=True)]

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from slimlab import augment, parallel, quirks, streams
 from slimlab import cache as disk
 from slimlab.data import ClipStore, test_view
+from slimlab.data.views import ranges
 from slimlab.encoder import Encoder, EncoderConfig, combined
 from slimlab.evaluate.grid import readings
 
@@ -36,12 +37,16 @@ class Features:
 
 def prepare(x: Tensor, config: EncoderConfig, origin: Tensor | None = None) -> Tensor:
     """Clips x (B, 3, T, V, M) in metres -> the encoder's input, as its configuration says: centring, stream, scale."""
-    return to_input(augment.center(x, config.skeleton, config.centring, origin), config)
+    seen = augment.seen(x, config.skeleton, origin)
+    return to_input(augment.center(x, config.skeleton, config.centring, origin, seen), config, seen)
 
 
-def to_input(x: Tensor, config: EncoderConfig) -> Tensor:
-    """The part of `prepare` that follows augmentation: centred x (B, 3, T, V, M) -> its stream, times the input scale."""
-    return streams.of(x, config.skeleton, config.stream) * config.input_scale
+def to_input(x: Tensor, config: EncoderConfig, seen: Tensor | None = None) -> Tensor:
+    """The part of `prepare` that follows augmentation: centred x (B, 3, T, V, M) -> its stream, times the input scale.
+
+    seen  as in `streams.of`
+    """
+    return streams.of(x, config.skeleton, config.stream, seen) * config.input_scale
 
 
 def check_body(encoder: Encoder, store: ClipStore) -> None:
@@ -73,8 +78,9 @@ def features(
     cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
             mean token of each person are read once and serve every protocol, in every process. None: nothing is read or kept.
             Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
-    Clips without people come out as zeros. In several processes (`parallel.processes`) all of them call this with the same
-    encoder and store; each reads its share and has all rows. Raises ValueError where the store's body is not the encoder's.
+    Clips without people come out as zeros; of a store without clips there are no rows. In several processes
+    (`parallel.processes`) all of them call this with the same encoder and store; each reads its share and has all rows.
+    Raises ValueError where the store's body is not the encoder's.
     """
     check_body(encoder, store)
     frames = frames or encoder.config.frames
@@ -88,7 +94,7 @@ def features(
         x = _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progress)
         return Features(x, torch.from_numpy(store.labels), store.table)
     most = max(blocks, min(KEPT_BLOCKS, encoder.config.depth)) if has_cls else 1
-    clips = (store.fingerprint, str(store.arrays.joints.dtype), store.max_people)
+    clips = (store.fingerprint, str(store.arrays.joints.dtype), store.max_people, _who_when(store))
     device = next(encoder.parameters()).device.type
     file = kept / f"{disk.digest(clips, weights_digest(encoder), most, frames, released_quirks, device, code)}.npy"
     found = disk.read(file)
@@ -118,8 +124,21 @@ def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progr
         x, people = prepare(x.to(device), config), people.to(device)
         read = encoder.features(x, people, blocks, pool, combine).float()
         rows.append((torch.cat([read, people.float()], dim=1) if with_people else read).cpu())
+    if not len(store):  # no rows, as wide as those of a clip
+        x = torch.zeros(1, 3, frames, len(config.skeleton), store.max_people, device=device)
+        people = torch.zeros(1, store.max_people, dtype=torch.bool, device=device)
+        read = encoder.features(x, people, blocks, pool, combine).float()
+        rows.append((torch.cat([read, people.float()], dim=1) if with_people else read)[:0].cpu())
     encoder.train(was_training)
     return parallel.gathered(torch.cat(rows)) if shared else torch.cat(rows)
+
+
+def _who_when(store: ClipStore) -> str:
+    """A digest of who is there in which frames, which the coordinates alone do not tell."""
+    a = store.arrays
+    counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
+    tracks = a.tracks[ranges(a.first_track[store.clips], counts)]
+    return disk.digest(counts, tracks[:, [1, 3]], np.asarray(a.frames[ranges(tracks[:, 2], tracks[:, 3])]))
 
 
 def weights_digest(encoder: Encoder) -> str:

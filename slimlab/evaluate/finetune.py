@@ -18,7 +18,9 @@ def finetune(
     encoder: Encoder,
     train: ClipStore,
     test: ClipStore,
-    labels: float | int = 1.0,
+    *,
+    per_class: int | None = None,
+    fraction: float | None = None,
     steps: int = 20_000,
     batch_size: int = 256,
     head_lr: float = 1e-3,
@@ -34,7 +36,7 @@ def finetune(
 ) -> Result:
     """Train a copy of the encoder and a linear layer (CLS and mean token of the last block), classify the test view of `test`.
 
-    labels   1.0: all; a smaller float: that part of every class, at least one clip (0.01, 0.1); an int: clips per class
+    per_class, fraction  train on so many clips, or on this part, of every class (`few_labels`); without either on all clips
     head_lr, encoder_lr  times batch_size / 256; SGD with momentum 0.9, cosine to 0. The paper's rates belong to its 20,000
              steps: in few steps they move little
     frozen   train the linear layer alone: few labels on features as they are
@@ -43,12 +45,12 @@ def finetune(
     seed     decides which clips keep their label, and all views
 
     The encoder given is not changed. The defaults are the paper's; the schedule is that of its linear protocol, to which the
-    paper adds nothing. Raises DataError where labels are missing, ValueError where bodies differ,
-    FloatingPointError on NaN.
+    paper adds nothing. Raises DataError where labels are missing, ValueError where bodies differ or the amount of labels is
+    impossible, FloatingPointError on NaN.
     """
     for store in (train, test):
         check_body(encoder, store)
-    few = with_labels(train, test, labels, seed)
+    few = with_labels(train, test, per_class, fraction, seed)
     rng, truth = torch.Generator().manual_seed(seed), torch.from_numpy(few.labels)
     classes = int(max(train.labels.max(), test.labels.max())) + 1
     model = copy.deepcopy(encoder).train()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,18 @@ from slimlab.evaluate.linear import fit_and_choose
 from slimlab.evaluate.protocol import Protocol, named
 from slimlab.evaluate.result import Result, labelled, score
 
+ITERATIONS = 1000  # of the logistic regression, at most
+
+
+class NotConverged(RuntimeError):
+    """The logistic regression did not converge in its iterations."""
+
 
 def linear_probe(
     train,
     test,
     c: float = 1.0,
-    iterations: int = 1000,
+    iterations: int = ITERATIONS,
     protocol: str | Protocol = "default",
     seed: int = 0,
     **changes: Any,
@@ -32,9 +37,12 @@ def linear_probe(
               `iterations`); nothing is chosen. "slim": the paper's 13 learning rates by SGD on these features as they are,
               without new views (`evaluate.run(…, "slim-linear")` draws them), the best on held-out training performers.
               Or a `Protocol`, of which `changes` change fields: linear_probe(…, protocol="slim", steps=2000)
-    Raises DataError where labels are missing or the training side has a single class, ValueError for an unknown protocol.
+    Raises DataError where labels are missing or the training side has a single class, ValueError for an unknown protocol,
+    NotConverged (a RuntimeError) where the iterations are too few.
     """
-    settings = replace(named("slim-linear-cached" if protocol == "slim" else protocol), **changes)
+    settings = named("slim-linear-cached" if protocol == "slim" else protocol, **changes)
+    if settings.per_class is not None or settings.fraction is not None:
+        raise ValueError("linear_probe trains on all features it is given; choose rows with `few_labels`, or use evaluate.run")
     x, labels, queries, truth, classes = labelled(train, test)
     if len(labels.unique()) < 2:
         raise DataError("the training side has a single class; a probe needs two")
@@ -56,7 +64,10 @@ def linear_probe(
         try:
             probe.fit(x.numpy(), labels.numpy())
         except ConvergenceWarning as warning:
-            raise RuntimeError(f"linear_probe did not converge in {iterations} iterations; raise `iterations`") from warning
+            raise NotConverged(
+                f"the linear probe did not converge in {iterations} iterations; allow more by iterations={10 * iterations} "
+                f"(command line: --iterations {10 * iterations})"
+            ) from warning
     known = torch.from_numpy(probe.classes_).long()
     scores = torch.full((len(queries), classes), -torch.inf)  # classes that were not trained on
     with np.errstate(divide="ignore"):  # a class that is out of the question: log 0

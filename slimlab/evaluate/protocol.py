@@ -5,9 +5,11 @@ SLiM, arXiv 2603.10648, section 4, and its released settings. `evaluate.run` car
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from slimlab.evaluate.grid import RATES
+from slimlab.evaluate.sides import check_amount
 from slimlab.evaluate.training import ROTATION
 
 CLASSIFIERS = ("logistic", "grid", "knn", "retrieval", "finetune")
@@ -23,23 +25,25 @@ class Protocol:
                 knn, retrieval: by cosine; finetune: the whole network
     blocks      CLS tokens of so many last blocks (an encoder with fewer gives all it has); pools: cls, mean, cls+mean
     combine     people: concat, sum, mean over those who are there
-    labels      what part of the training labels is used: see `few_labels`
+    per_class, fraction  how many training clips of every class are used, or what part: see `few_labels`; without either all
     k, temperature  of kNN; k above the number of training clips is left out
     learning_rates  of the grid, times batch_size / 256; steps, batch_size of the grid and of fine-tuning
+    iterations  the most of the logistic regression
     views       what the grid trains on: deterministic, the test view; random, a new augmented crop in every step; cached,
                 `cached_views` augmented crops of every clip, read once
     mirror, rotation, noise  of those crops: see `augmented_view`; no mirror where left and right are different classes
     select      by what the best of the grid is chosen: "held-out performers" of the training side (clips, where performers are
                 unknown), "test split", or both, a row each. The published linear figures are chosen on the test split
 
-    Raises ValueError for an unknown word.
+    Raises ValueError for an unknown word or an impossible number.
     """
 
     classifier: str = "logistic"
     blocks: tuple[int, ...] = (1,)
     pools: tuple[str, ...] = ("cls+mean",)
     combine: str = "concat"
-    labels: float | int = 1.0
+    per_class: int | None = None
+    fraction: float | None = None
     k: tuple[int, ...] = (1,)
     temperature: tuple[float, ...] = (0.07,)
     learning_rates: tuple[float, ...] = RATES
@@ -47,6 +51,7 @@ class Protocol:
     batch_size: int = 64
     views: str = "deterministic"
     cached_views: int = 4
+    iterations: int = 1000
     mirror: bool = True
     rotation: float | tuple[float, float, float] = ROTATION
     noise: float = 0.01
@@ -64,8 +69,9 @@ class Protocol:
             for word in (value,) if name in ("classifier", "combine", "views") else value:
                 if word not in known:
                     raise ValueError(f"protocol: {name} '{word}' is unknown; choose among {', '.join(known)}")
-        if min(self.steps, self.batch_size, self.cached_views, *self.blocks, *self.k) < 1:
-            raise ValueError("protocol: steps, batch_size, cached_views, blocks and k must be at least 1")
+        if min(self.steps, self.iterations, self.batch_size, self.cached_views, *self.blocks, *self.k) < 1:
+            raise ValueError("protocol: steps, iterations, batch_size, cached_views, blocks and k must be at least 1")
+        check_amount(self.per_class, self.fraction)
 
 
 LINEAR = Protocol("grid", (1, 4), ("cls", "cls+mean"), "sum", views="random")
@@ -76,15 +82,19 @@ PROTOCOLS: dict[str, Protocol] = {
     "slim-knn": Protocol("knn", k=(1, 10, 20, 100, 200)),
     "slim-retrieval": Protocol("retrieval"),
     "slim-finetune": Protocol("finetune", combine="sum", batch_size=256),
-    "slim-semi-1": Protocol("finetune", combine="sum", batch_size=256, labels=0.01),
-    "slim-semi-10": Protocol("finetune", combine="sum", batch_size=256, labels=0.1),
+    "slim-semi-1": Protocol("finetune", combine="sum", batch_size=256, fraction=0.01),
+    "slim-semi-10": Protocol("finetune", combine="sum", batch_size=256, fraction=0.1),
 }
 
 
-def named(protocol: str | Protocol) -> Protocol:
-    """The protocol of this name, or the protocol given. Raises ValueError for an unknown name."""
-    if isinstance(protocol, Protocol):
-        return protocol
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol '{protocol}' is unknown; choose one of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[protocol]
+def named(protocol: str | Protocol, **changes: Any) -> Protocol:
+    """The protocol of this name, or the protocol given, with these fields changed. Raises ValueError for an unknown name."""
+    if not isinstance(protocol, Protocol):
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"protocol '{protocol}' is unknown; choose one of {', '.join(PROTOCOLS)}")
+        protocol = PROTOCOLS[protocol]
+    known = [f.name for f in fields(Protocol)]
+    for name in changes:
+        if name not in known:
+            raise ValueError(f"a protocol has no field '{name}'; it has {', '.join(known)}")
+    return replace(protocol, **changes)

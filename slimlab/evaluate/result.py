@@ -68,7 +68,7 @@ def score(
 
 
 def labelled(train, test) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
-    """(train x, labels, test x, labels, classes) of two `Features`. Raises DataError where labels are missing."""
+    """(train x, labels, test x, labels, classes) of two `Features`. Raises DataError where labels lack or widths differ."""
     out = []
     for side, f in (("training", train), ("test", test)):
         x, labels = torch.as_tensor(f.x).float(), torch.as_tensor(f.labels).long()
@@ -77,4 +77,10 @@ def labelled(train, test) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
         if int(labels.min()) < 0:
             raise DataError(f"{int((labels < 0).sum())} of {len(labels)} {side} clips have no label; leave them out")
         out += [x, labels]
+    if out[0].shape[1:] != out[2].shape[1:]:
+        raise DataError(
+            f"a training feature has {tuple(out[0].shape[1:])} numbers, a test feature {tuple(out[2].shape[1:])}; read both with "
+            "one encoder and the same settings. Of stores opened separately one may hold more people in a clip: give the other "
+            "`store.with_people(M)` with the larger of both `max_people`"
+        )
     return *out, int(max(out[1].max(), out[3].max())) + 1

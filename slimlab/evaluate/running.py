@@ -21,7 +21,7 @@ from slimlab.evaluate.protocol import Protocol, named
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.retrieval import retrieval
-from slimlab.evaluate.sides import with_labels
+from slimlab.evaluate.sides import amount_words, with_labels
 
 
 def run(
@@ -42,17 +42,17 @@ def run(
     `about`, what the caller knows: {"split": "cross-subject", "run": "runs/utd"}.
     Raises ValueError for an unknown protocol, word or body, DataError where labels are missing.
     """
-    settings = replace(named(protocol), **changes)
+    settings = named(protocol, **changes)
     for store in (train, test):
         check_body(encoder, store)
-    train = with_labels(train, test, settings.labels, seed)
+    train = with_labels(train, test, settings.per_class, settings.fraction, seed)
     trains = {"grid": settings.views, "finetune": "random"}.get(settings.classifier, "deterministic")
     first = {"protocol": protocol if isinstance(protocol, str) else "own", "classifier": settings.classifier}
     last = {
         "people": settings.combine,
         "views": trains,
         "changed": ", ".join(f"{k}={v}" for k, v in sorted(changes.items())),
-        "labels": settings.labels,
+        "labels": amount_words(settings.per_class, settings.fraction),
     } | provenance(train, test, seed, encoder, about)
     return pd.DataFrame([first | row | last for row in _rows(encoder, train, test, settings, seed, progress)])
 
@@ -95,4 +95,4 @@ def _without_training(train: Features, test: Features, p: Protocol, clips: ClipS
         found = retrieval(train, test, [k for k in (1, 5, 10) if k <= len(train)])
         yield {"mAP": found.mean_average_precision} | {f"recall@{k}": v for k, v in found.recall.items()}
     else:
-        yield _accuracy(linear_probe(train, test), clips)
+        yield _accuracy(linear_probe(train, test, iterations=p.iterations), clips)

@@ -54,20 +54,26 @@ def supervised(
         clips = torch.randint(len(train), (batch_size,), generator=rng).numpy()
         views = sample_views(train, clips, rng, config.frames, (0.5, 1.0), ())
         x = views.globals.flatten(0, 1).to(device)  # (2B, 3, T, V, 1)
-        x = augment.center(x, config.skeleton, config.centring, views.origin.repeat(2, 1))  # before it is turned
-        x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror)
-        return to_input(x, config), None, labels[np.tile(clips, 2)].to(device)
+        seen = augment.seen(x, config.skeleton, views.origin.repeat(2, 1))
+        x = augment.center(x, config.skeleton, config.centring, views.origin.repeat(2, 1), seen)  # before it is turned
+        x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror, seen=seen)
+        return to_input(x, config, augment.seen_after(x, config.skeleton, seen)), None, labels[np.tile(clips, 2)].to(device)
 
     train_with_labels(encoder, head, optimizer, draw, steps, 0.05, 3.0, progress="supervised control" if progress else "")
     encoder.__dict__["steps"] = steps  # beside the weights, no part of them
     return encoder.eval()
 
 
-def _steps_within(seconds: float, train: Callable[[int], object]) -> int:
-    """How many steps fit: the time of 8 more steps than 2, so that what happens once does not count."""
-    begin = time.perf_counter()
+def _steps_within(seconds: float, train: Callable[[int], object], clock: Callable[[], float] = time.perf_counter) -> int:
+    """How many steps fit: the time of 8 more steps than 2, so that what happens once does not count.
+
+    On a busy machine that difference can be close to zero or negative. A step therefore counts as at least a quarter of the
+    longer run's time per step, and as at least 1 ms.
+    """
+    begin = clock()
     train(2)
-    middle = time.perf_counter()
+    middle = clock()
     train(10)
-    per_step = max(1e-6, (time.perf_counter() - middle - (middle - begin)) / 8)
+    longer = clock() - middle
+    per_step = max((longer - (middle - begin)) / 8, longer / 40, 1e-3)
     return max(1, round(seconds / per_step))

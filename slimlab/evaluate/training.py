@@ -32,10 +32,13 @@ def augmented_view(
     skeleton-aware augmentations, and noise of `noise` metres on every other view. SLiM, section 4."""
     config, device = encoder.config, next(encoder.parameters()).device
     x, people = random_view(store, clips, generator, config.frames)
-    x = augment.center(x.to(device), config.skeleton, config.centring)
-    x = augment.skeleton_aware(x, config.skeleton, generator, angle=rotation, mirrors=mirror)
+    x = x.to(device)
+    seen = augment.seen(x, config.skeleton)
+    x = augment.center(x, config.skeleton, config.centring, seen=seen)
+    x = augment.skeleton_aware(x, config.skeleton, generator, angle=rotation, mirrors=mirror, seen=seen)
+    seen = augment.seen_after(x, config.skeleton, seen)
     noisy = torch.rand(len(x), generator=generator) < 0.5
-    return to_input(augment.jitter(x, noise * noisy, generator), config), people.to(device)
+    return to_input(augment.jitter(x, noise * noisy, generator, seen=seen), config, seen), people.to(device)
 
 
 def linear_head(encoder: Encoder, people: int, classes: int) -> nn.Linear:

@@ -12,6 +12,8 @@ from slimlab.counterparts import counterparts
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.controls import compare
+from slimlab.evaluate.probe import ITERATIONS
+from slimlab.evaluate.sides import check_sides
 from slimlab.evaluate.supervised import supervised
 from slimlab.weights import on_body
 
@@ -25,20 +27,24 @@ def transfer(
     pool: str = "cls+mean",
     supervised_seconds: float | None = None,
     about: Mapping[str, Any] | None = None,
+    iterations: int = ITERATIONS,
 ) -> pd.DataFrame:
     """Encoders pre-trained elsewhere on both sides of this store, nothing but the probe trained, beside their controls.
 
     encoders  one or several by name: encoders, or runs (`slimlab.run.Run`), of any body. Joint embeddings are taken over by
               joint names; `joints` says how many of the body's joints have a counterpart ("20 of 20"), the others get their
               parent's embedding
-    supervised_seconds  also the first encoder's architecture trained with the labels of `train` from scratch for so many wall
-              seconds: give the seconds that pre-training took, and it is the control at equal time
+    supervised_seconds  also the first encoder's architecture trained with the labels of `train` from scratch, on that encoder's
+              device, for so many wall seconds: give the seconds that pre-training took, and it is the control at equal time
+
+    iterations  the most of the probe
 
     Columns as in `compare(…, details=True)`, and `joints`. Raises RunError where a run was trained on a clip of `test`,
-    ValueError where no joint has a counterpart.
+    DataError where labels are missing or the training side has a single class, ValueError where no joint has a counterpart.
     """
     if not isinstance(encoders, Mapping):
         encoders = {"pre-trained encoder": encoders}
+    check_sides(train, test)
     moved: dict[str, Encoder] = {}
     joints: dict[str, str] = {}
     for name, given in encoders.items():
@@ -51,14 +57,15 @@ def transfer(
         if source.names != train.skeleton.names:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # `joints` says it
-                encoder = on_body(encoder, train.skeleton)
+                encoder = on_body(encoder, train.skeleton).to(next(encoder.parameters()).device)
         moved[name] = encoder
     first, *more = moved
     others = {name: moved[name] for name in more}
     if supervised_seconds is not None:
-        control = supervised(moved[first].config, train, seconds=supervised_seconds, seed=seed)
+        device = next(moved[first].parameters()).device
+        control = supervised(moved[first].config, train, seconds=supervised_seconds, seed=seed, device=device)
         others[f"supervised from scratch, {supervised_seconds:.0f} s"] = control
-    table = compare(moved[first], train, test, seed, k, others, pool, details=True, about=about)
+    table = compare(moved[first], train, test, seed, k, others, pool, details=True, about=about, iterations=iterations)
     table["features"] = table["features"].replace("pre-trained encoder", first)
     table.insert(1, "joints", [joints.get(name, "") for name in table["features"]])
     return table

@@ -22,6 +22,7 @@ class Lesson:
     quick   a few steps only, to check that all runs ($SLIMLAB_QUICK); numbers then mean nothing
     out     folder for what it leaves: $SLIMLAB_OUT, or ../out/<name>
     device  "cuda", "mps" or "cpu", the best there is
+    seed    of everything that the lesson draws: $SLIMLAB_SEED, or 0
     """
 
     name: str
@@ -31,6 +32,7 @@ class Lesson:
     device: torch.device
     synthetic: bool
     began: float
+    seed: int = 0
 
     def end(self) -> None:
         """Print how long the lesson took, and on what."""
@@ -44,9 +46,9 @@ def begin(name: str, data: str | Path | None = None, clips: int = 660) -> Lesson
 
     data   a path that `slimlab.data.open` knows; None: $SLIMLAB_DATA, and where that is not set, synthetic clips
     clips  how many synthetic ones
-    Raises DataError where the path cannot be read.
+    Raises DataError where the path cannot be read, ValueError where $SLIMLAB_SEED is not an integer from 0 on.
     """
-    began = time.monotonic()
+    began, seed = time.monotonic(), _seed()
     quick = bool(os.environ.get("SLIMLAB_QUICK"))
     out = Path(os.environ.get("SLIMLAB_OUT") or Path("..") / "out" / name)
     source = data or os.environ.get("SLIMLAB_DATA")
@@ -54,7 +56,18 @@ def begin(name: str, data: str | Path | None = None, clips: int = 660) -> Lesson
     device = torch.device(_best_device())
     print(f"{name} on {_machine(device)}" + ("; QUICK mode: a few steps, its numbers mean nothing" if quick else ""))
     print(f"data: {store}" if source else f"data: SYNTHETIC motion, made here: {store}")
-    return Lesson(name, store, quick, out, device, not source, began)
+    return Lesson(name, store, quick, out, device, not source, began, seed)
+
+
+def _seed() -> int:
+    given = os.environ.get("SLIMLAB_SEED") or "0"
+    try:
+        seed = int(given)
+    except ValueError:
+        seed = -1
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"SLIMLAB_SEED={given}: not an integer from 0 to 2**32 - 1; set it to one, or unset it for 0")
+    return seed
 
 
 def _best_device() -> str:

@@ -65,7 +65,7 @@ def data_of(run: Run) -> ClipStore:
 
 def figures(run: Run, store: ClipStore, method: str = "pca", seed: int = 0) -> Iterator[tuple[str, Figure]]:
     """(name, figure) one after the other; see `gallery`."""
-    seen = np.isin(store.column("digest"), np.asarray(run.seen["digest"]))
+    seen = np.isin(store.recordings(), np.asarray(run.seen["digest"]))
     somebody = store.column("people") > 0
     train, test = store[seen & somebody], store[~seen & somebody]
     shown = test if len(test) else train
@@ -96,12 +96,14 @@ def _of_clip(run: Run, shown: ClipStore, index: int, seed: int) -> Iterator[tupl
     yield "mask", body.mask_on_body(clip, draws[config.masking].mask, skeleton)
     yield "mask_grid", masks.mask_grid(draws[config.masking], skeleton)
     yield "mask_strategies", masks.mask_gallery(draws, skeleton)
-    x = augment.center(torch.from_numpy(clip.joints).permute(3, 0, 2, 1)[None].contiguous(), skeleton)  # (1, 3, T, V, M)
+    x = torch.from_numpy(clip.joints).permute(3, 0, 2, 1)[None].contiguous()  # (1, 3, T, V, M)
+    seen = augment.seen(x, skeleton)
+    x = augment.center(x, skeleton, seen=seen)
     factors = torch.linspace(*config.bone_scale, int(skeleton.part_groups.max()) + 1)[torch.from_numpy(skeleton.part_groups)][
         None
     ]
     angles = torch.as_tensor(config.rotation, dtype=torch.float32).expand(3)[None]
-    made = {"mirrored": augment.mirror(x, skeleton), "bones scaled": augment.scale_bones(x, skeleton, factors)}
+    made = {"mirrored": augment.mirror(x, skeleton), "bones scaled": augment.scale_bones(x, skeleton, factors, seen)}
     made |= {
         "turned": augment.rotate(x, angles),
         "bones rebuilt in index order": naive.scale_bones_by_index(x, skeleton, factors),

@@ -13,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from slimlab.data import Clip
+from slimlab.plot.markup import plotly_text
 from slimlab.plot.scene import SCALE, Bodies, bodies, shaded
 from slimlab.plot.style import LEFT, RIGHT
 from slimlab.skeleton import Skeleton
@@ -129,7 +130,7 @@ def _bar(bar: tuple[float, float, str]) -> go.Scatter3d:
     marker |= {
         "showscale": True,
         "opacity": 0,
-        "colorbar": {"title": {"text": bar[2], "side": "right"}, "thickness": 12, "len": 0.7},
+        "colorbar": {"title": {"text": plotly_text(bar[2]), "side": "right"}, "thickness": 12, "len": 0.7},
     }
     return go.Scatter3d(x=[0], y=[0], z=[0], mode="markers", marker=marker, hoverinfo="skip", showlegend=False)
 
@@ -149,7 +150,15 @@ def _layout(clips: Bodies, low: np.ndarray, high: np.ndarray, camera: str, speed
             "dragmode": "orbit",
         }
     layout["annotations"] = [
-        {"text": title, "x": (c + 0.5) / count, "y": 1, "yshift": 26, "xref": "paper", "yref": "paper", "showarrow": False}
+        {
+            "text": plotly_text(title),
+            "x": (c + 0.5) / count,
+            "y": 1,
+            "yshift": 26,
+            "xref": "paper",
+            "yref": "paper",
+            "showarrow": False,
+        }
         for c, title in enumerate(clips.titles)
     ]
     if clips.skeleton.mirror and clips.bar is None:

@@ -31,6 +31,7 @@ STYLE: dict[Any, Any] = {
     "savefig.bbox": "tight",
     "pdf.fonttype": 42,  # fonts embedded as text, not as outlines
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a label "$x_{" of the data is no equation
 }
 
 

@@ -13,27 +13,35 @@ import pandas as pd
 
 import slimlab
 from slimlab import evaluate
-from slimlab.data import ClipStore, DataError
+from slimlab.data import ClipStore
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import Features
+from slimlab.evaluate.probe import ITERATIONS
+from slimlab.evaluate.sides import check_amount, check_sides
 from slimlab.study import trial
 
 
 def label_curve(
-    sides: Mapping[str, tuple[Features, Features]], amounts: Sequence[int] = (1, 2, 4, 8, 16), draws: int | Sequence[int] = 5
+    sides: Mapping[str, tuple[Features, Features]],
+    per_class: Sequence[int] = (1, 2, 4, 8, 16),
+    draws: int | Sequence[int] = 5,
+    iterations: int = ITERATIONS,
 ) -> pd.DataFrame:
-    """kNN and probe on frozen features: name -> (training, test features); `amounts` clips of every class keep their label.
+    """kNN and probe on frozen features: name -> (training, test features); `per_class` clips of every class keep their label.
 
     draws  how many, or which ones. All features are given the same, and a smaller amount lies inside a larger one.
-    Raises DataError without labels.
+    iterations  the most of the probe
+    Raises DataError without labels, ValueError for an impossible number of clips.
     """
+    for amount in per_class:
+        check_amount(amount, None)
     rows = []
     for name, (train, test) in sides.items():
-        for amount in amounts:
+        for amount in per_class:
             for draw in range(draws) if isinstance(draws, int) else draws:
-                few = evaluate.few_labels(train.labels, int(amount), draw)
+                few = evaluate.few_labels(train.labels, per_class=amount, seed=draw)
                 given = Features(train.x[few], train.labels[few], train.table.iloc[few])
-                rows.append(_row(name, amount, draw, (given, test)))
+                rows.append(_row(name, amount, draw, (given, test), iterations))
     return pd.DataFrame(rows)
 
 
@@ -41,29 +49,33 @@ def from_scratch(
     config: EncoderConfig,
     train: ClipStore,
     test: ClipStore,
-    amounts: Sequence[int] = (1, 2, 4, 8, 16),
+    per_class: Sequence[int] = (1, 2, 4, 8, 16),
     draws: int = 3,
     steps: int = 600,
     name: str = "with labels, from scratch",
+    iterations: int = ITERATIONS,
     **training: Any,
 ) -> pd.DataFrame:
-    """The control: for every amount and draw the same network, trained from scratch on the labelled clips alone.
+    """The control: for every number of clips and draw the same network, trained from scratch on the labelled clips alone.
 
+    iterations  the most of the probe
     training  goes to `evaluate.supervised` (mirror, rotation, batch_size, lr). Its features are judged like all others.
+    Raises DataError without labels, ValueError for an impossible number of clips.
     """
-    if (train.labels < 0).all():
-        raise DataError(f"{train.source}: no training clip has a label")
+    for amount in per_class:
+        check_amount(amount, None)
+    check_sides(train[train.labels >= 0], test)
     rows = []
-    for amount in amounts:
+    for amount in per_class:
         for draw in range(draws):
-            few = train[evaluate.few_labels(train, int(amount), draw)]
+            few = train[evaluate.few_labels(train, per_class=amount, seed=draw)]
             encoder = evaluate.supervised(config, few, steps, seed=draw, **training)
-            rows.append(_row(name, amount, draw, (evaluate.features(encoder, few), evaluate.features(encoder, test))))
+            rows.append(_row(name, amount, draw, (evaluate.features(encoder, few), evaluate.features(encoder, test)), iterations))
     return pd.DataFrame(rows)
 
 
-def _row(name: str, amount: int, draw: int, sides: tuple[Features, Features]) -> dict[str, Any]:
-    row, _ = trial.scores(sides)
+def _row(name: str, amount: int, draw: int, sides: tuple[Features, Features], iterations: int) -> dict[str, Any]:
+    row, _ = trial.scores(sides, iterations=iterations)
     performers = {f"{score}@{p}": v for p, scores in row.pop("performers").items() for score, v in scores.items()}
-    first = {"arm": f"{name}, {amount} a class", "features": name, "labels": int(amount), "seed": draw}
+    first = {"arm": f"{name}, {amount:g} a class", "features": name, "labels": int(amount), "seed": draw}
     return first | row | {"train_clips": len(sides[0]), "test_clips": len(sides[1]), "slimlab": slimlab.__version__} | performers

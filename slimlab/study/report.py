@@ -170,7 +170,7 @@ class Report:
     def markdown(self) -> str:
         cells = self.cells()
         lines = [cells.columns, ["---"] * len(cells.columns), *cells.itertuples(index=False)]
-        return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+        return "".join(f"| {' | '.join(_cell_text(c) for c in line)} |\n" for line in lines)
 
     def latex(self) -> str:
         """A tabular with booktabs' rules; `\\usepackage{booktabs}` is all it needs."""
@@ -212,7 +212,17 @@ def _spread(mean: float, sd: float, low: float, high: float) -> tuple[str, str]:
     return middle, "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
 
 
+TEX = str.maketrans(
+    {**{c: f"\\{c}" for c in "#$%&_{}"}, "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "±": r"$\pm$", "–": "--", "\n": " "}
+)
+
+
 def _tex(text: str) -> str:
-    for plain, escaped in (("\\", r"\textbackslash{}"), ("_", r"\_"), ("%", r"\%"), ("&", r"\&"), ("±", r"$\pm$"), ("–", "--")):
-        text = text.replace(plain, escaped)
-    return text
+    text = text.translate(TEX)  # in one pass, so that what one escape brings is not escaped again
+    return f"{{}}{text}" if text[:1] in ("[", "*") else text  # else LaTeX takes it for an argument of the row's end before it
+
+
+def _cell_text(cell: object) -> str:
+    """A Markdown table's cell, which a bar or the end of the line would end."""
+    return str(cell).replace("|", r"\|").replace("\n", " ")

@@ -26,8 +26,9 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab import data
-from slimlab.config import PRESETS, Config
+from slimlab.config import Config
 from slimlab.data import ClipStore
+from slimlab.evaluate.sides import check_sides
 from slimlab.run import write_json
 from slimlab.study import trial
 from slimlab.study.claims import Lost, claim, forget
@@ -72,14 +73,15 @@ def sweep(
     the same call goes on where it was, in the middle of a run too. Several processes may be started on the same folder:
     each takes the next run that nobody has (a dead process's run is taken over), and each returns the whole table.
     Settings are best compared on `held_out_knn`, a training performer's; `knn` and `probe` are the test side's, to be reported.
-    A run that diverges or collapses is a row with `error` and without accuracies.
+    A run that diverges or collapses, or of which the probe does not converge, is a row with `error` and without accuracies.
 
     Raises ValueError for a field that Config lacks or an impossible value, StudyError where a result in the folder is damaged,
-    RunError where a run is, DataError where the split is impossible; all before the first run begins.
+    RunError where a run is, DataError where the split is impossible or a side cannot be evaluated; all before the first run.
     """
     train, test = (store, test) if test is not None else data.split(store, split)
     name = "given" if store is train else split
     jobs = planned(grid, seeds, base or Config(), train, test)
+    check_sides(train, test)
     folder = Path(folder) if folder is not None else Path("runs") / f"study-{_digest(''.join(sorted(jobs)))}"
     finished = {key: row for key in jobs if (row := _result(folder, key)) is not None}
     for key in jobs.keys() - finished.keys():
@@ -203,7 +205,8 @@ def _table(results: list[tuple[Arm, dict[str, Any]]]) -> pd.DataFrame:
     lines = []
     for arm, row in results:
         config = {k: _cell(v) for k, v in row["config"].items()}
-        differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != PRESETS[config["preset"]].get(k)}
+        plain = Config(preset=config["preset"]).to_dict()
+        differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != _cell(plain.get(k))}
         rest = {k: v for k, v in row.items() if k not in ("arm", "config", "performers")}
         performers = {f"{score}@{p}": v for p, scores in row["performers"].items() for score, v in scores.items()}
         line = {"arm": _words(arm), **{name: config[name] for name in fields}, **rest}

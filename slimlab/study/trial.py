@@ -23,7 +23,8 @@ from slimlab import evaluate, pretrain
 from slimlab.config import Config
 from slimlab.data import ClipStore
 from slimlab.evaluate import Features
-from slimlab.run import Run, RunError, replace_file, write_json
+from slimlab.run import Collapsed, Run, replace_file, write_json
+from slimlab.starting import device_of
 from slimlab.study.claims import Claim, Lost
 
 PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
@@ -38,7 +39,8 @@ def check(folder: Path) -> None:
 def run(
     train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None, claim: Claim
 ) -> dict[str, Any]:
-    """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses gives a row with `error`."""
+    """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses, or of which the
+    probe does not converge, gives a row with `error`."""
     at = folder / "runs" / key
     fresh, error = not (at / "config.json").exists(), ""
     begin, used = time.time(), time.process_time()
@@ -51,10 +53,8 @@ def run(
         raise
     except FloatingPointError as problem:
         error = str(problem)
-    except RunError as problem:
-        if "collapsed" not in str(problem):
-            raise
-        error = str(problem).partition(": ")[2]
+    except Collapsed as problem:
+        error = problem.reason
     used = time.process_time() - used
     done = Run(at)
     row = {
@@ -66,9 +66,14 @@ def run(
         **_monitored(done.metrics),
         "performers": {},
     }
-    if not error:
-        row |= _judged(done, train, test, at)
-    return joined(row, controls(train, test, config, folder)) | {
+    beside = {}
+    try:
+        if not error:
+            row |= _judged(done, train, test, at, device)
+        beside = controls(train, test, config, folder, device)
+    except evaluate.NotConverged as problem:  # the same features would not converge when asked again
+        row["error"] = error or str(problem).partition(";")[0]
+    return joined(row, beside) | {
         "train": train.fingerprint,
         "test": test.fingerprint,
         "data": Path(train.source).name,
@@ -96,23 +101,23 @@ def _leave(run: Run) -> None:
     raise Lost
 
 
-def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path) -> dict[str, Any]:
+def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path, device: torch.device | str | None) -> dict[str, Any]:
     done.check_unseen(test)
-    encoder = done.encoder
+    encoder = done.encoder.to(device_of(device))
     row, said = scores([evaluate.features(encoder, side) for side in (train, test)])
     clips = pd.DataFrame({"clip": test.column("clip"), "performer": test.column("subject"), "label": test.labels, **said})
     replace_file(at / "predictions.csv", lambda f: f.write(clips.to_csv(index=False).encode()))
     return row
 
 
-def scores(sides: Sequence[Features], name: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def scores(sides: Sequence[Features], name: str = "", iterations: int = 1000) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """({knn, probe, performers: {performer: {clips, knn, probe}}}, predictions of both) of (train, test) features.
 
-    name  put before the scores: "raw" gives raw_knn, raw_probe
+    name  put before the scores: "raw" gives raw_knn, raw_probe; iterations: the most of the probe
     """
     train, test = sides
     prefix, who = f"{name}_" if name else "", np.asarray(test.table["subject"])
-    results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test)}
+    results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test, iterations=iterations)}
     hits = {f"{prefix}{score}": (r.predictions == r.labels).numpy() for score, r in results.items()}
     performers = {
         str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}
@@ -131,7 +136,9 @@ def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
     return last
 
 
-def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) -> dict[str, Any]:
+def controls(
+    train: ClipStore, test: ClipStore, config: Config, folder: Path, device: torch.device | str | None = None
+) -> dict[str, Any]:
     """`scores` of raw coordinates and of the encoder as it was before its first step; kept in the sweep's folder."""
     data, sized = [train.fingerprint, test.fingerprint], config.encoder(train.skeleton)
     text = json.dumps(asdict(sized), sort_keys=True, default=str)
@@ -140,7 +147,7 @@ def controls(train: ClipStore, test: ClipStore, config: Config, folder: Path) ->
         return [evaluate.raw_features(side) for side in (train, test)]
 
     def untrained():
-        encoder = evaluate.random_encoder(sized, config.seed)
+        encoder = evaluate.random_encoder(sized, config.seed).to(device_of(device))
         return [evaluate.features(encoder, side) for side in (train, test)]
 
     return joined(_control(folder, "raw", data, raw), _control(folder, "untrained", [*data, text, str(config.seed)], untrained))

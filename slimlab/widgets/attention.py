@@ -16,6 +16,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.inspection import Inside
 from slimlab.plot import looking, shaded
+from slimlab.plot.markup import html_text
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
@@ -222,7 +223,7 @@ class AttentionExplorer(w.VBox):
         means: Any = now.groupby("picture", sort=False)[["hops", "steps", "even_hops", "even_steps"]].mean()
         query = looking.query_name(self.looks[0], self.query)
         text = [
-            f"<b>{name}, from {query}</b>: cells look {r.hops:.2f} bones and {r.steps:.2f} time steps away "
+            f"<b>{html_text(name)}, from {html_text(query)}</b>: cells look {r.hops:.2f} bones and {r.steps:.2f} time steps away "
             f"(spread evenly: {r.even_hops:.2f} and {r.even_steps:.2f}); "
             f"{max(0.0, 100 - float(v.sum())):.0f} % of this query's attention go to CLS and registers"
             for (name, r), v in zip(means.iterrows(), self.values, strict=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 from slimlab import augment, naive, plot
 from slimlab.data import Clip, ClipStore
 from slimlab.plot.invariants import invariants, laws
+from slimlab.plot.markup import html_text
 from slimlab.widgets.controls import ClipChooser, choice, slider
 from slimlab.widgets.stage import Stage
 
@@ -86,7 +87,8 @@ class AugmentationExplorer(W.VBox):
     def _load(self) -> None:
         clip = self.store[self.chooser.index]
         x = torch.from_numpy(clip.joints).permute(3, 0, 2, 1)[None].contiguous()  # (1, 3, T, V, M)
-        self.x = augment.center(x, self.store.skeleton)
+        self.seen = augment.seen(x, self.store.skeleton)
+        self.x = augment.center(x, self.store.skeleton, seen=self.seen)
 
     def _reload(self) -> None:
         self._load()
@@ -94,7 +96,7 @@ class AugmentationExplorer(W.VBox):
 
     def _apply(self) -> None:
         x, body = self.x, self.store.skeleton
-        out = augment.scale_bones(x, body, self.factors)
+        out = augment.scale_bones(x, body, self.factors, self.seen)
         out = augment.mirror(out, body) if self.mirror.value else out
         self.augmented = augment.rotate(out, self.rotation)
         strength = torch.tensor([self.strength.value])
@@ -103,7 +105,7 @@ class AugmentationExplorer(W.VBox):
             "flip without changing sides": lambda: naive.flip(x),
             "each axis scaled by itself": lambda: naive.stretch(x, 1 + strength[:, None] * torch.tensor([1.0, -1.0, 0.5])),
             "shear": lambda: naive.shear(x, strength),
-            "noise on every joint": lambda: augment.jitter(x, strength / 5, torch.Generator().manual_seed(0)),
+            "noise on every joint": lambda: augment.jitter(x, strength / 5, torch.Generator().manual_seed(0), seen=self.seen),
         }
         make = contrasts.get(self.against.value)
         self.contrast = make() if make else None
@@ -145,10 +147,11 @@ class AugmentationExplorer(W.VBox):
         for name, lines in self.readings.groupby("of", sort=False):
             checks: list[Any] = list(lines.itertuples())
             rows = "".join(
-                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td><td>{line.check}</td>"
-                f"<td style='padding-left:10px'>{line.says}</td></tr>"
+                f"<tr style='color:{GREEN if line.holds else RED}'><td>{'✓' if line.holds else '✗'}</td>"
+                f"<td>{html_text(line.check)}</td>"
+                f"<td style='padding-left:10px'>{html_text(line.says)}</td></tr>"
                 for line in checks
             )
-            columns.append(f"<div><b>{name}</b><table>{rows}</table></div>")
+            columns.append(f"<div><b>{html_text(name)}</b><table>{rows}</table></div>")
         style = "display:flex;flex-wrap:wrap;gap:8px 32px;line-height:1.4;white-space:nowrap"
         self.table.value = f"<div class='slimlab-readings' style='{style}'>{''.join(columns)}</div>"

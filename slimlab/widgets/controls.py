@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as W
 
 from slimlab.data import ClipStore
+from slimlab.plot.markup import html_text
 
 WIDE = {"description_width": "auto"}
 
@@ -69,4 +70,4 @@ class ClipChooser(W.HBox):
             self.action.value = -1
         known = [f"{what} {line[what]}" for what in ("subject", "camera", "setup") if line[what] >= 0]
         flags = [f"flags: {line['flags']}"] if line["flags"] else []
-        self.about.value = ", ".join([f"{line['frames']} frames", f"{line['people']} people", *known, *flags])
+        self.about.value = html_text(", ".join([f"{line['frames']} frames", f"{line['people']} people", *known, *flags]))

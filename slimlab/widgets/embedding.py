@@ -17,6 +17,7 @@ from slimlab import evaluate, plot, projection
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
+from slimlab.plot.markup import html_text
 from slimlab.plot.results import quality_line
 from slimlab.plot.style import PALETTE
 from slimlab.projection import Projection
@@ -81,6 +82,7 @@ class EmbeddingExplorer(w.VBox):
         self.children = [controls, self.legend, self._planes_box, self.note, self.told, self._stage_box]
         self.observe(lambda _: self._refresh(), ["source", "beside", "method", "by"])
         self.observe(lambda _: self._play(), "selected")
+        self._features(self.source)  # of other clips: an error of the call, not of the picture
         self._refresh()
         self._play()
 
@@ -170,6 +172,13 @@ class EmbeddingExplorer(w.VBox):
         return view
 
     def _refresh(self) -> None:
+        try:
+            self._draw()
+        except ValueError as problem:  # such as features that are all the same: raised in a callback, nobody would see it
+            self._planes_box.children, self.legend.value = [], ""
+            self.note.value = f"<b>There is no picture.</b> {html_text(problem)}"
+
+    def _draw(self) -> None:
         values = self._values()
         groups, codes = np.unique(values, return_inverse=True)
         if all(g.lstrip("-").isdigit() for g in groups):  # performers in the order of their numbers
@@ -179,7 +188,7 @@ class EmbeddingExplorer(w.VBox):
         for view, name in zip(self.views, shown, strict=False):
             view.show(self._project(name).xy, codes, self._names, name)
         self._planes_box.children = [w.Box([v], layout=w.Layout(width=f"{98 // len(shown)}%")) for v in self.views[: len(shown)]]
-        self.note.value = "<br>".join(f"{name}: {quality_line(self._project(name).quality)}" for name in shown)
+        self.note.value = "<br>".join(f"{html_text(name)}: {quality_line(self._project(name).quality)}" for name in shown)
         self.legend.value = _chips(groups)
 
     def _lassoed(self, indices: Sequence[int]) -> None:
@@ -225,7 +234,7 @@ def _sources(given: Any) -> dict[str, Any]:
 
 def _chips(groups: np.ndarray) -> str:
     chips = [
-        f'<span style="color:{PALETTE[i % len(PALETTE)]}">{CHIPS[i // len(PALETTE) % len(CHIPS)]}</span>&nbsp;{group}'
+        f'<span style="color:{PALETTE[i % len(PALETTE)]}">{CHIPS[i // len(PALETTE) % len(CHIPS)]}</span>&nbsp;{html_text(group)}'
         for i, group in enumerate(groups[: len(PALETTE) * len(CHIPS)])
     ]
     return '<div style="font-size:12px;line-height:1.5">' + "&ensp; ".join(chips) + "</div>"

@@ -13,6 +13,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.inspection import TokenPCA
 from slimlab.plot import looking, shaded
+from slimlab.plot.markup import html_text
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
@@ -140,13 +141,14 @@ class FeatureExplorer(w.VBox):
             self.grid.show(np.stack(rgb), look.skeleton, titles, texts=texts)
             self.grid.ring = list(self.cell) if alike else []
         if alike:
-            self.note.value = f"{look.name}: cosine with {looking.query_name(look, self.cell)}"
+            told = f"{look.name}: cosine with {looking.query_name(look, self.cell)}"
         else:
-            self.note.value = f"{look.name}: first three components hold {', '.join(explained)} of the variance; the same " + (
+            told = f"{look.name}: first three components hold {', '.join(explained)} of the variance; the same " + (
                 "colour means the same on every clip"
                 if self.over == "clips"
                 else "colour means the same within a layer of this clip"
             )
+        self.note.value = html_text(told)
 
     def _choose_cell(self, step: int, joint: int) -> None:
         with self.hold_trait_notifications():

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from slimlab import masking, plot
 from slimlab.data import Clip, ClipStore, test_view
+from slimlab.plot.markup import html_text
 from slimlab.plot.masks import DRAWS, Masking
 from slimlab.plot.style import MASKED
 from slimlab.run import replace_file
@@ -228,9 +229,9 @@ class MaskExplorer(W.VBox):
 
     def _save_clicked(self) -> None:
         try:
-            self.saved.value = f"written: {self.save(self.path.value)}"
+            self.saved.value = html_text(f"written: {self.save(self.path.value)}")
         except OSError as error:
-            self.saved.value = f"{self.path.value}: cannot be written ({error.strerror}); choose another place"
+            self.saved.value = html_text(f"{self.path.value}: cannot be written ({error.strerror}); choose another place")
 
 
 def run_histogram(lengths: np.ndarray, steps: int) -> str:

@@ -13,6 +13,7 @@ from slimlab import evaluate, plot
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
+from slimlab.plot.markup import html_text
 from slimlab.plot.style import LEFT
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.stage import Stage
@@ -155,5 +156,5 @@ class RetrievalViewer(w.VBox):
         cell = f" with true class '{names[self.cell[0]]}', called '{names[self.cell[1]]}'" if self.cell else ""
         kept = f"{len(self.listed)} queries{cell}" if len(self.listed) else f"no query{cell}; still the one before"
         shelf = f"{int(self.hits.sum())} of its {len(self.neighbours)} nearest have the query's class"
-        self.note.value = f"{kept}{'' if self.show == 'all' else ', ' + self.show}. Query {self.index}: {shelf}."
+        self.note.value = html_text(f"{kept}{'' if self.show == 'all' else ', ' + self.show}. Query {self.index}: {shelf}.")
         self.stage.show(self._bodies())

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from slimlab import plot, pretrain
 from slimlab.config import Config
 from slimlab.data import ClipStore
+from slimlab.plot.markup import html_text
 from slimlab.plot.training import COLOURS, FREE, PANELS, RARE, change_marks, training_values
 from slimlab.run import Run, RunError
 from slimlab.widgets.controls import WIDE, button
@@ -147,7 +148,7 @@ class TrainingMonitor(W.VBox):
             self._tell("stopped" if self._stopping else "finished")
         except (FloatingPointError, RunError, ValueError) as error:
             self._tell("failed")
-            self.line.value = f"<b>{error}</b>"
+            self.line.value = f"<b>{html_text(error)}</b>"
             raise
         except BaseException:  # the notebook's Stop
             await stream.aclose()
@@ -189,7 +190,7 @@ class TrainingMonitor(W.VBox):
         try:
             run.change(self.latest.step + 1 if self.latest is not None and self.running else run.step, ratio)
         except (ValueError, RunError) as error:
-            self.line.value = f"<b>{error}</b>"
+            self.line.value = f"<b>{html_text(error)}</b>"
             return
         self._draw()
 
@@ -234,4 +235,4 @@ class TrainingMonitor(W.VBox):
         self.start_button.disabled = status == "running"
         self.pause_button.disabled = self.stop_button.disabled = status not in ("running", "paused")
         text = str(self.latest) if self.latest is not None else f"{len(self.others)} runs" if self.store is None else ""
-        self.line.value = f"<span class='slimlab-status'><b>{status}</b> {text}</span>"
+        self.line.value = f"<span class='slimlab-status'><b>{status}</b> {html_text(text)}</span>"

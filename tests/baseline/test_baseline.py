@@ -1,6 +1,9 @@
 """The MAE against plain implementations of its parts; its runs: resumed equals uninterrupted, other methods refused."""
 
 import dataclasses
+import json
+import re
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -171,14 +174,68 @@ def test_damaged_weights_are_named(tmp_path):
     baseline.save_encoder(Encoder(EncoderConfig(frames=16, **SMALL)), tmp_path)
     with pytest.raises(FileNotFoundError, match="no such file"):
         baseline.load_encoder(tmp_path / "nowhere")
+    sizes = json.loads((tmp_path / "mae.json").read_text())
+    for wrong, says in (({"width": 4 * 10**6}, "norm.bias is .32,., should be .4000000,."), ({"depth": 10**7}, "the tensors 2")):
+        (tmp_path / "mae.json").write_text(json.dumps(sizes | wrong))
+        with pytest.raises(ValueError, match=rf"model\.safetensors: no encoder.*{says}"):
+            baseline.load_encoder(tmp_path)
+    (tmp_path / "mae.json").write_text(json.dumps(sizes))
     (tmp_path / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(ValueError, match=r"model\.safetensors: no encoder"):
         baseline.load_encoder(tmp_path)
 
 
-def test_impossible_settings_are_refused():
-    for wrong, text in (({"mask_ratio": 1.0}, "between 0 and 1"), ({"masking": "x"}, "unknown"), ({"preset": "x"}, "unknown")):
-        with pytest.raises(ValueError, match=text):
-            Config(**wrong)
+# For each field, values that no run can be made with, and what the error says of them
+REFUSED = {
+    "preset": {"x": "is unknown; choose one of mamp, tiny"},
+    "seed": {-1: "whole number"},
+    "steps": {0: "at least 1"},
+    "minutes": {0: "above 0"},
+    "batch_size": {0: "at least 1", 32.5: "whole number"},
+    "width": {63: "multiple of heads 2"},
+    "depth": {0: "at least 1"},
+    "heads": {0: "at least 1", 3: "multiple of heads 3"},
+    "decoder_depth": {0: "at least 1"},
+    "patch_frames": {0: "at least 1", 3: "multiple of patch_frames 3"},
+    "centring": {"x": "choose one of none"},
+    "input_scale": {0.0: "above 0"},
+    "frames": {62: "multiple of patch_frames 4"},
+    "view_range": {(1.0, 0.8): "ascending"},
+    "augment_probability": {1.5: "in 0..1"},
+    "mirror": {"no": "True or False"},
+    "bone_scale": {(0.0, 1.0): "above 0"},
+    "rotation": {-0.3: "at least 0 rad"},
+    "masking": {"x": "choose one of semantic_tubes"},
+    "mask_ratio": {1.0: "between 0 and 1", 0.0: "between 0 and 1", (0.5, 0.9): "between 0 and 1"},
+    "base_lr": {-1.0: "at least 0"},
+    "min_lr": {-1.0: "at least 0"},
+    "warmup": {2.0: "in 0..1"},
+    "weight_decay": {-0.1: "at least 0", (0.1, 0.1): "finite number"},
+    "betas": {(0.9, 1.0): "below 1", 0.9: "a pair"},
+    "gradient_clip": {0: "above 0"},
+    "evaluations": {-1: "at least 0"},
+    "snapshots": {0: "at least 1"},
+    "checkpoint_seconds": {-1.0: "at least 0"},
+}
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Config)])
+def test_every_field_refuses_what_is_impossible(name):
+    assert REFUSED[name]
+    for value, says in REFUSED[name].items():
+        with pytest.raises(ValueError, match=re.escape(says)) as refusal:
+            Config(**{name: value})
+        assert name in str(refusal.value)
+
+
+def test_an_encoder_of_impossible_sizes_is_refused():
     with pytest.raises(ValueError, match="frames 30"):
         EncoderConfig(skeleton=KINECT_V2, frames=30)
+    with pytest.raises(ValueError, match="heads 0 must be a whole number of at least 1"):
+        EncoderConfig(heads=0)
+
+
+@pytest.mark.parametrize("ratio", [0.004, 0.996])
+def test_a_mask_ratio_that_leaves_nothing_to_see_or_to_predict_is_refused(quick, ratio):
+    with pytest.raises(ValueError, match=r"masks none or all of the 100 tokens .* take a ratio in 0.01..0.99"):
+        Trainer(dataclasses.replace(quick, mask_ratio=ratio), KINECT_V2)

@@ -293,6 +293,7 @@ def test_an_existing_destination_is_kept(ragged, tmp_path):
         data.convert(ragged, tmp_path / "store")
 
 
+@pytest.mark.integration
 def test_disk_full_leaves_nothing(ragged, tmp_path):
     """A real ENOSPC-like failure: the process may write no file beyond 100 kB."""
     code = (
@@ -312,6 +313,7 @@ def test_a_folder_that_cannot_be_written_is_named(ragged, tmp_path):
         data.convert(ragged, tmp_path / "file" / "store")
 
 
+@pytest.mark.integration
 def test_a_killed_conversion_leaves_no_store(ragged, tmp_path):
     """SIGKILL while the arrays are being written: the destination is not there, and a second try succeeds."""
     code = (

@@ -133,7 +133,7 @@ def few():
     )
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.full)])
 @pytest.mark.parametrize("reader", READERS)
 def test_mutants_are_read_or_refused(reader, count, tmp_path, few):
     write, least = READERS[reader]

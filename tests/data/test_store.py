@@ -1,13 +1,16 @@
 """The store: what goes in comes out, poor clips are flagged, bad ones refused."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slimlab import data
 from slimlab.data import DataError
-from slimlab.skeleton import COCO, KINECT_V2
+from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2
 from tests.conftest import counting_clip, make_store
 
 
@@ -106,3 +109,79 @@ def test_unlabelled_clips_are_fine():
     store = make_store([counting_clip(3)] * 2)
     assert store.labels.tolist() == [-1, -1] and store.label_names == ()
     assert store.table["label_name"].tolist() == ["", ""] and store.skeleton == KINECT_V2
+
+
+@pytest.mark.parametrize(
+    "index, error, says",
+    [
+        (np.ones(3, dtype=bool), IndexError, "3 entries for 132 clips"),
+        (np.ones((132, 1), dtype=bool), TypeError, "flat"),
+        ([0, 132], IndexError, "clip 132 of 132"),
+        ([-133], IndexError, "clip -133 of 132"),
+        ([0.0, 1.5], TypeError, "whole numbers"),
+        ([[0, 1], [2, 3]], TypeError, "flat"),
+        ([[0, 1], [2]], TypeError, "flat|lists"),
+        (["clip"], TypeError, "whole numbers"),
+        (1.0, TypeError, "whole numbers"),
+        (True, TypeError, "flat"),
+    ],
+)
+def test_an_index_that_names_no_clips_is_refused(synthetic, index, error, says):
+    with pytest.raises(error, match=says):
+        synthetic[index]
+    if not np.isscalar(index):
+        with pytest.raises(error, match=says):
+            data.test_view(synthetic, index)
+
+
+@given(st.lists(st.integers(-132, 131), max_size=6), st.lists(st.booleans(), min_size=132, max_size=132))
+@settings(max_examples=30, deadline=None)
+def test_numbers_and_masks_choose_what_numpy_would(synthetic, numbers, mask):
+    names = synthetic.column("clip")
+    assert synthetic[numbers].column("clip").tolist() == names[np.array(numbers, dtype=int)].tolist()
+    assert synthetic[np.array(mask)].column("clip").tolist() == names[np.array(mask)].tolist()
+
+
+def test_a_single_clip_reads_no_column_anew(synthetic, monkeypatch):
+    """Work is counted, not time: a pass over the clips reads each column of the table once, however many clips there are."""
+    read = []
+    take = pd.DataFrame.__getitem__
+    monkeypatch.setattr(pd.DataFrame, "__getitem__", lambda self, key: (read.append(key), take(self, key))[1])
+    store = synthetic[:]
+    read.clear()
+    assert len([clip.name for clip in store]) == 132 and store[3].name == store.column("clip")[3]
+    assert len(read) == len(set(read)) <= 4
+    assert not store.column("clip").flags.writeable and store.column("frames") is store.column("frames")
+
+
+def test_digests_are_of_the_coordinates_whatever_the_table_says(synthetic):
+    few = synthetic[:4]
+    assert few.digests().tolist() == few.table["digest"].tolist()
+    moved = replace(few.arrays, joints=few.arrays.joints + np.float32(1))
+    changed = data.ClipStore(moved, few.table, few.skeleton, few.label_names, clips=few.clips)
+    assert not set(changed.digests()) & set(few.digests()) and changed.fingerprint != few.fingerprint
+    lying = data.ClipStore(few.arrays, few.table.assign(digest="0" * 16), few.skeleton, few.label_names, clips=few.clips)
+    assert lying.fingerprint == few.fingerprint
+    with pytest.raises(DataError, match="same coordinates on both sides"):
+        data.split(make_store([counting_clip(5)] * 2, subject=[1, 2], digest=["a", "b"]))
+
+
+def test_digests_are_computed_once_for_all_parts_of_a_store(synthetic, monkeypatch):
+    from slimlab.data import store as module
+
+    made = []
+    real = module.digest_of
+    monkeypatch.setattr(module, "digest_of", lambda rows: (made.append(1), real(rows))[1])
+    whole = data.ClipStore(replace(synthetic.arrays), synthetic.table, synthetic.skeleton)
+    assert len(whole[:5].digests()) == 5 and len(made) == 5
+    assert len(whole.digests()) == 132 and whole[3:9].fingerprint and len(made) == 132
+
+
+def test_fewer_joints_or_float16_are_still_known_as_the_recording(synthetic, tmp_path):
+    few = synthetic[:3]
+    fewer = data.on_body(few, KINECT_V1)
+    data.export(few, tmp_path / "clips.npz")
+    half = data.convert(tmp_path / "clips.npz", tmp_path / "half", dtype="float16", progress=False)
+    for store in (fewer, half):
+        assert store.recordings().tolist() == few.recordings().tolist() == few.digests().tolist()
+        assert not set(store.digests()) & set(few.digests())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from slimlab import data, evaluate
 from slimlab.evaluate import corruption
 from slimlab.evaluate.corruption import CORRUPTIONS, SEVERITIES
+from slimlab.skeleton import KINECT_V2
 from tests.conftest import counting_clip, make_store
 
 
@@ -45,15 +46,15 @@ def test_the_seed_decides_and_what_is_given_stays(store, name):
 
 
 @pytest.mark.parametrize("part", [0.1, 0.25, 0.5, 1.0])
-def test_missing_joints_lie_on_the_centre_joint_for_the_whole_clip(store, part):
+def test_missing_joints_are_zero_for_the_whole_clip_and_flagged(store, part):
     worse, centre = evaluate.corruption.missing_joints(store, part), store.skeleton.center
     for clip, before in zip(worse, store, strict=True):
         moved = (clip.joints != before.joints).any(axis=3)  # (T, M, V)
         ever = moved.any(axis=(0, 1))
         assert ever.sum() == round(part * (len(store.skeleton) - 1)) and not ever[centre]
-        on_centre = np.broadcast_to(clip.joints[:, :, [centre]], clip.joints.shape)
-        np.testing.assert_array_equal(clip.joints[:, :, ever], on_centre[:, :, ever])
+        assert not clip.joints[:, :, ever].any()
         np.testing.assert_array_equal(clip.joints[:, :, ~ever], before.joints[:, :, ~ever])
+    assert all("zero-joints" in str(flags).split() for flags in worse.table["flags"])
 
 
 @pytest.mark.parametrize("part", [0.25, 0.5, 1.0])
@@ -138,3 +139,20 @@ def test_empty_clips_pass_and_impossible_severities_are_refused():
     ):
         with pytest.raises(ValueError, match=match):
             call()
+
+
+def test_clips_in_the_plane_are_not_seen_from_another_side_and_their_noise_stays_in_it():
+    flat, deep = counting_clip(9), counting_clip(9)
+    flat[..., 2] = 0
+    with pytest.raises(ValueError, match="lie in the plane"):
+        corruption.view_rotation(make_store([flat]), 30)
+    noisy = corruption.noise(make_store([flat, deep]), 0.1)
+    assert not noisy[0].joints[..., 2].any() and (noisy[0].joints != flat).any()
+    assert (noisy[1].joints[..., 2] != deep[..., 2]).any()
+
+
+def test_who_has_no_joint_left_is_not_there():
+    clip = counting_clip(4)
+    clip[1, 0, KINECT_V2.center] = 0
+    worse = corruption.missing_joints(make_store([clip]), 1.0)
+    assert worse[0].valid[:, 0].tolist() == [True, False, True, True]

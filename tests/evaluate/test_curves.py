@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slimlab import data, evaluate, pretrain
+from slimlab import data, evaluate, pretrain, study
+from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import corruption
 from slimlab.run import RunError
@@ -62,12 +63,16 @@ def test_robustness_is_each_evaluation_by_hand(robust, case):
 
 def test_labels_run_out_for_all_features_alike(case):
     encoder, train, test = case
-    table = evaluate.label_curve(encoder, train, test, amounts=(1, 0.5, 1.0), seeds=2, classifiers=("kNN",))
+    table = evaluate.label_curve(encoder, train, test, per_class=(1,), fractions=(0.5, 1), seeds=2, classifiers=("kNN",))
     assert len(table) == 4 * 2 * 3 and set(table.columns) >= PROVENANCE
     classes = len(np.unique(train.labels))
-    for amount, size, words in ((1, classes, "1 a class"), (0.5, None, "50 %"), (1.0, len(train), "100 %")):
+    for amount, size, words in (
+        ({"per_class": 1}, classes, "1 a class"),
+        ({"fraction": 0.5}, None, "50 %"),
+        ({"fraction": 1}, len(train), "100 %"),
+    ):
         for seed in (0, 1):
-            few = evaluate.few_labels(train, amount, seed)
+            few = evaluate.few_labels(train, **amount, seed=seed)
             part = table[(table["labels"] == words) & (table["seed"] == seed)]
             assert (part["label_clips"] == len(few)).all() and len(part) == 4 and (size is None or len(few) == size)
             by_hand = evaluate.knn(evaluate.raw_features(train[few]), evaluate.raw_features(test))
@@ -80,6 +85,30 @@ def test_unknown_words_are_refused_before_anything_is_read(case):
         evaluate.robustness(*case, ("rain",))
     with pytest.raises(ValueError, match="classifier 'svm' is not there; choose among kNN, probe"):
         evaluate.label_curve(*case, classifiers=("svm",))
+    for amounts in ({"fractions": (0.1, 3)}, {"per_class": (1, 0.1)}):
+        with pytest.raises(ValueError, match=r"fraction is 3|per_class is 0\.1"):
+            evaluate.label_curve(*case, **amounts)
+
+
+def test_sides_that_cannot_be_evaluated_are_refused_before_anything_is_trained(case, monkeypatch):
+    encoder, train, test = case
+    monkeypatch.setattr(evaluate.Features, "__init__", lambda *_, **__: pytest.fail("features were read"))
+    nobody = make_store([np.ones((9, 1, 25, 3), np.float32)] * 3, label=[-1, 0, 1])
+    alike = make_store([np.ones((9, 1, 25, 3), np.float32)] * 3, label=[1, 1, 1])
+    for ask in (
+        lambda *sides: evaluate.transfer(encoder, *sides, supervised_seconds=99.0),
+        lambda *sides: evaluate.robustness(encoder, *sides),
+        lambda *sides: study.sweep(sides[0], [{}], 1, test=sides[1]),
+        lambda *sides: study.from_scratch(CONFIG, *sides),
+    ):
+        with pytest.raises(DataError, match="single class"):
+            ask(alike, test)
+        with pytest.raises(DataError, match="training side has no labelled clips"):
+            ask(train[:0], test)
+        with pytest.raises(DataError, match="test side has no labelled clips"):
+            ask(train, test[:0])
+        with pytest.raises(DataError, match="1 of 3 test clips have no label"):
+            ask(train, nobody)
 
 
 def test_a_body_with_other_joints_is_reached_by_their_names(case):
@@ -110,6 +139,16 @@ def test_a_run_that_saw_a_test_clip_is_refused(case, quick, tmp_path):
     assert table["features"].tolist()[-2:] == ["supervised from scratch, 0 s", "pre-trained encoder"]
     with pytest.raises(RunError, match="was trained on"):
         evaluate.transfer(run, test, train)
+
+
+def test_the_control_is_trained_on_the_encoders_device(case, monkeypatch):
+    import sys
+
+    module, asked = sys.modules["slimlab.evaluate.transfer"], []
+    monkeypatch.setattr(module, "supervised", lambda config, train, device, **_: asked.append(device))
+    monkeypatch.setattr(module, "compare", lambda *_, **__: pd.DataFrame({"features": []}))
+    evaluate.transfer(evaluate.random_encoder(CONFIG).to("meta"), *case[1:], supervised_seconds=1.0)
+    assert [d.type for d in asked] == ["meta"]
 
 
 def test_equal_time_is_a_number_of_steps_with_a_whole_schedule(case):

@@ -8,6 +8,8 @@ import torch
 from slimlab import data, evaluate, pretrain
 from tests.processes import torchrun
 
+pytestmark = pytest.mark.integration
+
 SCRIPT = """
 import sys, torch
 from slimlab import data, evaluate, parallel

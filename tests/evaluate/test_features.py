@@ -138,3 +138,15 @@ def test_the_mae_is_kept_as_well(synthetic, tmp_path):
     with pytest.raises(ValueError, match="has no CLS"):
         evaluate.features(mae, synthetic[:5], blocks=2, cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_cache_follows_the_coordinates_and_not_the_tables_digests(encoder, synthetic, tmp_path):
+    few = synthetic[:4]
+    before = evaluate.features(encoder, few, cache=tmp_path).x
+    arrays = replace(few.arrays, joints=few.arrays.joints * np.float32(1.1))
+    changed = data.ClipStore(arrays, few.table, few.skeleton, few.label_names, clips=few.clips, max_people=few.max_people)
+    assert torch.equal(evaluate.features(encoder, changed, cache=tmp_path).x, evaluate.features(encoder, changed, cache=None).x)
+    assert (evaluate.features(encoder, changed, cache=tmp_path).x - before).abs().max() > 1e-3
+    later = replace(few.arrays, frames=few.arrays.frames[::-1].copy())  # the same coordinates at other times
+    moved = data.ClipStore(later, few.table, few.skeleton, clips=few.clips, max_people=few.max_people)
+    assert torch.equal(evaluate.features(encoder, moved, cache=tmp_path).x, evaluate.features(encoder, moved, cache=None).x)

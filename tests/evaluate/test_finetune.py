@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slimlab import data, evaluate
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
-from slimlab.evaluate.sides import batches, held_out
+from slimlab.evaluate.sides import amount_words, batches, held_out
 from slimlab.skeleton import COCO
 from tests.conftest import counting_clip, make_store
 
@@ -22,24 +22,45 @@ CONFIG = EncoderConfig(width=16, depth=1, heads=2, frames=8, init_std=None, cent
 @settings(max_examples=50, deadline=None)
 def test_few_labels_are_a_part_of_every_class(labels, seed):
     labels = np.array(labels)
-    for amount in (0.01, 0.1, 0.5, 1.0, 1, 3):
-        chosen = evaluate.few_labels(labels, amount, seed)
+    for amount in ({"fraction": 0.01}, {"fraction": 0.5}, {"fraction": 1.0}, {"fraction": 1}, {"per_class": 1}, {"per_class": 3}):
+        chosen = evaluate.few_labels(labels, **amount, seed=seed)
         assert (np.diff(chosen) > 0).all() and (labels[chosen] >= 0).all()
         for label in range(6):
             has, keeps = (labels == label).sum(), (labels[chosen] == label).sum()
-            expected = max(1, round(amount * has)) if isinstance(amount, float) else amount
+            expected = max(1, round(amount["fraction"] * has)) if "fraction" in amount else amount["per_class"]
             assert keeps == min(has, expected)
-    small, large = (set(evaluate.few_labels(labels, a, seed).tolist()) for a in (0.1, 0.5))
+    small, large = (set(evaluate.few_labels(labels, fraction=a, seed=seed).tolist()) for a in (0.1, 0.5))
     assert small <= large
-    np.testing.assert_array_equal(evaluate.few_labels(labels, 0.1, seed), evaluate.few_labels(labels, 0.1, seed))
+    np.testing.assert_array_equal(*(evaluate.few_labels(labels, fraction=0.1, seed=seed) for _ in range(2)))
 
 
 def test_another_seed_is_another_subset_and_impossible_amounts_are_refused(synthetic):
-    subsets = {tuple(evaluate.few_labels(synthetic, 0.1, seed)) for seed in range(5)}
+    subsets = {tuple(evaluate.few_labels(synthetic, fraction=0.1, seed=seed)) for seed in range(5)}
     assert len(subsets) == 5
-    for amount in (0, -1, 0.0, 1.5):
-        with pytest.raises(ValueError, match="give a part in 0"):
-            evaluate.few_labels(synthetic, amount)
+    for fraction in (0, -1, 0.0, 1.5, 2):
+        with pytest.raises(ValueError, match=r"fraction is .* above 0 and at most 1"):
+            evaluate.few_labels(synthetic, fraction=fraction)
+    for per_class in (0, -1, 0.1, 1.5):
+        with pytest.raises(ValueError, match=r"per_class is .* whole number"):
+            evaluate.few_labels(synthetic, per_class=per_class)
+    with pytest.raises(ValueError, match="give per_class=5"):
+        evaluate.few_labels(synthetic)
+    with pytest.raises(ValueError, match="only one of the two"):
+        evaluate.few_labels(synthetic, per_class=1, fraction=0.1)
+
+
+def test_what_an_amount_means_does_not_depend_on_its_type(synthetic):
+    """1 and 1.0, and NumPy's numbers, are one number."""
+    classes = len(np.unique(synthetic.labels))
+    for one in (1, 1.0, np.int64(1), np.float32(1)):
+        assert len(evaluate.few_labels(synthetic, per_class=one)) == classes
+        assert len(evaluate.few_labels(synthetic, fraction=one)) == len(synthetic)
+    for amount, words in (({"per_class": 1}, "1 a class"), ({"fraction": 1}, "100 %"), ({"fraction": 1.0}, "100 %"), ({}, "all")):
+        settings = evaluate.Protocol(**amount)
+        assert amount_words(settings.per_class, settings.fraction) == words
+    for impossible in ({"per_class": 0.1}, {"fraction": 5}, {"per_class": 1, "fraction": 0.1}):
+        with pytest.raises(ValueError, match=r"per_class is|fraction is"):
+            evaluate.Protocol(**impossible)
 
 
 def test_batches_hold_every_clip_once_an_epoch():
@@ -78,7 +99,7 @@ def test_it_learns_repeats_itself_and_leaves_the_encoder_alone(poses, frozen):
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    results = [evaluate.finetune(encoder, *poses, 0.2, steps=n, frozen=frozen, seed=2, **rates) for n in (25, 25, 1)]
+    results = [evaluate.finetune(encoder, *poses, fraction=0.2, steps=n, frozen=frozen, seed=2, **rates) for n in (25, 25, 1)]
     assert torch.equal(torch.rand(1), expected)
     assert results[0].accuracy > 0.85 and torch.equal(results[0].scores, results[1].scores)
     assert not torch.equal(results[0].scores, results[2].scores)
@@ -114,7 +135,7 @@ def test_unlabelled_and_empty_clips_do_no_harm_to_few_labels():
     store = make_store(clips, label=[0, 1, -1, -1, 0, 1])
     encoder = evaluate.random_encoder(CONFIG, 1)
     test = store[store.labels >= 0]
-    assert torch.isfinite(evaluate.finetune(encoder, store, test, labels=1, steps=2, batch_size=4).scores).all()
+    assert torch.isfinite(evaluate.finetune(encoder, store, test, per_class=1, steps=2, batch_size=4).scores).all()
     with pytest.raises(DataError, match="2 of 6 training clips have no label"):
         evaluate.finetune(encoder, store, test)
 
@@ -124,7 +145,7 @@ def test_fine_tuning_refuses_what_it_cannot_use(poses):
     with pytest.raises(DataError, match="1 of 2 test clips have no label"):
         evaluate.finetune(encoder, train, make_store([counting_clip(9)] * 2, label=[-1, 0]))
     with pytest.raises(DataError, match="training side has no labelled clips"):
-        evaluate.finetune(encoder, make_store([counting_clip(9)], label=[-1]), test, labels=0.1)
+        evaluate.finetune(encoder, make_store([counting_clip(9)], label=[-1]), test, fraction=0.1)
     with pytest.raises(ValueError, match="made for 25 joints"):
         evaluate.finetune(encoder, make_store([np.ones((5, 1, 17, 3), np.float32)], COCO, label=[0]), test)
     with pytest.raises(FloatingPointError, match="try a smaller learning rate"):

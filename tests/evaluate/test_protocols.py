@@ -7,7 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 from sklearn.neighbors import KNeighborsClassifier
 
-from slimlab import data, evaluate
+from slimlab import __main__ as cli
+from slimlab import data, evaluate, study
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import Features
@@ -94,8 +95,31 @@ def test_missing_labels_and_impossible_k_are_refused():
         evaluate.knn(Features(TRAIN.x[:0], TRAIN.labels[:0], None), TEST)
     with pytest.raises(DataError, match="single class"):
         evaluate.linear_probe(Features(TRAIN.x, TRAIN.labels * 0, None), TEST)
-    with pytest.raises(RuntimeError, match="did not converge in 1 iterations"):
+    with pytest.raises(ValueError, match="choose rows with `few_labels`"):
+        evaluate.linear_probe(TRAIN, TEST, fraction=0.1)
+    with pytest.raises(ValueError, match="a protocol has no field 'labels'; it has classifier"):
+        evaluate.linear_probe(TRAIN, TEST, labels=0.1)
+
+
+def test_what_a_probe_that_does_not_converge_advises_can_be_followed(synthetic):
+    """More iterations, from the library's calls and from the command line."""
+    with pytest.raises(evaluate.NotConverged, match="did not converge in 1 iterations; allow more by iterations=10 "):
         evaluate.linear_probe(TRAIN, TEST, iterations=1)
+    few = synthetic[np.isin(synthetic.labels, (0, 3))]
+    case = evaluate.random_encoder(EncoderConfig(width=8, depth=1, heads=1, frames=8)), *data.split(few, "cross-subject")
+    raw = {"raw": tuple(evaluate.raw_features(side, 4) for side in case[1:])}
+    for ask in (
+        lambda n: evaluate.compare(*case, iterations=n),
+        lambda n: evaluate.transfer(*case, iterations=n),
+        lambda n: evaluate.robustness(*case, {"noise": (0.1,)}, ("probe",), iterations=n),
+        lambda n: evaluate.label_curve(*case, fractions=(1,), seeds=1, classifiers=("probe",), iterations=n),
+        lambda n: evaluate.run(*case, iterations=n),
+        lambda n: study.label_curve(raw, (2,), 1, iterations=n),
+    ):
+        with pytest.raises(evaluate.NotConverged, match="allow more by iterations=10 "):
+            ask(1)
+    assert len(study.label_curve(raw, (2,), 1, iterations=100)) == 1
+    assert cli._parser().parse_args(["evaluate", "run", "clips", "--iterations", "10"]).iterations == 10
 
 
 def test_raw_coordinates_are_the_naive_ones(synthetic):

@@ -26,7 +26,9 @@ def test_every_protocol_gives_rows_with_what_is_needed_to_repeat_them(case, name
     table = evaluate.run(encoder, train, test, name, seed=3, **(SMALL if trains else {}))
     score = table["mAP" if name == "slim-retrieval" else "accuracy"]
     assert len(table) >= 1 and score.between(0, 1).all() and (table["protocol"] == name).all()
-    assert (table["train"] == train[evaluate.few_labels(train, PROTOCOLS[name].labels, 3)].fingerprint).all()
+    assert (
+        table["train"] == train[evaluate.few_labels(train, fraction=PROTOCOLS[name].fraction or 1.0, seed=3)].fingerprint
+    ).all()
     assert (table["test"] == test.fingerprint).all() and (table["seed"] == 3).all()
     assert table["changed"].iloc[0] == ("batch_size=8, steps=3" if trains else "")
 
@@ -72,7 +74,7 @@ def test_the_papers_settings():
     assert (linear.combine, linear.views, len(linear.learning_rates)) == ("sum", "random", 13)
     assert linear == replace(PROTOCOLS["slim-linear-cached"], views="random")
     assert PROTOCOLS["slim-knn"].combine == "concat" and PROTOCOLS["slim-knn"].temperature == (0.07,)
-    assert (PROTOCOLS["slim-semi-1"].labels, PROTOCOLS["slim-semi-10"].labels) == (0.01, 0.1)
+    assert (PROTOCOLS["slim-semi-1"].fraction, PROTOCOLS["slim-semi-10"].fraction) == (0.01, 0.1)
 
 
 def test_unknown_words_and_unlabelled_clips_are_refused(case):

@@ -9,7 +9,7 @@ from slimlab import data, lessons
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch):
-    for name in ("SLIMLAB_DATA", "SLIMLAB_OUT", "SLIMLAB_QUICK"):
+    for name in ("SLIMLAB_DATA", "SLIMLAB_OUT", "SLIMLAB_QUICK", "SLIMLAB_SEED"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -48,3 +48,16 @@ def test_quick_mode_and_the_folder_come_from_the_environment(tmp_path, monkeypat
     assert here.quick and here.out == tmp_path
     here.end()
     assert "QUICK mode" in capsys.readouterr().out
+
+
+def test_the_seed_comes_from_the_environment_and_nonsense_is_refused_before_work_starts(monkeypatch, capsys):
+    assert lessons.begin("x", clips=22).seed == 0
+    for given, seed in (("7", 7), ("", 0)):
+        monkeypatch.setenv("SLIMLAB_SEED", given)
+        assert lessons.begin("x", clips=22).seed == seed
+    capsys.readouterr()
+    for given in ("-1", "0.5", "seven", str(2**32)):
+        monkeypatch.setenv("SLIMLAB_SEED", given)
+        with pytest.raises(ValueError, match=f"SLIMLAB_SEED={given}: not an integer from 0"):
+            lessons.begin("x", clips=22)
+    assert capsys.readouterr().out == ""

@@ -6,8 +6,11 @@ import os
 import signal
 import time
 
+import pytest
+
 from slimlab.study import claims
 from slimlab.study.claims import claim, forget
+from tests.waiting import wait_for
 
 
 def take_many(folder, names, out):
@@ -22,6 +25,7 @@ def hold(folder, ready):
     time.sleep(60)
 
 
+@pytest.mark.integration
 def test_every_name_goes_to_one_process(tmp_path):
     names, fork = [f"run{i}" for i in range(40)], multiprocessing.get_context("fork")
     out = fork.Queue()
@@ -45,6 +49,7 @@ def test_released_work_can_be_claimed_again(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.integration
 def test_a_killed_owners_work_is_taken_over_at_once(tmp_path):
     fork = multiprocessing.get_context("fork")
     ready = fork.Event()
@@ -74,8 +79,6 @@ def test_a_living_owner_keeps_its_claim_fresh(tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "BEAT", 0.05)
     ours = claim(tmp_path, "work")
     os.utime(ours.file, (0, 0))
-    begin = time.monotonic()
-    while ours.file.stat().st_mtime < 1 and time.monotonic() - begin < 30:
-        time.sleep(0.05)
+    wait_for(lambda: ours.file.stat().st_mtime > 1, "a claim that its owner touches")
     assert claim(tmp_path, "work", stale=60) is None
     ours.release()

@@ -105,6 +105,16 @@ def test_what_is_written_can_be_read_again(tmp_path):
     assert csv.startswith("arm,masking,mask_ratio")
 
 
+def test_any_name_can_stand_in_a_table_of_latex_or_markdown():
+    name = "a#b$c{d}e^f_g%h&i\\j~k<l>m|n\no"
+    report = study.report(made_up(), names={"none": name})
+    escaped = r"a\#b\$c\{d\}e\textasciicircum{}f\_g\%h\&i\textbackslash{}j\textasciitilde{}k\textless{}l\textgreater{}m|n o & 3 &"
+    assert escaped in report.latex()
+    assert "\n{}[0.5, 0.9] & 3 &" in study.report(made_up(), names={"none": "[0.5, 0.9]"}).latex()
+    lines = report.markdown().splitlines()
+    assert r"k<l>m\|n o | 3 |" in lines[2] and len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+
+
 def test_the_figure_shows_means_intervals_seeds_and_controls(tmp_path):
     table = made_up()
     summary = study.summary(table).set_index("arm")
@@ -144,10 +154,10 @@ def test_one_performer_or_one_seed_says_less_and_does_not_fail():
 
 def test_fewer_labels_are_the_first_of_more(utd):
     train, test = evaluate_sides(utd)
-    curve = study.label_curve({"raw": (train, test)}, amounts=(1, 4), draws=2)
+    curve = study.label_curve({"raw": (train, test)}, per_class=(1, 4), draws=2)
     assert curve[["labels", "seed"]].to_numpy().tolist() == [[1, 0], [1, 1], [4, 0], [4, 1]]
     assert curve["train_clips"].tolist() == [27, 27, 108, 108]
-    few = evaluate.few_labels(train.labels, 4, 1)
+    few = evaluate.few_labels(train.labels, per_class=4, seed=1)
     given = evaluate.Features(train.x[few], train.labels[few], train.table.iloc[few])
     assert curve["knn"].iloc[3] == pytest.approx(evaluate.knn(given, test).accuracy)
     assert curve.groupby("labels")["knn"].mean().is_monotonic_increasing

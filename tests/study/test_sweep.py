@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +13,13 @@ import pytest
 from slimlab import data, evaluate, study
 from slimlab.config import Config
 from slimlab.pretrain import Run, RunError
+from tests.waiting import wait_for
 
 ARMS = [{"mask_ratio": 0.5}, {"mask_ratio": 0.9, "masking": "random_cells"}]
 SMALL = Config(
     steps=6, batch_size=8, width=32, depth=1, prototypes=16, head_hidden=32, head_bottleneck=16, evaluations=2, snapshots=1
 )
-PASSING = ["seconds", "cpu_seconds", "started", "threads"]  # what may differ between two makings of the same row
+PASSING = ["seconds", "cpu_seconds", "started", "threads", "commit"]  # what may differ between two makings of the same row
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,25 @@ def test_a_row_says_what_it_is_and_can_be_checked(whole, sides):
     assert not (folder / "runs" / line["run"] / "checkpoint.pt").exists() and not list((folder / "claims").iterdir())
 
 
+@pytest.mark.parametrize("preset", ["tiny", "paper"])
+def test_the_changes_are_what_somebody_changed(tmp_path, preset):
+    arm = {"mask_ratio": [0.5, 0.75], "precision": "bf16"}  # as JSON gives it
+    config = Config(preset=preset, seed=3, **arm)
+    row = {
+        "arm": arm,
+        "config": config.to_dict(),
+        "seed": 3,
+        "knn": 0.5,
+        "probe": 0.5,
+        "train": "a",
+        "test": "b",
+        "performers": {},
+    }
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "result.json").write_text(json.dumps(row))
+    assert json.loads(study.read(tmp_path)["changes"].iloc[0]) == arm
+
+
 def test_asked_again_it_does_nothing_anew(whole, sides, monkeypatch):
     folder, table = whole
     monkeypatch.setattr(study.sweep.__globals__["trial"], "run", lambda *a: pytest.fail("a finished run was done again"))
@@ -76,14 +95,13 @@ def test_asked_again_it_does_nothing_anew(whole, sides, monkeypatch):
     assert sorted(study.read(folder)["run"]) == sorted(table["run"])
 
 
+@pytest.mark.integration
 def test_two_processes_share_it_one_is_killed_and_the_table_is_the_same(whole, sides, tmp_path):
     fork = multiprocessing.get_context("spawn")
     workers = [fork.Process(target=work, args=(sides[0], ARMS, 2, SMALL, tmp_path, sides[1])) for _ in range(2)]
     for worker in workers:
         worker.start()
-    begin = time.monotonic()
-    while not list(tmp_path.glob("runs/*/metrics.jsonl")) and time.monotonic() - begin < 300:
-        time.sleep(0.05)
+    wait_for(lambda: list(tmp_path.glob("runs/*/metrics.jsonl")), "a run that has begun")
     os.kill(workers[0].pid, signal.SIGKILL)
     for worker in workers:
         worker.join(600)

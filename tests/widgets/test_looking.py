@@ -1,5 +1,8 @@
 """The explorers of what is inside, driven from Python: state, numbers on screen, complaints."""
 
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -117,6 +120,35 @@ class TestFeatures:
 
 
 class TestEmbedding:
+    def test_what_cannot_be_placed_is_a_sentence_and_the_next_method_a_picture(self, synthetic):
+        e = widgets.EmbeddingExplorer(synthetic, {"alike": torch.ones(len(synthetic), 16)})
+        e.method = "tsne"
+        assert "all 132 features are the same" in e.note.value and e._planes_box.children == ()
+        e.method = "pca"
+        assert "no picture" not in e.note.value and len(e._planes_box.children) == 1
+
+    def test_a_single_labelled_clip_has_no_neighbour_and_says_so(self, synthetic):
+        one = make_store(
+            [np.full((9, 1, 25, 3), i, np.float32) for i in range(1, 10)], label=[3] + [-1] * 8, subject=np.arange(9)
+        )
+        e = widgets.EmbeddingExplorer(one, torch.eye(9))
+        e.by = "correct"
+        assert "There is no picture" in e.note.value
+        e.by = "subject"
+        assert len(e._planes_box.children) == 1
+
+    @pytest.mark.integration
+    def test_features_of_a_collapsed_encoder_do_not_end_the_kernel(self):
+        code = (
+            "import torch; from slimlab import data, widgets\n"
+            "store = data.synthetic(clips=66)[:50]\n"
+            "e = widgets.EmbeddingExplorer(store, torch.ones(50, 16), method='tsne')\n"
+            "e.method = 'umap'\n"
+            "print(e.note.value)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0 and "all 50 features are the same" in done.stdout, done.stderr
+
     def test_choosing_plays_and_colours_follow(self, synthetic):
         f = evaluate.raw_features(synthetic, frames=8)
         e = widgets.EmbeddingExplorer(synthetic, f)

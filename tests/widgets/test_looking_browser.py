@@ -7,6 +7,8 @@ import pytest
 
 from tests.lab import Kernel, serve, wait_for
 
+pytestmark = pytest.mark.integration
+
 SETUP = """
 import slimlab
 from slimlab import data, widgets
@@ -55,18 +57,18 @@ def test_a_click_on_a_cell_a_joint_and_a_head(page, kernel):
     before = kernel.value("[v.tolist() for v in a.values]")
     assert kernel.value("a.query") == "cls"
     at(grid, 0.75, 0.42)
-    wait_for(lambda: kernel.value("a.query") != "cls", 20, "the clicked cell as query")
+    wait_for(lambda: kernel.value("a.query") != "cls", "the clicked cell as query")
     step, joint = kernel.value("a.query")
     assert step == 1 and kernel.value("[v.tolist() for v in a.values]") != before
-    wait_for(lambda: grid.get_attribute("data-ring") == f"{step},{joint}", 20, "the ring around it")
+    wait_for(lambda: grid.get_attribute("data-ring") == f"{step},{joint}", "the ring around it")
     shot(page, "attention")
     at(gallery, 0.75, 0.5)  # two heads, three layers
-    wait_for(lambda: kernel.value("[a.layer, a.head]") == [1, 1], 20, "the clicked head")
+    wait_for(lambda: kernel.value("[a.layer, a.head]") == [1, 1], "the clicked head")
     kernel.client.execute("a.ratio = 0.5", reply=True, timeout=60)
-    wait_for(lambda: stage.get_attribute("data-clips") == "2", 20, "masked beside unmasked")
-    assert grid.get_attribute("data-panels") == "2"
+    wait_for(lambda: stage.get_attribute("data-clips") == "2", "masked beside unmasked")
+    wait_for(lambda: grid.get_attribute("data-panels") == "2", "both grids")
     stage.locator(".slimlab-play").click()
-    wait_for(lambda: kernel.value("a.stage.frame") > 3, 20, "frames")
+    wait_for(lambda: kernel.value("a.stage.frame") > 3, "frames")
     shot(page, "attention_masked")
 
 
@@ -74,7 +76,7 @@ def test_lasso_and_click_in_the_embedding(page, kernel):
     kernel.show(page, "embedding", "e = widgets.EmbeddingExplorer(store, encoder)\ne")
     plot = page.locator(".slimlab-scatter")
     plot.wait_for(timeout=90_000)
-    wait_for(lambda: plot.get_attribute("data-points") == "132", 20, "drawn points")
+    wait_for(lambda: plot.get_attribute("data-points") == "132", "drawn points")
     box = plot.bounding_box()
     corners = [(0.05, 0.05), (0.95, 0.05), (0.95, 0.6), (0.05, 0.6), (0.05, 0.05)]
     for i, (x, y) in enumerate(corners):
@@ -82,7 +84,7 @@ def test_lasso_and_click_in_the_embedding(page, kernel):
         if i == 0:
             page.mouse.down()
     page.mouse.up()
-    wait_for(lambda: kernel.value("len(e.selected)") > 0, 30, "lassoed clips in the kernel")
+    wait_for(lambda: kernel.value("len(e.selected)") > 0, "lassoed clips in the kernel")
     chosen = set(kernel.value("e.selected"))
     y = kernel.value("e.plane.xy[:, 1].tolist()")
     assert 10 < len(chosen) < 132
@@ -90,9 +92,9 @@ def test_lasso_and_click_in_the_embedding(page, kernel):
     assert inside > sum(y) / len(y)  # the upper part was circled
     stage = page.locator(".slimlab-stage")
     stage.wait_for(timeout=30_000)
-    assert stage.get_attribute("data-clips") == "6"
+    wait_for(lambda: stage.get_attribute("data-clips") == "6", "6 clips")
     assert f"{len(chosen)} clips chosen" in page.locator(".jp-OutputArea-output").inner_text()
-    wait_for(lambda: int(stage.get_attribute("data-frame")) > 2, 20, "playing")
+    wait_for(lambda: int(stage.get_attribute("data-frame")) > 2, "playing")
     shot(page, "embedding")
 
 
@@ -101,16 +103,16 @@ def test_a_cell_of_the_confusion_matrix_gives_its_clips(page, kernel):
     kernel.show(page, "retrieval", cell)
     matrix = page.locator(".slimlab-cells")
     matrix.wait_for(timeout=90_000)
-    wait_for(lambda: matrix.get_attribute("data-panels") == "1", 20, "the matrix")
+    wait_for(lambda: matrix.get_attribute("data-panels") == "1", "the matrix")
     box = matrix.bounding_box()
     matrix.click(position={"x": 92 + (box["width"] - 96) / 44, "y": 20 + (box["height"] - 38) / 44})
-    wait_for(lambda: kernel.value("list(r.cell)") == [0, 0], 20, "the cell of the first class")
+    wait_for(lambda: kernel.value("list(r.cell)") == [0, 0], "the cell of the first class")
     listed = kernel.value("r.listed.tolist()")
     truth = kernel.value("(r.result.labels == 0).tolist()")
     assert all(truth[i] for i in listed)
-    assert page.locator(".slimlab-stage").get_attribute("data-clips") == "5"
+    wait_for(lambda: page.locator(".slimlab-stage").get_attribute("data-clips") == "5", "5 clips")
     page.get_by_role("button", name="all cells", exact=True).click()
-    wait_for(lambda: kernel.value("len(r.listed)") == 66, 20, "all queries again")
+    wait_for(lambda: kernel.value("len(r.listed)") == 66, "all queries again")
     shot(page, "retrieval")
 
 
@@ -122,27 +124,27 @@ def test_a_bar_and_a_cell_of_the_prototypes_play_what_is_near(page, kernel):
     kernel.show(page, "prototypes", setup, "p = widgets.PrototypeExplorer(run, test)\np")
     usage, training = (page.locator(".slimlab-curves").nth(i) for i in (0, 1))
     usage.wait_for(timeout=90_000)
-    wait_for(lambda: usage.get_attribute("data-points") == "128", 20, "a bar for each prototype")
-    wait_for(lambda: training.get_attribute("data-points") == "80", 20, "two curves of 40 steps")
-    wait_for(lambda: usage.get_attribute("data-chosen") == "0,0", 20, "the most used one chosen")
+    wait_for(lambda: usage.get_attribute("data-points") == "128", "a bar for each prototype")
+    wait_for(lambda: training.get_attribute("data-points") == "80", "two curves of 40 steps")
+    wait_for(lambda: usage.get_attribute("data-chosen") == "0,0", "the most used one chosen")
     shot(page, "prototypes")
     at(usage, 0.3, 0.8)
-    wait_for(lambda: kernel.value("p.usage.chosen") != [0, 0], 20, "the clicked bar's prototype")
+    wait_for(lambda: kernel.value("p.usage.chosen") != [0, 0], "the clicked bar's prototype")
     place = kernel.value("p.usage.chosen")[1]
     assert 20 < place < 50 and kernel.value(f"int(p._order[{place}]) == p.prototype")
-    wait_for(lambda: usage.get_attribute("data-chosen") == f"0,{place}", 20, "the bar that stands out")
+    wait_for(lambda: usage.get_attribute("data-chosen") == f"0,{place}", "the bar that stands out")
     at(page.locator(".slimlab-cells"), 0.5, 0.5)
-    wait_for(lambda: kernel.value("p.usage.chosen")[1] != place, 20, "the prototype of the clicked column")
+    wait_for(lambda: kernel.value("p.usage.chosen")[1] != place, "the prototype of the clicked column")
     names = kernel.value("[p.stage.scene['titles'], [p._names[i] for i in p.nearest['clip']]]")
     assert all(name in title for title, name in zip(*names, strict=True))
     stage = page.locator(".slimlab-stage")
-    assert stage.get_attribute("data-clips") == "5"
+    wait_for(lambda: stage.get_attribute("data-clips") == "5", "5 clips")
     stage.locator(".slimlab-play").click()
-    wait_for(lambda: kernel.value("p.stage.frame") > 3, 20, "frames")
+    wait_for(lambda: kernel.value("p.stage.frame") > 3, "frames")
     page.get_by_role("button", name="cells (tokens)").click()
-    wait_for(lambda: kernel.value("p.kind") == "cells", 20, "cells")
+    wait_for(lambda: kernel.value("p.kind") == "cells", "cells")
     cells = kernel.value("len(p.prototypes)")
-    wait_for(lambda: f"any of {cells} cells" in page.inner_text("body"), 30, "the cells' numbers")
+    wait_for(lambda: f"any of {cells} cells" in page.inner_text("body"), "the cells' numbers")
     shot(page, "prototypes_cells")
 
 
@@ -150,11 +152,11 @@ def test_layers_side_by_side_and_likeness_to_a_clicked_cell(page, kernel):
     kernel.show(page, "features", "f = widgets.FeatureExplorer(store, encoder, index=6)\nf")
     grid, stage = page.locator(".slimlab-cells"), page.locator(".slimlab-stage")
     grid.wait_for(timeout=90_000)
-    wait_for(lambda: grid.get_attribute("data-panels") == "3", 20, "three layers")
+    wait_for(lambda: grid.get_attribute("data-panels") == "3", "three layers")
     shot(page, "features")
     at(grid, 0.5, 0.3)
-    wait_for(lambda: kernel.value("f.mode") == "similarity", 20, "likeness")
-    assert stage.get_attribute("data-clips") == "3"
+    wait_for(lambda: kernel.value("f.mode") == "similarity", "likeness")
+    wait_for(lambda: stage.get_attribute("data-clips") == "3", "3 clips")
     values = kernel.value("[float(v[f.cell]) for v in f.values]")
     assert values == pytest.approx([1, 1, 1], abs=1e-4)
     shot(page, "similarity")
