@@ -107,7 +107,8 @@ def _labels(file: Path) -> tuple[list[str], list[int]]:
     """(names, labels) of a `label.pkl`. Raises DataError."""
     pickled = Pickle(file)
     content = pickled.load()
-    names, labels = content if isinstance(content, (tuple, list)) and len(content) == 2 else (None, None)
+    some = isinstance(content, (tuple, list)) and len(content) in (2, 3)  # the third of a triple: each clip's frames
+    names, labels = content[:2] if some else (None, None)
     try:
         labels = labels.read(pickled).ravel().tolist() if isinstance(labels, Array) else labels
     except ValueError as error:
@@ -118,7 +119,7 @@ def _labels(file: Path) -> tuple[list[str], list[int]]:
         or not all(isinstance(v, int) and -1 <= v < MOST_CLASSES for v in labels)
     ):
         raise DataError(f"{file}: is no pickled pair (names, labels) of equally long lists; write it again")
-    return [n.rsplit("/", 1)[-1].removesuffix(".skeleton") for n in names], labels
+    return [re.split(r"[/\\]", n)[-1].removesuffix(".skeleton") for n in names], labels
 
 
 def _source(sides: list[_Side], place: str, label_names: tuple[str, ...], skeleton: Skeleton | None, fps: float | None) -> Source:

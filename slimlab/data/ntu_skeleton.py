@@ -97,8 +97,14 @@ def _parse(raw: bytes, place: str) -> tuple[int, list[_Body]]:
             here: list[bytes] = []
             for _ in range(bodies):
                 body, at = lines[at].split(None, 1)[0], at + 1
-                if int(lines[at]) != JOINTS:
-                    raise ValueError(f"{int(lines[at])} joints")
+                if (joints := int(lines[at])) != JOINTS:
+                    if not 2 <= joints <= 200:
+                        raise ValueError(f"{joints} joints")
+                    raise DataError(
+                        f"{place}: line {at + 1}: {joints} joints where NTU RGB+D has {JOINTS}: another body in NTU's layout. "
+                        "Read its lines yourself into an array (3, frames, joints, people) and give the body: "
+                        "data.from_arrays(array, skeleton=slimlab.skeleton.Skeleton(names, parents))"
+                    )
                 at += 1
                 if len(seen) > MOST_BODIES:
                     raise ValueError(f"more than {MOST_BODIES} bodies")
@@ -111,6 +117,8 @@ def _parse(raw: bytes, place: str) -> tuple[int, list[_Body]]:
                 at += JOINTS
         if b"".join(lines[at:]).strip():
             raise ValueError(f"more lines than its {frames} frames need")
+    except DataError:
+        raise
     except (ValueError, IndexError) as error:
         why = "the file ends early" if isinstance(error, IndexError) else str(error)
         raise DataError(f"{place}: line {at + 1}: {why}; the file is damaged, download it again or leave it out") from error

@@ -57,6 +57,12 @@ def read(path: str | Path) -> Source:
 def _checked(a: dict[Any, Any], place: str, before: tuple[int, ...] | None) -> tuple[int, ...]:
     """Shape (M, T, V, C) of an annotation's key points, of the same body as those before. Raises DataError."""
     points, score = a.get("keypoint"), a.get("keypoint_score")
+    if points is None and "frame_inds" in a and "total_frames" in a:
+        raise DataError(
+            f"{place}: Kinetics-400's list without key points, which lie apart in kpfiles, one pickle a video. Put each "
+            "video's array into its annotation as 'keypoint' (people, frames, 17, 2) and 'keypoint_score' "
+            "(people, frames, 17), and pickle the list again: pyskl's tools/data/README.md"
+        )
     if not isinstance(points, Array) or len(points.shape) != 4:
         raise DataError(f"{place}: 'keypoint' is no array of people x frames x joints x coordinates")
     people, frames, joints, axes = points.shape
