@@ -25,7 +25,25 @@ from slimlab.data import (
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.npz import Npz
-from slimlab.data.readers import amass, amc, c3d, mvnx, shrec, skipping, trc, units
+from slimlab.data.readers import (
+    amass,
+    amc,
+    azure_kinect,
+    c3d,
+    coco_results,
+    kinect_dump,
+    landmark_tables,
+    mediapipe,
+    mvnx,
+    openpose,
+    poses,
+    shrec,
+    skipping,
+    sniffing,
+    trc,
+    units,
+    yolo,
+)
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import Skeleton
 
@@ -45,9 +63,22 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "mvnx": mvnx.read,
     "amc": amc.read,
     "shrec": shrec.read,
+    "openpose": openpose.read,
+    "coco-results": coco_results.read,
+    "yolo": yolo.read,
+    "mediapipe": mediapipe.read,
+    "azure-kinect": azure_kinect.read,
+    "kinect-dump": kinect_dump.read,
+    "landmark-tables": landmark_tables.read,
+    "poses": poses.read,
 }
 MARKERS: dict[str, Callable[[str | Path, Skeleton], Source]] = {"c3d": c3d.read, "trc": trc.read}
-ONE_FILE = {r".*\.pkl": "pyskl", r".*\.csv": "csv", r".*\.npy": "npy"}  # formats whose files are opened one by one
+ONE_FILE: dict[str, Callable[[Path], str]] = {  # endings of files that are opened one by one: what tells their format
+    ".pkl": lambda _: "pyskl",
+    ".csv": sniffing.table,
+    ".npy": sniffing.array,
+    ".h5": lambda _: "landmark-tables",
+}
 PATTERNS = {  # of file names, single or in a folder or a zip
     r".*\.mat": "utd-mhad",
     r".*\.skeleton": "ntu-skeleton",
@@ -66,6 +97,9 @@ KNOWN = (
     "a pyskl .pkl, NTU RGB+D .skeleton files, NW-UCLA .json files, PKU-MMD .txt files, "
     "ST-GCN's .npy files with their label.pkl, .bvh, .csv and .npy files, "
     "motion capture as .c3d, .trc, .mvnx and .amc with its .asf, SHREC'17 and DHG skeletons_world.txt, "
+    "JSON of OpenPose, AlphaPose, COCO, MediaPipe, YOLO and Azure Kinect, "
+    "tables of MediaPipe, Kinect recorders, DeepLabCut and SLEAP, "
+    "arrays (frames, joints, 3), "
     "UTD-MHAD *_skeleton.mat files (one, a folder or a .zip of them); "
     "see data/README.md"
 )
@@ -84,16 +118,21 @@ def recognise(path: Path) -> str:
         if "x_train" in npz or "x_test" in npz:
             return "ntu-npz"
         amass.refuse(npz, path)
+        if any(sniffing.poses(shape, dtype) for shape, dtype in npz.shapes.values()):
+            return "poses"
         raise DataError(f"{path}: holds the arrays {', '.join(npz.shapes) or '(none)'}; slimlab reads {KNOWN}")
-    for pattern, format in ONE_FILE.items():
-        if path.is_file() and re.fullmatch(pattern, path.name):
-            return format
+    if path.is_file() and path.suffix in ONE_FILE:
+        return ONE_FILE[path.suffix](path)
     names = {f.name for f in files.find(path, "")}
     formats = sorted({format for pattern, format in PATTERNS.items() if any(re.fullmatch(pattern, n) for n in names)})
     if len(formats) == 1:
         return formats[0]
     if formats:
         raise DataError(f"{path}: holds files of several formats ({', '.join(formats)}); give format=, or a folder of one")
+    if format := sniffing.look(path):
+        return format
+    if any(n.endswith(".npy") for n in names):
+        return "poses"
     what = "this folder holds no clips that slimlab knows" if path.is_dir() else "unknown format"
     raise DataError(f"{path}: {what}; slimlab reads {KNOWN}")
 
