@@ -29,8 +29,8 @@ class Block:
     """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
 
     Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown. flags: words that
-    the reader has to say of a clip, put before those that `pack` finds. file: where each clip was read, for messages. nan_unseen: a
-    joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault.
+    the reader has to say of a clip, put before those that `pack` finds. file: where each clip was read, for messages. nan_unseen:
+    a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault.
     """
 
     frames: np.ndarray

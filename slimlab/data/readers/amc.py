@@ -1,7 +1,9 @@
 """AMC motions with their ASF bodies, as the CMU motion capture database has them; places by forward kinematics.
 
 Format: http://mocap.cs.cmu.edu and https://research.cs.wisc.edu/graphics/Courses/cs-838-1999/Jeff/ASF-AMC.html. A joint is
-the end of the bone whose name it has, `root` the root. A bone's turn is C M C⁻¹, C from its `axis`, XX axes x, y, z in the order that the file names. Lengths are in inches divided by the ASF's `length` (CMU: 0.45).
+the end of the bone whose name it has, `root` the root. A bone's turn is C M C⁻¹, C from its `axis`, M from the frame's angles;
+both turn about the fixed axes x, y, z in the order that the file names. Lengths are in inches divided by the ASF's `length`
+(CMU: 0.45).
 The body is `12.asf` for `12_01.amc`, or the only .asf in the motion's folder.
 """
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import struct
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +49,7 @@ def read(path: str | Path, skeleton: Skeleton | None = None) -> Source:
 def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float, str, str]:
     """(labels, x (T, V, 3) in the file's unit with NaN where not seen, fps, unit, up axis or ""). Raises DataError."""
     try:
-        ezc3d = importlib.import_module("ezc3d")
+        opened: Callable[[str], Any] = importlib.import_module("ezc3d").c3d
     except ImportError as error:
         raise DataError(f"{file.place}: C3D needs the package ezc3d: pip install 'slimlab[formats]'") from error
     _check_header(raw, file.place)
@@ -56,9 +58,9 @@ def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float,
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder) / "member.c3d"
                 copy.write_bytes(raw)
-                c = ezc3d.c3d(str(copy))
+                c = opened(str(copy))
         else:
-            c = ezc3d.c3d(str(file.path))
+            c = opened(str(file.path))
         point = c["parameters"]["POINT"]
         x = np.asarray(c["data"]["points"], dtype=np.float64)[:3].transpose(2, 1, 0)  # (T, V, 3)
         residual = np.asarray(c["data"]["meta_points"]["residuals"])[0].T  # (T, V)

@@ -91,7 +91,7 @@ def _tree(places: dict[str, int], tree: dict[str, str]) -> tuple[Skeleton, list[
 
 
 def axis_up(skeleton: Skeleton, x: np.ndarray) -> str:
-    """The axis along which head or pelvis stand above the feet, such as "-z"; "" where that is not clear. x (T, V, 3), NaN unseen."""
+    """The axis along which head or pelvis stand above the feet, such as "-z"; "" where not clear. x (T, V, 3), NaN unseen."""
     found = head_and_feet(skeleton)
     upper = [found[0]] if found else [i for i, n in enumerate(skeleton.names) if n[1:] in ("ASI", "PSI") or n in ("SACR", "C7")]
     feet = found[1] if found else [i for i, n in enumerate(skeleton.names) if n[1:] in ("ANK", "HEE", "TOE")]
