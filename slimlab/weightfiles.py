@@ -163,7 +163,7 @@ def _names(file: Path) -> list[str]:
             member = next(n for n in archive.namelist() if n.endswith("data.pkl"))
             if archive.getinfo(member).file_size > MOST_BYTES:
                 return []
-            words = [arg for op, arg, _ in pickletools.genops(archive.read(member)) if "UNICODE" in op.name]
+            words = [str(arg) for op, arg, _ in pickletools.genops(archive.read(member)) if "UNICODE" in op.name]
         return [w for w in words if re.fullmatch(r"[\w-]+(\.[\w-]+)+", w) and len(w) < 200]
     except Exception:  # whatever damaged bytes provoke in zipfile or pickletools
         return []

@@ -97,20 +97,19 @@ def _frames(file: files.File, body: Skeleton, min_score: float) -> dict[int, lis
     people = {who: i for i, who in enumerate(dict.fromkeys(c[0] for c in columns))}
     header = next(rows_of(raw, file.place))
     track = header.index("track") if skip == 1 and "track" in header else -1
+    width = 1 + max(at, *(place for *_, place in columns))
     tracks: dict[str, int] = {}
     out: dict[int, list[Person]] = {}
     first: int | None = None
     for line, row in enumerate(rows_of(raw, file.place), 1):
         if line <= skip or not any(c.strip() for c in row):
             continue
-        if len(row) < len(header):
-            raise DataError(
-                f"{file.place}: line {line} has {len(row)} cells, the header {len(header)}; it was cut off: write it again"
-            )
+        if len(row) < width:
+            raise DataError(f"{file.place}: line {line} has {len(row)} cells, the header {width}; it was cut off: write it again")
         values = np.full((len(people), len(joints), 3), np.nan)
         values[:, :, 2] = 1.0
         for who, point, axis, place in columns:
-            if axis in ("x", "y", "likelihood"):
+            if axis in ("x", "y", "likelihood") and point in joints:
                 cell = number(row[place], file.place, line)
                 values[people[who], joints[point], ("x", "y", "likelihood").index(axis)] = cell
         stated = number(row[at], file.place, line) if re.fullmatch(r"\s*\d{1,9}(\.0)?\s*", row[at]) else np.nan

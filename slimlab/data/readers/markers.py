@@ -97,6 +97,8 @@ def axis_up(skeleton: Skeleton, x: np.ndarray) -> str:
     feet = found[1] if found else [i for i, n in enumerate(skeleton.names) if n[1:] in ("ANK", "HEE", "TOE")]
     if not upper or not feet:
         return ""
+    told: np.ndarray = np.all(np.isfinite(x), axis=2)  # (T, V)
+    x = x[told[:, upper].any(axis=1) & told[:, feet].any(axis=1)]
     rise = np.nanmean(x[:, upper], axis=1) - np.nanmean(x[:, feet], axis=1) if len(x) else x[:, 0]
     rise = rise[np.isfinite(rise).all(axis=1)]
     if not len(rise):

@@ -278,3 +278,20 @@ def test_another_body_in_ntu_s_layout_is_not_damaged(tmp_path):
 
     x = np.array([r.split() for r in rows], float).T.reshape(3, 1, 26, 1)  # the advice, followed
     assert data.from_arrays(x, skeleton=Skeleton([f"j{i}" for i in range(26)], range(-1, 25)))[0].joints.shape == (1, 1, 26, 3)
+
+
+def test_a_head_that_is_not_always_seen_still_tells_what_is_up(tmp_path):
+    x = standing(H36M, "-y")
+    x[2] = 0  # nobody in this frame
+    x[4, 10] = 0
+    np.save(tmp_path / "x.npy", x)
+    store = data.open(tmp_path / "x.npy")
+    assert any(n.startswith("up: -y, seen") for n in store.notes)
+    assert store[0].valid[:, 0].tolist() == [True, True, False, True, True, True]
+
+
+def test_deeplabcut_lines_that_are_cut_off_are_named(tmp_path):
+    head = ["scorer,net,net,net", "bodyparts,a,a,a", "coords,x,y,likelihood"]
+    (tmp_path / "a.csv").write_text("\n".join([*head, "0,1,2,1", "1,1,2"]))
+    with pytest.raises(DataError, match=r"a.csv: line 5 has 3 cells, the header 4"):
+        data.open(tmp_path / "a.csv")
