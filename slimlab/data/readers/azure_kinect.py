@@ -15,8 +15,7 @@ from slimlab.data import files
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import estimates, units
-from slimlab.data.readers.estimates import Entry, Person
-from slimlab.data.readers.recordings import clip_names
+from slimlab.data.readers.estimates import Person
 from slimlab.skeleton import AZURE_KINECT_32
 
 NOTES = ("unit: mm, the format's own", "up: -y, the depth camera's own")
@@ -25,8 +24,8 @@ NOTES = ("unit: mm, the format's own", "up: -y, the depth camera's own")
 def read(path: str | Path) -> Source:
     """A file, a folder or a zip of files. Raises DataError, naming the file and the frame."""
     found = files.find(path, ".json")
-    entries = [Entry(n, f.place, lambda f=f: _frames(f)) for n, f in zip(clip_names(found), found, strict=True)]
-    return estimates.source(str(path), AZURE_KINECT_32, entries, flag="", fps=30.0, scale=0.001, notes=NOTES)
+    entries, classes = estimates.a_file_each(found, _frames)
+    return estimates.source(str(path), AZURE_KINECT_32, entries, flag="", fps=30.0, scale=0.001, notes=NOTES, classes=classes)
 
 
 def _frames(file: files.File) -> dict[int, list[Person]]:

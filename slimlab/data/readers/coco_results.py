@@ -28,6 +28,7 @@ def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
     found = files.find(path, ".json")
     entries: list[Entry] = []
     body, count = COCO, 0
+    classes, labels = estimates.labelled([f.folder for f in found])
     for i, (name, (file, raw)) in enumerate(zip(clip_names(found), files.contents(found), strict=True)):
         results = _results(raw, file.place)
         here = _count(results, file.place)
@@ -37,9 +38,9 @@ def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
         folders = sorted({_image(r).rpartition("/")[0] for r in results})
         for folder in folders:
             clip = name if len(folders) == 1 else f"{name}/{folder}".rstrip("/")
-            entries.append(Entry(clip, file.place, lambda f=file, d=folder, b=body: _frames(f, d, b, min_score)))
+            entries.append(Entry(clip, file.place, lambda f=file, d=folder, b=body: _frames(f, d, b, min_score), labels[i]))
     left = ("points: the face's and the hands' are left out",) if count != len(body) else ()
-    return estimates.source(str(path), body, entries, notes=PIXELS + left)
+    return estimates.source(str(path), body, entries, notes=PIXELS + left, classes=classes)
 
 
 def _results(raw: bytes, place: str) -> list[dict[str, Any]]:

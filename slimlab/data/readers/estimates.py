@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from slimlab.data import files
 from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
-from slimlab.data.readers.recordings import check_size
+from slimlab.data.readers.recordings import check_size, clip_names
 from slimlab.skeleton import Skeleton
 
 MIN_SCORE = 0.3  # a joint with a lower score was not seen
@@ -46,6 +47,22 @@ class Entry:
     place: str
     read: Callable[[], dict[int, list[Person]]]
     label: int = -1
+
+
+def labelled(folders: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
+    """(classes, a label each) of clips by the names of the folders they lie in; no classes where they lie in one."""
+    names = [f.rsplit("/", 1)[-1] for f in folders]
+    classes = tuple(sorted(set(names))) if len(set(folders)) > 1 else ()
+    return classes, [classes.index(n) if classes else -1 for n in names]
+
+
+def a_file_each(
+    found: Sequence[files.File], read: Callable[[files.File], dict[int, list[Person]]]
+) -> tuple[list[Entry], tuple[str, ...]]:
+    """(entries, classes) of files that hold a clip each."""
+    classes, labels = labelled([f.folder for f in found])
+    names = clip_names(list(found))
+    return [Entry(n, f.place, lambda f=f: read(f), v) for n, f, v in zip(names, found, labels, strict=True)], classes
 
 
 def unseen(points: np.ndarray, score: np.ndarray, least: float = MIN_SCORE) -> np.ndarray:

@@ -18,9 +18,9 @@ from slimlab.data import files
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import estimates
-from slimlab.data.readers.estimates import MIN_SCORE, PIXELS, Entry, Person
+from slimlab.data.readers.estimates import MIN_SCORE, PIXELS, Person
 from slimlab.data.readers.mediapipe import number, rows_of
-from slimlab.data.readers.recordings import check_same, check_size, clip_names
+from slimlab.data.readers.recordings import check_same, check_size
 from slimlab.skeleton import Skeleton
 
 TREE = ("bones: none in the file, all points hang from the first",)
@@ -52,8 +52,8 @@ def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
         first = first or (here, file.place)
     assert first is not None
     body = first[0]
-    entries = [Entry(n, f.place, lambda f=f: _frames(f, body, min_score)) for n, f in zip(clip_names(found), found, strict=True)]
-    return estimates.source(str(path), body, entries, notes=PIXELS + TREE)
+    entries, classes = estimates.a_file_each(found, lambda file: _frames(file, body, min_score))
+    return estimates.source(str(path), body, entries, notes=PIXELS + TREE, classes=classes)
 
 
 def _columns(raw: bytes, place: str) -> tuple[list[Column], int, int]:

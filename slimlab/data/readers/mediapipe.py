@@ -23,7 +23,7 @@ from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import estimates, markers, units
 from slimlab.data.readers.estimates import ASPECT, MIN_SCORE, PARTS, Entry, Person
-from slimlab.data.readers.recordings import Recording, clip_names, source
+from slimlab.data.readers.recordings import Recording, source
 from slimlab.skeleton import MEDIAPIPE_33, Skeleton
 
 FEWEST = 8  # landmarks by which a table is known
@@ -92,16 +92,15 @@ def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
     ((_, raw),) = files.contents(found[:1])
     first = _frames_of(raw, found[0].place)
     world = any(k in f for f in first for k in WORLD)
-    if all(len(_frames_of(raw, f.place)) == 1 for f, raw in files.contents(found)) and len(found) > 1:  # a file a frame
+    classes: tuple[str, ...] = ()
+    if len(found) > 1 and all(len(_frames_of(raw, f.place)) == 1 for f, raw in files.contents(found)):  # a file a frame
         entries = [Entry(Path(found[0].folder).name, found[0].place, lambda: _json(found, world, min_score))]
     else:
-        entries = [
-            Entry(n, f.place, lambda f=f: _json([f], world, min_score)) for n, f in zip(clip_names(found), found, strict=True)
-        ]
+        entries, classes = estimates.a_file_each(found, lambda file: _json([file], world, min_score))
     if world:
         notes = ("unit: m, world landmarks", "up: -y, world landmarks")
-        return estimates.source(str(path), MEDIAPIPE_33, entries, flag="", scale=1.0, notes=notes)
-    return estimates.source(str(path), MEDIAPIPE_33, entries, scale=1.0, notes=PARTS)
+        return estimates.source(str(path), MEDIAPIPE_33, entries, flag="", scale=1.0, notes=notes, classes=classes)
+    return estimates.source(str(path), MEDIAPIPE_33, entries, scale=1.0, notes=PARTS, classes=classes)
 
 
 def _tables(path: str | Path, found: list[files.File], min_score: float) -> Source:

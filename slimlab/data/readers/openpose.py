@@ -33,10 +33,9 @@ def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
         groups.setdefault((file.folder, match[1] if match else ""), []).append(file)
     one_each = len({folder for folder, _ in groups}) == len(groups)  # a folder is a clip
     above = [folder.rsplit("/", 1)[0] if one_each else folder for folder, _ in groups]
-    classes = tuple(sorted({a.rsplit("/", 1)[-1] for a in above})) if len(set(above)) > 1 else ()
+    classes, labels = estimates.labelled(above)
     entries, names = [], _names(list(groups), one_each)
-    for name, folder, members in zip(names, above, groups.values(), strict=True):
-        label = classes.index(folder.rsplit("/", 1)[-1]) if classes else -1
+    for name, label, members in zip(names, labels, groups.values(), strict=True):
         entries.append(Entry(name, members[0].place, lambda m=members: _frames(m, body, min_score), label))
     return estimates.source(str(path), body, entries, classes=classes)
 

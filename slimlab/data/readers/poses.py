@@ -35,9 +35,11 @@ def read(path: str | Path) -> Source:
         npz = Npz(path)
         names = [n for n, (shape, dtype) in npz.shapes.items() if sniffing.poses(shape, dtype)]
         arrays = [(n, str(path), lambda n=n: npz.read(n)) for n in names]
+        classes, labels = (), [-1] * len(names)
     else:
         found = files.find(path, ".npy")
         arrays = [(n, f.place, lambda f=f: _loaded(f)) for n, f in zip(clip_names(found), found, strict=True)]
+        classes, labels = estimates.labelled([f.folder for f in found])
     if not arrays:
         raise DataError(f"{path}: holds no array (frames, joints, 3); see data/README.md, arrays")
     first = _checked(arrays[0][2](), arrays[0][1])
@@ -53,8 +55,8 @@ def read(path: str | Path) -> Source:
             raise DataError(f"{place}: {x.shape[1]} joints, {arrays[0][1]} has {len(body)}; convert each body's files apart")
         return {t: [Person(p, 0)] for t, p in enumerate(units.turned(x, up))}
 
-    entries = [Entry(n, place, lambda g=get, p=place: frames(g, p)) for n, place, get in arrays]
-    return estimates.source(str(path), body, entries, flag="", scale=1.0, up=up, notes=notes)
+    entries = [Entry(n, place, lambda g=get, p=place: frames(g, p), v) for (n, place, get), v in zip(arrays, labels, strict=True)]
+    return estimates.source(str(path), body, entries, flag="", scale=1.0, up=up, notes=notes, classes=classes)
 
 
 def _loaded(file: files.File) -> np.ndarray:

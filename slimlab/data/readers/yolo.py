@@ -17,7 +17,6 @@ from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import estimates
 from slimlab.data.readers.estimates import ASPECT, MIN_SCORE, PARTS, PIXELS, Entry, Person
-from slimlab.data.readers.recordings import clip_names
 from slimlab.skeleton import COCO
 
 FORMS = {39: 2, 40: 2, 56: 3, 57: 3, 58: 3}  # numbers in a line -> numbers of a point; behind them a track, a score
@@ -36,10 +35,14 @@ def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
             folders.setdefault(file.folder, []).append(file)
         short = [f.rsplit("/", 1)[-1] for f in folders]
         names = short if len(set(short)) == len(short) else list(folders)
-        entries = [Entry(n, m[0].place, lambda m=m: _texts(m, min_score)) for n, m in zip(names, folders.values(), strict=True)]
-        return estimates.source(str(path), COCO, entries, scale=1.0, notes=PARTS)
-    entries = [Entry(n, f.place, lambda f=f: _json(f, min_score)) for n, f in zip(clip_names(found), found, strict=True)]
-    return estimates.source(str(path), COCO, entries, notes=PIXELS)
+        classes, labels = estimates.labelled([f.rsplit("/", 1)[0] for f in folders])
+        entries = [
+            Entry(n, m[0].place, lambda m=m: _texts(m, min_score), v)
+            for n, m, v in zip(names, folders.values(), labels, strict=True)
+        ]
+        return estimates.source(str(path), COCO, entries, scale=1.0, notes=PARTS, classes=classes)
+    entries, classes = estimates.a_file_each(found, lambda file: _json(file, min_score))
+    return estimates.source(str(path), COCO, entries, notes=PIXELS, classes=classes)
 
 
 def _texts(members: list[files.File], min_score: float) -> dict[int, list[Person]]:

@@ -295,3 +295,25 @@ def test_deeplabcut_lines_that_are_cut_off_are_named(tmp_path):
     (tmp_path / "a.csv").write_text("\n".join([*head, "0,1,2,1", "1,1,2"]))
     with pytest.raises(DataError, match=r"a.csv: line 5 has 3 cells, the header 4"):
         data.open(tmp_path / "a.csv")
+
+
+def test_a_folder_a_class(tmp_path):
+    """Files that hold a clip each: Azure Kinect's, results, DeepLabCut's, arrays."""
+    kinect = {"frames": [{"bodies": [{"body_id": 1, "joint_positions": RNG.normal(size=(32, 3)).tolist()}]}]}
+    results = [{"image_id": "0.jpg", "keypoints": person(17).ravel().tolist()}]
+    wasp = "scorer,n,n,n\nbodyparts,a,a,a\ncoords,x,y,likelihood\n0,1,2,1\n"
+    for label in ("run", "wave"):
+        for format, name, text in (
+            ("azure", "a.json", json.dumps(kinect)),
+            ("results", "a.json", json.dumps(results)),
+            ("wasps", "a.csv", wasp),
+        ):
+            (tmp_path / format / label).mkdir(parents=True)
+            (tmp_path / format / label / name).write_text(text)
+        (tmp_path / "arrays" / label).mkdir(parents=True)
+        np.save(tmp_path / "arrays" / label / "a.npy", standing(H36M, "y"))
+    for format in ("azure", "results", "wasps", "arrays"):
+        store = data.open(tmp_path / format)
+        assert store.table["label_name"].tolist() == ["run", "wave"], format
+        converted = data.convert(tmp_path / format, tmp_path / f"{format}.store", progress=False)
+        assert converted.table["digest"].tolist() == store.table["digest"].tolist()
