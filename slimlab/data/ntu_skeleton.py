@@ -101,7 +101,7 @@ def _parse(raw: bytes, place: str) -> tuple[int, list[_Body]]:
                     raise DataError(
                         f"{place}: line {at + 1}: {int(lines[at])} joints where NTU has {JOINTS}: another body. Read it into an "
                         "array x (3, frames, joints, people) and give data.from_arrays(x, skeleton="
-                        "slimlab.skeleton.Skeleton(names, parents)); where the file should be NTU's, download it again or leave it out"
+                        "slimlab.skeleton.Skeleton(names, parents)); if it should be NTU's, download it again or leave it out"
                     )
                 at += 1
                 if len(seen) > MOST_BODIES:
