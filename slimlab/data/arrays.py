@@ -1,7 +1,8 @@
 """Arrays of (N,) 3, T, V, M, as ST-GCN and its descendants keep them: in memory (`from_arrays`), one `.npy`, or a folder.
 
-`train_data.npy` or `train_data_joint.npy` goes with `train_label.pkl`, a pickled (names, labels), and so for val and test
-(https://github.com/yysijie/st-gcn, https://github.com/lshiwjx/2s-AGCN); the pickle is read without being run (pickles.py).
+`train_data.npy` or `train_data_joint.npy` goes with `train_label.pkl`, a pickled (names, labels), or with EfficientGCN's
+lengths behind them, and so for val and test (https://github.com/yysijie/st-gcn, https://github.com/lshiwjx/2s-AGCN); the pickle
+is read without being run (pickles.py).
 Names in NTU's form give performer, camera and setup.
 """
 
@@ -107,8 +108,7 @@ def _labels(file: Path) -> tuple[list[str], list[int]]:
     """(names, labels) of a `label.pkl`. Raises DataError."""
     pickled = Pickle(file)
     content = pickled.load()
-    some = isinstance(content, (tuple, list)) and len(content) in (2, 3)  # the third of a triple: each clip's frames
-    names, labels = content[:2] if some else (None, None)
+    names, labels = content[:2] if isinstance(content, (tuple, list)) and len(content) in (2, 3) else (None, None)
     try:
         labels = labels.read(pickled).ravel().tolist() if isinstance(labels, Array) else labels
     except ValueError as error:
@@ -118,8 +118,10 @@ def _labels(file: Path) -> tuple[list[str], list[int]]:
         or not all(isinstance(n, str) for n in names)
         or not all(isinstance(v, int) and -1 <= v < MOST_CLASSES for v in labels)
     ):
-        raise DataError(f"{file}: is no pickled pair (names, labels) of equally long lists; write it again")
-    return [re.split(r"[/\\]", n)[-1].removesuffix(".skeleton") for n in names], labels
+        raise DataError(
+            f"{file}: is no pickled pair (names, labels), nor with lengths behind it, of equally long lists; write it again"
+        )
+    return [re.split(r"[/\\]", n)[-1].removesuffix(".skeleton") for n in names], labels  # Windows' paths too
 
 
 def _source(sides: list[_Side], place: str, label_names: tuple[str, ...], skeleton: Skeleton | None, fps: float | None) -> Source:

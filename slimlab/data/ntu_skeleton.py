@@ -101,9 +101,9 @@ def _parse(raw: bytes, place: str) -> tuple[int, list[_Body]]:
                     if not 2 <= joints <= 200:
                         raise ValueError(f"{joints} joints")
                     raise DataError(
-                        f"{place}: line {at + 1}: {joints} joints where NTU RGB+D has {JOINTS}: another body in NTU's layout. "
-                        "Read its lines yourself into an array (3, frames, joints, people) and give the body: "
-                        "data.from_arrays(array, skeleton=slimlab.skeleton.Skeleton(names, parents))"
+                        f"{place}: line {at + 1}: {joints} joints where NTU has {JOINTS}: another body. Read it into an "
+                        "array x (3, frames, joints, people) and give data.from_arrays(x, skeleton="
+                        "slimlab.skeleton.Skeleton(names, parents)); if it should be NTU's, download it again or leave it out"
                     )
                 at += 1
                 if len(seen) > MOST_BODIES:

@@ -70,7 +70,7 @@ def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float,
     except Exception as error:  # whatever a damaged file provokes in ezc3d
         text = " ".join(str(error).split())[:200]
         raise DataError(f"{file.place}: no sound C3D file ({text}); export it again") from error
-    check_size(*x.shape[:2], file.place)
+    check_size(x.shape[0], x.shape[1], file.place)
     if len(labels) < x.shape[1] or residual.shape != x.shape[:2] or not 0 < fps < 1e6 or unit not in UNITS:
         raise DataError(
             f"{file.place}: {len(labels)} names for {x.shape[1]} markers, {fps:.4g} frames a second, unit {unit!r}; "
