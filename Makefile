@@ -1,11 +1,11 @@
-# Each target sets up what is missing in .venv first. Without make, see "Without make" in README.md.
+# Each target sets up what is missing in .venv first. README.md says how to do without make.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 DATA ?=
 OUT ?= out/quickstart
 
-.PHONY: lab quickstart notebooks solutions site bundle links check test test-integration test-full bench clean
+.PHONY: lab quickstart notebooks solutions site docs bundle links check test test-integration test-full bench clean
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'slimlab needs Python 3.11 or newer'"
@@ -28,8 +28,11 @@ solutions: $(VENV)/.ready
 	$(PY) notebooks/build.py --solutions out/solutions
 
 site: $(VENV)/.ready
-	$(PY) notebooks/website.py out/site
-	$(PY) notebooks/links.py out/site
+	failed=0; $(PY) notebooks/website.py out/site || failed=1; $(PY) notebooks/links.py out/site && exit $$failed
+
+docs: $(VENV)/.ready
+	$(PY) -m pip install --quiet -c requirements.lock -e '.[docs]'
+	$(PY) -m mkdocs build --strict
 
 bundle: $(VENV)/.ready
 	$(PY) notebooks/bundle.py out/classroom

@@ -26,6 +26,7 @@ from slimlab import data
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 SITE = ROOT / "out" / "site"
+EXTRAS = "notebook,umap"  # of pyproject.toml: what the lessons need
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 START = """# slimlab, the course, without a network
@@ -42,13 +43,13 @@ SH = """#!/bin/sh
 set -e
 cd "$(dirname "$0")"
 "${PYTHON:-python3}" -m venv .venv
-.venv/bin/python -m pip install --no-index --find-links wheels slimlab
+.venv/bin/python -m pip install --no-index --find-links wheels 'slimlab[notebook,umap]'
 .venv/bin/python -m slimlab doctor
 """
 BAT = """@echo off
 cd /d "%~dp0"
 py -PYTHON -m venv .venv || exit /b 1
-.venv\\Scripts\\python -m pip install --no-index --find-links wheels slimlab || exit /b 1
+.venv\\Scripts\\python -m pip install --no-index --find-links wheels "slimlab[notebook,umap]" || exit /b 1
 .venv\\Scripts\\python -m slimlab doctor
 """
 
@@ -91,7 +92,7 @@ def wheels(folder: Path, options: list[str]) -> bool:
     if not _pip("wheel", "--no-deps", "-w", where, str(ROOT)):
         return False
     own = next(folder.resolve().glob("slimlab-*.whl"))  # the file, not the name: another index may know the name
-    return _pip("download", "-c", str(ROOT / "requirements.lock"), "-d", where, str(own), *options)
+    return _pip("download", "-c", str(ROOT / "requirements.lock"), "-d", where, f"{own}[{EXTRAS}]", *options)
 
 
 def _pip(*command: str) -> bool:

@@ -1,7 +1,7 @@
 """Check links: python notebooks/links.py [SITE]
 
-Every link and anchor inside README, docs, data/README and the notebooks, and, where SITE is given, in its pages. Links that
-leave the repository are listed, not followed. Exits 1 where one leads nowhere.
+Every link and anchor inside the pages at the root, data, docs, model cards and notebooks, and, where SITE is given, in its
+pages. Links that leave the repository are listed, not followed. Exits 1 where one leads nowhere.
 """
 
 import re
@@ -29,11 +29,9 @@ def main() -> int:
 
 
 def check_repository(root: Path = ROOT) -> tuple[list[str], set[str]]:
-    """Broken links of README, data/README, docs and notebooks, as "file: link", and the external ones."""
-    texts = {root / "README.md": None, root / "data" / "README.md": None}
-    files = [
-        f for f in [*texts, *sorted((root / "docs").glob("*.md")), *sorted((root / "notebooks").glob("*.ipynb"))] if f.exists()
-    ]
+    """Broken links of the pages at the root, in data, docs and shipped, and of notebooks, as "file: link"; the external ones."""
+    folders = {".": "*.md", "data": "*.md", "docs": "**/*.md", "slimlab": "**/README.md", "notebooks": "*.ipynb"}
+    files = [file for folder, pattern in folders.items() for file in sorted((root / folder).glob(pattern))]
     return _check({f: _markdown_links(_markdown(f)) for f in files})
 
 

@@ -32,6 +32,10 @@ WEB = HERE / "web"
 LINK = re.compile(r'(href|src)="([^"#:]+)(#[^"]*)?"')
 
 
+class LessonError(Exception):
+    """A lesson whose notebook did not run to its end."""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """One executed notebook, and what the index says of it."""
@@ -55,14 +59,24 @@ def main() -> int:
     parser.add_argument("--no-api", action="store_true", help="without pdoc's pages")
     args = parser.parse_args()
     paths = [p for p in sorted(HERE.glob("*.ipynb")) if not args.only or p.stem[:2] in args.only]
-    books = {p.stem: executed(p, args.executed, args.quick) for p in paths}
+    books, failed = {}, []
+    for path in paths:
+        try:
+            books[path.stem] = executed(path, args.executed, args.quick)
+        except LessonError as error:
+            print(error, file=sys.stderr)
+            failed.append(str(error))
     write(books, args.out, api=not args.no_api)
     print(f"open {args.out / 'index.html'} in a browser")
-    return 0
+    if failed:
+        print(
+            f"{len(failed)} of {len(paths)} lessons failed and are missing from the site:", *failed, sep="\n  ", file=sys.stderr
+        )
+    return 1 if failed else 0
 
 
 def executed(path: Path, folder: Path, quick: bool) -> NotebookNode:
-    """The notebook with its outputs: one that is found and is of today, or executed now. Exits where a cell fails."""
+    """The notebook with its outputs: one that is found and is of today, or executed now. LessonError: a cell fails."""
     given = nbformat.read(path, as_version=4)
     for found in sorted(folder.rglob(path.name), key=lambda p: p.stat().st_mtime, reverse=True):
         book = nbformat.read(found, as_version=4)
@@ -72,7 +86,7 @@ def executed(path: Path, folder: Path, quick: bool) -> NotebookNode:
         os.environ["SLIMLAB_QUICK"] = "1"
     out = folder / path.stem
     if execute(path, out):
-        sys.exit(f"{path.name} failed; {out / path.name} shows where")
+        raise LessonError(f"{path.name} failed; {out / path.name} shows where")
     return nbformat.read(out / path.name, as_version=4)
 
 
@@ -187,7 +201,10 @@ def _sources(book: NotebookNode) -> list[str]:
 
 
 def _through(book: NotebookNode) -> bool:
-    return all(c.execution_count for c in book.cells if c.cell_type == "code" and c.source.strip())
+    cells = [c for c in book.cells if c.cell_type == "code" and c.source.strip()]
+    return all(c.execution_count for c in cells) and not any(
+        o.output_type == "error" for c in cells if "raises-exception" not in c.metadata.get("tags", []) for o in c.outputs
+    )
 
 
 def _quick(book: NotebookNode) -> bool:

@@ -1,4 +1,4 @@
-"""slimlab: a research workbench for SLiM, decoder-free masked modelling of skeleton motion (arXiv 2603.10648).
+"""slimlab: a research workbench for SLiM, masked feature prediction on skeleton motion (arXiv 2603.10648).
 
 `import slimlab` is light: a submodule is imported when it is first used.
 """
@@ -6,7 +6,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _SUBMODULES = (
     "augment baseline cost data encoder evaluate inspection lessons masking naive objectives plot pretrain projection quirks run "

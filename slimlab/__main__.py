@@ -1,4 +1,4 @@
-"""The command line, `python -m slimlab …`: every command is a few calls of the library."""
+"""The command line, `slimlab …` or `python -m slimlab …`: every command is a few calls of the library."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+
+from slimlab import __version__
+from slimlab._extras import MissingExtra, require
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,8 +21,8 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.debug:
             raise
         text = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
-        if isinstance(error, ModuleNotFoundError):
-            text += "; python -m slimlab doctor says what is missing and how to install it"
+        if isinstance(error, ModuleNotFoundError) and not isinstance(error, MissingExtra):
+            text += "; slimlab doctor says what is missing and how to install it"
         print(f"slimlab {arguments.command}: {text}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, SystemExit) as ended:  # Ctrl-C, and what `slimlab.interrupt` makes of SIGTERM
@@ -47,6 +50,7 @@ def doctor(_: argparse.Namespace) -> int:
 
 
 def lab(a: argparse.Namespace) -> int:
+    require("notebook", "the lessons", "jupyterlab")
     return subprocess.call([sys.executable, "-m", "jupyter", "lab", a.notebook])
 
 
@@ -220,7 +224,8 @@ def _sides(a: argparse.Namespace):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m slimlab", description="Workbench for SLiM on skeleton motion.")
+    parser = argparse.ArgumentParser(prog="slimlab", description="Workbench for SLiM on skeleton motion.")
+    parser.add_argument("--version", action="version", version=f"slimlab {__version__}")
     parser.add_argument("--debug", action="store_true", help="show where an error was raised (before the command's name)")
     commands = parser.add_subparsers(dest="command", required=True)
 

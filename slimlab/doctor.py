@@ -1,4 +1,4 @@
-"""`python -m slimlab doctor`: versions, device, what is missing for widgets and the browser, and the remedy for each."""
+"""`slimlab doctor`: versions, device, which optional packages are missing, and the remedy for each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-CORE = "torch numpy pandas pyarrow scikit-learn umap-learn safetensors tqdm matplotlib plotly".split()
-NOTEBOOK = "jupyterlab ipywidgets anywidget ipykernel nbclient jupytext".split()
-BROWSER = "playwright".split()
+CORE = "torch numpy pandas pyarrow scikit-learn scipy safetensors filelock platformdirs tqdm".split()
+EXTRAS = {  # as in pyproject.toml
+    "plot": "matplotlib plotly".split(),
+    "notebook": "jupyterlab ipywidgets anywidget ipykernel nbclient jupytext".split(),
+    "umap": ["umap-learn"],
+    "hub": ["huggingface_hub"],
+    "formats": ["ezc3d"],
+    "dev": ["playwright"],
+}
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,10 @@ def chromium() -> str | None:
 def examine() -> list[Finding]:
     """Everything the doctor looks at. Nothing is imported but torch, nothing is changed."""
     findings = [_python()]
-    findings += [_package(name, "pip install -c requirements.lock -e .") for name in CORE + NOTEBOOK]
-    findings += [_package(name, "pip install -c requirements.lock -e '.[dev]'", required=False) for name in BROWSER]
+    findings += [_package(name, "pip install -e . in a checkout of slimlab") for name in CORE]
+    for extra, names in EXTRAS.items():
+        remedy = f"only for what needs it: pip install 'slimlab[{extra}]'"
+        findings += [_package(name, remedy, required=False) for name in names]
     browser = chromium()
     remedy = "only for the browser tests: apt-get install chromium, or set SLIMLAB_CHROMIUM to a Chrome's path"
     findings.append(Finding("Chromium", browser or "missing", "" if browser else remedy, required=False))
@@ -73,7 +81,7 @@ def _stop() -> Finding:
     try:
         version = [int(v) for v in metadata.version("ipykernel").split(".")[:2]]
     except (metadata.PackageNotFoundError, ValueError):
-        version = [0, 0]
+        return Finding("Stop button", "no notebook here", required=False)
     remedy = "" if version >= [7, 4] else "pip install 'ipykernel>=7.4' (older ones do not stop a cell that awaits)"
     return Finding("Stop button", "works" if not remedy else "would not stop training", remedy)
 

@@ -20,11 +20,14 @@ def held() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield came
         return
-    before = {s: signal.signal(s, lambda number, frame: came.append(number)) for s in HELD}
+    before = {number: signal.getsignal(number) for number in HELD}
     try:
+        for number in HELD:
+            signal.signal(number, lambda number, frame: came.append(number))
         yield came
     finally:
-        for number, handler in before.items():
+        for number in reversed(HELD):  # Ctrl-C last: once it is heard again it may raise before the next line
+            handler = before[number]
             if handler is not None:  # None: not set from Python, and not ours to set again
                 signal.signal(number, handler)
     answer(came)
@@ -41,8 +44,8 @@ def ended_gently() -> Iterator[None]:
     def end(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, end)
     try:
+        signal.signal(signal.SIGTERM, end)
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

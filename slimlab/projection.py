@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slimlab import _extras
 from slimlab import cache as disk
 
 METHODS = ("pca", "tsne", "umap")
@@ -92,6 +93,8 @@ def fit(
     for name in settings:
         if name not in DEFAULTS[method]:
             raise ValueError(f"projection '{method}' has no setting '{name}'; it has: {', '.join(DEFAULTS[method]) or 'none'}")
+    if method == "umap":
+        _extras.require("umap", "UMAP projections", "umap")
     rows = _rows(x)
     if len(rows) < 2:
         raise ValueError(f"features are {rows.shape}, should be (N, F) with N >= 2")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
+import uuid
 import warnings
 from dataclasses import fields, replace
 from pathlib import Path
@@ -35,8 +35,9 @@ def save_encoder(encoder: Encoder, folder: str | Path) -> Path:
 
     folder, config = Path(folder), encoder.config
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{folder.name}-", dir=folder.parent))
+    beside = folder.with_name(f"{TEMPORARY}{folder.name}-{uuid.uuid4().hex}")
     try:
+        beside.mkdir()
         save_file({k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}, beside / "model.safetensors")
         sizes = {
             "embed_dim": config.width,

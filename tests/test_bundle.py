@@ -12,6 +12,7 @@ import pytest
 
 from slimlab import data
 from tests.script import ROOT, load
+from tests.systems import has_sh
 
 bundle = load("bundle")
 
@@ -39,7 +40,7 @@ def test_the_folder_holds_the_course_and_pip_is_asked_for_the_locked_versions(tm
     own, needed = asked.commands
     assert own[:2] == ["wheel", "--no-deps"] and own[-1] == str(ROOT)
     assert needed[:3] == ["download", "-c", str(ROOT / "requirements.lock")]
-    assert needed[-3].endswith("slimlab-9-py3-none-any.whl") and needed[-2:] == ["--extra-index-url", "https://x"]
+    assert needed[-3].endswith("slimlab-9-py3-none-any.whl[notebook,umap]") and needed[-2:] == ["--extra-index-url", "https://x"]
     out = tmp_path / "class"
     names = sorted(p.name for p in (ROOT / "notebooks").glob("*.ipynb"))
     assert [sorted(p.name for p in (out / f).iterdir()) for f in ("notebooks", "solutions")] == [names, names]
@@ -50,7 +51,14 @@ def test_the_folder_holds_the_course_and_pip_is_asked_for_the_locked_versions(tm
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert f"Python {version}" in (out / "START_HERE.md").read_text()
     assert f"py -{version} -m venv" in (out / "install.bat").read_text()
-    assert subprocess.run(["sh", "-n", str(out / "install.sh")]).returncode == 0
+    for name in ("install.sh", "install.bat"):
+        assert "slimlab[notebook,umap]" in (out / name).read_text()
+
+
+@has_sh
+def test_the_script_that_installs_it_is_one_for_sh(tmp_path):
+    (tmp_path / "install.sh").write_text(bundle.SH)
+    assert subprocess.run(["sh", "-n", str(tmp_path / "install.sh")]).returncode == 0
 
 
 def test_when_pip_fails_nothing_is_left(tmp_path, asked):

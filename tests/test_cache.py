@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from slimlab import cache
+from tests.systems import forks
 
 
 def test_a_name_depends_on_everything():
@@ -79,6 +80,7 @@ def _hammer(folder, worker):
         cache.keep(file, np.full(20_000, i % 5), most_files=3)
 
 
+@forks
 @pytest.mark.integration
 def test_several_processes_at_once(tmp_path):
     context = multiprocessing.get_context("fork")

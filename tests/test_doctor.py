@@ -14,7 +14,7 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch, capsys):
     version = metadata.version
 
     def without(name):
-        if name in ("ipywidgets", "playwright"):
+        if name in ("safetensors", "ipywidgets", "playwright"):
             raise metadata.PackageNotFoundError(name)
         return "7.3.1" if name == "ipykernel" else version(name)
 
@@ -24,13 +24,31 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch, capsys):
     assert doctor.report() == 1
     out = capsys.readouterr().out
     for text in (
-        "MISS  ipywidgets",
-        "pip install -c requirements.lock -e .",
+        "MISS  safetensors",
+        "pip install -e . in a checkout",
+        "note  ipywidgets",
+        "pip install 'slimlab[notebook]'",
         "note  playwright",
         "apt-get install chromium",
         "ipykernel>=7.4",
     ):
         assert text in out
+
+
+def test_the_bare_library_is_enough(monkeypatch, capsys):
+    """Optional packages are notes: the exit status stays 0 without every one of them."""
+    version = metadata.version
+    optional = {name for names in doctor.EXTRAS.values() for name in names}
+
+    def without(name):
+        if name in optional:
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", without)
+    assert doctor.report() == 0
+    out = capsys.readouterr().out
+    assert "MISS" not in out and all(f"note  {name}" in out for name in optional)
 
 
 def test_another_browser_may_be_named(monkeypatch):

@@ -1,5 +1,6 @@
 """An exception at any line of the training loop leaves a run that resumes to the numbers of an uninterrupted one."""
 
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -49,12 +50,16 @@ class Injected:
 
 
 def fit(store, config, folder, trace=None):
-    before = sys.gettrace()
+    """`pretrain.fit`, traced. It puts the signal handlers back itself: an error injected at the very line that does so in
+    `slimlab.interrupt` leaves the run's own in the process, and the next run, which finds a handler, would go another way."""
+    before, handlers = sys.gettrace(), {number: signal.getsignal(number) for number in interrupt.HELD}
     sys.settrace(trace)
     try:
         return pretrain.fit(store, config, folder, device="cpu", progress=False)
     finally:
         sys.settrace(before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def outcome(folder: Path):

@@ -19,8 +19,13 @@ def test_broken_links_and_anchors_are_found(tmp_path):
         "```\n[g](gone.md)\n```\n`[h](gone.md)` <img src='gone.png'> [i](https://arxiv.org/abs/1)"
     )
     (tmp_path / "docs" / "a.md").write_text("## Two")
+    for page in ("CHANGELOG.md", "docs/studies/s.md", "slimlab/shipped/tiny/README.md"):
+        (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / page).write_text(f"[j](no-{(tmp_path / page).stem}.md)")
     broken, external = links.check_repository(tmp_path)
-    assert [line.split(": ")[1] for line in broken] == ["docs/b.md", "#nowhere", "docs/a.md#three", "gone.png"]
+    own = [line.split(": ")[1] for line in broken if "no-" not in line]
+    assert own == ["docs/b.md", "#nowhere", "docs/a.md#three", "gone.png"]
+    assert sorted(line.split(": ")[1] for line in broken if "no-" in line) == ["no-CHANGELOG.md", "no-README.md", "no-s.md"]
     assert external == {"https://arxiv.org/abs/1"}
 
 

@@ -12,6 +12,7 @@ import pytest
 from slimlab import __main__ as cli
 from slimlab import data, pretrain
 from slimlab.run import Run
+from tests.systems import kills
 
 SMALL = ["--steps", "3", "--batch-size", "8", "--device", "cpu"]
 
@@ -136,6 +137,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
         assert capsys.readouterr().err == f"\n{sentence}\n"
 
 
+@kills
 @pytest.mark.integration
 def test_a_real_ctrl_c_ends_with_130_and_the_same_command_resumes(tmp_path):
     command = [sys.executable, "-m", "slimlab", "pretrain", "synthetic", "--batch-size", "8", "--device", "cpu"]

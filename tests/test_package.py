@@ -1,8 +1,11 @@
 """The promises of the package as a whole."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,23 @@ ALLOWED = {
     for n in ("lab", "convert", "export", "report", "pretrain", "evaluate", "embed", "figures", "cost", "doctor")
 }
 ALLOWED |= {f"encoder.py:{n}" for n in ("Attention", "SwiGLU", "Block")} | {"style.py:colour"}
+
+
+def test_one_version():
+    """The package, CITATION.cff and the newest section of CHANGELOG.md agree; the command line prints it."""
+    cited = re.search(r"^version: (.+)$", (ROOT.parent / "CITATION.cff").read_text(), re.MULTILINE)
+    newest = re.search(r"^## \[(.+?)\]", (ROOT.parent / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert cited and newest and cited[1] == newest[1] == slimlab.__version__
+
+
+def test_the_command_is_slimlab(capsys):
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
+    module, _, function = project["scripts"]["slimlab"].partition(":")
+    with pytest.raises(SystemExit) as ended:
+        getattr(import_module(module), function)(["--version"])
+    assert ended.value.code == 0 and capsys.readouterr().out == f"slimlab {slimlab.__version__}\n"
+
+
+def test_type_checkers_read_the_annotations():
+    packaged = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["slimlab"]
+    assert "py.typed" in packaged and (ROOT / "py.typed").exists()

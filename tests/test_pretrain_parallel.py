@@ -15,6 +15,7 @@ import torch
 from slimlab import data, pretrain
 from slimlab.pretrain import Config, Run
 from tests.processes import ROOT, torchrun
+from tests.systems import kills
 from tests.waiting import steps_logged, wait_for
 
 pytestmark = pytest.mark.integration
@@ -159,6 +160,7 @@ def started(command, folder, steps=5, **environment):
 COMMAND = ["-m", "slimlab", "pretrain", "synthetic", "--steps", "100000", "--batch-size", "8", "--folder"]
 
 
+@kills
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_writes_a_checkpoint_and_ends_cleanly(tmp_path, number):
     process = started([sys.executable, *COMMAND, tmp_path / "run"], tmp_path / "run")
@@ -171,6 +173,7 @@ def test_a_signal_writes_a_checkpoint_and_ends_cleanly(tmp_path, number):
     assert torch.load(run.folder / "checkpoint.pt", weights_only=True)["step"] == run.step
 
 
+@kills
 def test_a_signal_to_the_launcher_stops_all_processes_after_the_same_step(tmp_path):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     process = started([*launcher, *COMMAND, tmp_path / "run"], tmp_path / "run", OMP_NUM_THREADS="1")

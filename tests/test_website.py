@@ -133,3 +133,62 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
     with pytest.raises(SystemExit, match="something else than a site"):
         website.write({}, tmp_path)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_it_goes_on_past_a_lesson_that_fails_and_names_it(tmp_path, monkeypatch, capsys):
+    new = nbformat.v4
+    for name, code in {"00_good": "1 + 1", "01_bad": "1 / 0", "02_late": "2 + 2"}.items():
+        book = new.new_notebook(cells=[new.new_markdown_cell(f"# {name}"), new.new_code_cell(code)])
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
+    monkeypatch.setattr(website, "HERE", tmp_path / "notebooks")
+    for _ in range(2):  # the second time the failed notebook lies there, and does not pass for an executed one
+        arguments = ["website.py", str(tmp_path / "site"), "--executed", str(tmp_path / "out"), "--no-api"]
+        monkeypatch.setattr("sys.argv", arguments)
+        assert website.main() == 1
+        said = capsys.readouterr().err
+        assert "1 of 3 lessons failed" in said and "01_bad.ipynb failed" in said.splitlines()[-1]
+        pages = {p.stem for p in (tmp_path / "site").glob("0*.html")}
+        assert pages == {"00_good", "02_late"}
+
+
+HOSTILE = """
+import ipywidgets
+from slimlab import plot, widgets
+store = hostile.store(22)
+plot.player(store[1], store.skeleton)
+---
+widgets.ClipPlayer(store)
+---
+said = ipywidgets.HTML("<b>own</b> " + hostile.TAG + "<a href='javascript:alert(0)' onclick='alert(0)'>there</a>")
+data = {"text/html": "<table><tr><td>" + hostile.TAG + "</td></tr></table>"}
+table = {"output_type": "display_data", "metadata": {}, "data": data}
+ipywidgets.VBox([said, ipywidgets.HTMLMath(hostile.TAG), ipywidgets.Output(outputs=[table])])
+"""
+
+
+def test_text_of_the_data_stays_text_on_the_page(tmp_path, browser, monkeypatch):
+    new = nbformat.v4
+    monkeypatch.setenv("PYTHONPATH", str(website.ROOT))
+    book = new.new_notebook(
+        cells=[new.new_markdown_cell("# Hostile"), *(new.new_code_cell(c.strip()) for c in HOSTILE.split("---"))]
+    )
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    NotebookClient(book, timeout=300).execute()
+    website.write({"00_hostile": book}, tmp_path / "site", api=False)
+    context = browser.new_context(offline=True)
+    page, complaints, alerts = context.new_page(), [], []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    page.goto(f"file://{tmp_path}/site/00_hostile.html", timeout=180_000)
+    page.locator(".figure").first.scroll_into_view_if_needed()
+    wait_for(lambda: page.locator(".figure .slider-label").count(), "the plotly figure")
+    wait_for(lambda: page.locator(".widget").count() == 2 and page.locator(".widget table").count(), "the widgets")
+    shown = page.locator(".widget").nth(1)
+    assert shown.inner_text().count('<img src="q" onerror="alert(0)">') == 3  # text, in both kinds of HTML and in an output
+    assert shown.locator("b").inner_text() == "own" and shown.locator("td").count() == 1
+    assert shown.locator("a").evaluate("a => [...a.attributes].length") == 0
+    assert page.locator("img[src=q], [onerror], [onclick]").count() == 0
+    assert alerts == [] and complaints == []
+    context.close()

@@ -283,8 +283,8 @@ plot.embedding(plane, untrained_features, title="control: same network, untraine
 # </details>
 #
 # ## Further reading
-# - Do, Chen, Youk, Kim: *Less is More: Decoder-Free Masked Modeling for Efficient Skeleton Representation Learning*,
-#   [arXiv 2603.10648](https://arxiv.org/abs/2603.10648): sections 3.1 to 3.3.
+# - Do, Chen, Youk, Kim: *Less is More: Compact-Token Masked Feature Prediction for Skeleton Representation Learning*,
+#   NeurIPS 2026, [arXiv 2603.10648](https://arxiv.org/abs/2603.10648): sections 3.1 to 3.3.
 # - Caron et al.: *Emerging Properties in Self-Supervised Vision Transformers* (DINO),
 #   [arXiv 2104.14294](https://arxiv.org/abs/2104.14294): where teacher, student and prototypes come from.
 # - Shahroudy et al.: *NTU RGB+D: A Large Scale Dataset for 3D Human Activity Analysis*,

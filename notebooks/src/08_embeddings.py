@@ -52,7 +52,7 @@ plot.embedding(flat, features, title="shipped encoder, PCA, coloured by action (
 
 # %%
 methods = ("pca", "tsne") if quick else ("pca", "tsne", "umap")  # UMAP: a slow first import, once in a session
-planes = {method: projection.fit(features.x, method, labels=labels) for method in methods}
+planes = {method: projection.fit(features.x, method, seed=here.seed, labels=labels) for method in methods}
 plot.planes({m.upper(): p for m, p in planes.items()}, labels, title="the same features; colour: action")
 
 # %%
@@ -132,10 +132,11 @@ lessons.check_agreement(agreement)
 # neighbours each point has. *Predict: the same features at perplexity 3, 30 and 100. Where do you see the most clusters?*
 
 # %%
-sizes = {f"perplexity {p}": projection.fit(features.x, "tsne", labels=labels, perplexity=p) for p in (3, 30, 100)}
+sizes = {f"perplexity {p}": projection.fit(features.x, "tsne", seed=here.seed, labels=labels, perplexity=p) for p in (3, 30, 100)}
 other = here.seed + 1
 sizes["perplexity 30, another seed"] = projection.fit(features.x, "tsne", seed=other, labels=labels)
-seeds = {f"UMAP, seed {n}": projection.fit(features.x, "umap", seed=n, labels=labels) for n in (() if quick else (0, other))}
+both = () if quick else (here.seed, other)
+seeds = {f"UMAP, seed {n}": projection.fit(features.x, "umap", seed=n, labels=labels) for n in both}
 plot.planes(sizes | seeds, labels, title="the same features")
 
 # %% [markdown]
@@ -165,7 +166,7 @@ table[["trustworthiness", "neighbours_kept", "label_agreement"]].round(3)
 # %%
 rng = np.random.default_rng(here.seed)
 noise = rng.normal(size=features.x.shape)
-few = {f"noise, perplexity {p}": projection.fit(noise, "tsne", labels=labels, perplexity=p) for p in (2, 5, 30)}
+few = {f"noise, perplexity {p}": projection.fit(noise, "tsne", seed=here.seed, labels=labels, perplexity=p) for p in (2, 5, 30)}
 few["noise, PCA"] = projection.fit(noise, labels=labels)
 plot.planes(few, title="pure noise: no point belongs to any other")
 
@@ -183,7 +184,7 @@ colours = {"noise, its own clumps": clumps, "noise, actions": labels, "features,
 pictures = {}
 for name, own in colours.items():
     x, perplexity = (noise, 2) if name.startswith("noise") else (features.x, 30)
-    pictures[name] = projection.fit(x, "tsne", labels=own, perplexity=perplexity)  # computed once, measured anew
+    pictures[name] = projection.fit(x, "tsne", seed=here.seed, labels=own, perplexity=perplexity)  # computed once, measured anew
 plot.planes(pictures, colours, title="colours: by what?")
 
 # %%
@@ -236,7 +237,7 @@ lessons.check_shuffled(shuffled_control)
 untrained = evaluate.features(evaluate.random_encoder(trained.config), clips)
 raw = evaluate.raw_features(clips)
 kinds = {"trained": features, "untrained": untrained, "raw coordinates": raw}
-maps = {name: projection.fit(f.x, "tsne", labels=labels) for name, f in kinds.items()}
+maps = {name: projection.fit(f.x, "tsne", seed=here.seed, labels=labels) for name, f in kinds.items()}
 plot.planes(maps, labels, title="t-SNE, colour: action")
 
 # %%
@@ -267,7 +268,9 @@ colours, pictures = {}, {}
 for kind in ("trained", "raw coordinates"):
     for name, own in groups.items():
         colours[f"{kind}, by {name}"] = own
-        pictures[f"{kind}, by {name}"] = projection.fit(kinds[kind].x, "tsne", labels=own)  # computed once, measured anew
+        pictures[f"{kind}, by {name}"] = projection.fit(
+            kinds[kind].x, "tsne", seed=here.seed, labels=own
+        )  # computed once, measured anew
 plot.planes(pictures, colours, columns=len(groups), title="one plane, different colours")
 
 # %%
@@ -301,7 +304,7 @@ run = pretrain.fit(train, config, folder=folder, start=trained, progress=False)
 later = evaluate.features(run.encoder, clips)
 pairs = {}
 for method in ("pca", "tsne"):
-    old, new = (projection.fit(f.x, method, labels=labels) for f in (features, later))
+    old, new = (projection.fit(f.x, method, seed=here.seed, labels=labels) for f in (features, later))
     pairs |= {f"{method}, shipped": old, f"{method}, {steps} steps on": projection.align(new, old.xy)}
 plot.planes(pairs, labels, title="two checkpoints, the second aligned to the first")
 

@@ -251,7 +251,8 @@ published
 # </details>
 #
 # ## Further reading
-# - Do, Chen, Youk, Kim: *Less is More*, [arXiv 2603.10648](https://arxiv.org/abs/2603.10648): section 4 and its tables.
+# - Do, Chen, Youk, Kim: *Less is More*, NeurIPS 2026, [arXiv 2603.10648](https://arxiv.org/abs/2603.10648): section 4 and
+#   its tables.
 # - Mao et al.: *Masked Motion Predictors are Strong 3D Action Representation Learners* (MAMP),
 #   [arXiv 2308.07092](https://arxiv.org/abs/2308.07092): the autoencoder of the comparison.
 # - Shazeer: *GLU Variants Improve Transformer*, [arXiv 2002.05202](https://arxiv.org/abs/2002.05202): the block's SwiGLU.

@@ -73,6 +73,22 @@ function make(tag, properties = {}, children = []) {
   return element;
 }
 
+// What the lessons' own HTML is made of. Any other element, such as one that a label of the data brings, becomes text.
+const TAGS = new Set(("A B BR CAPTION CODE DETAILS DIV EM H1 H2 H3 H4 HR I LI OL P PRE SMALL SPAN STRONG STYLE SUB SUMMARY SUP TABLE TBODY TD "
+  + "TFOOT TH THEAD TR UL").split(" "));
+const ATTRIBUTES = new Set("border class colspan href id open rowspan scope style title".split(" "));
+
+function markup(text) {
+  const { body, head } = new DOMParser().parseFromString(text ?? "", "text/html"); // inert: nothing in it runs or is loaded
+  body.prepend(...head.childNodes);
+  for (const element of [...body.querySelectorAll("*")]) {
+    if (!TAGS.has(element.tagName)) { element.replaceWith(element.outerHTML); continue; }
+    for (const { name, value } of [...element.attributes])
+      if (!ATTRIBUTES.has(name) || (name === "href" && !/^(https?:|#|[\w./-]+$)/i.test(value))) element.removeAttribute(name);
+  }
+  return [...body.childNodes];
+}
+
 function named(it, element) {
   const text = it.get("description");
   return text ? make("label", { className: "named" }, [make("span", { textContent: text }), element]) : element;
@@ -104,8 +120,8 @@ const kinds = {
   GridBox: (it) => make("div", { className: "row" }, part(it)),
   Accordion: folds, Tab: folds,
   Stack: (it) => make("div", {}, part(it).slice(it.get("selected_index") ?? 0, (it.get("selected_index") ?? 0) + 1)),
-  HTML: (it) => named(it, make("div", { innerHTML: it.get("value") })),
-  HTMLMath: (it) => named(it, make("div", { innerHTML: it.get("value") })),
+  HTML: (it) => named(it, make("div", {}, markup(it.get("value")))),
+  HTMLMath: (it) => named(it, make("div", {}, markup(it.get("value")))),
   Label: (it) => make("span", { textContent: it.get("value") }),
   IntSlider: range, FloatSlider: range, FloatLogSlider: range, Play: () => make("span"),
   SelectionSlider: pick, Dropdown: pick, Select: pick, SelectMultiple: pick, RadioButtons: pick, ToggleButtons: pick,
@@ -121,7 +137,7 @@ const kinds = {
 
 function output({ data = {}, text }) {
   if (data["image/png"]) return make("img", { alt: "", src: `data:image/png;base64,${[data["image/png"]].flat().join("")}` });
-  if (data["text/html"]) return make("div", { innerHTML: [data["text/html"]].flat().join("") });
+  if (data["text/html"]) return make("div", {}, markup([data["text/html"]].flat().join("")));
   return make("pre", { textContent: [text ?? data["text/plain"] ?? ""].flat().join("") });
 }
 

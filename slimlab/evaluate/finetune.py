@@ -10,7 +10,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.features import check_body, features
 from slimlab.evaluate.result import Result, score
-from slimlab.evaluate.sides import batches, with_labels
+from slimlab.evaluate.sides import alike, batches, with_labels
 from slimlab.evaluate.training import ROTATION, augmented_view, linear_head, train_with_labels
 
 
@@ -50,6 +50,8 @@ def finetune(
     """
     for store in (train, test):
         check_body(encoder, store)
+    if combine == "concat":
+        train, test = alike(train, test)
     few = with_labels(train, test, per_class, fraction, seed)
     rng, truth = torch.Generator().manual_seed(seed), torch.from_numpy(few.labels)
     classes = int(max(train.labels.max(), test.labels.max())) + 1

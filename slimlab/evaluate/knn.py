@@ -18,7 +18,7 @@ def knn(train, test, k: int = 1, temperature: float = 0.07, chunk: int = 2048) -
     """Classify each test feature by its k nearest training features; two `Features`, or anything with x and labels.
 
     chunk  test rows at a time, so that the similarity matrix stays small
-    Raises DataError where labels are missing, ValueError where k is not 1..training clips.
+    Raises DataError where labels are missing or a feature is not finite, ValueError where k is not 1..training clips.
     """
     return knn_grid(train, test, [k], [temperature], chunk)[k, temperature]
 

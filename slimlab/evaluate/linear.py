@@ -15,8 +15,8 @@ from slimlab.encoder import Encoder
 from slimlab.evaluate.features import features
 from slimlab.evaluate.grid import LinearGrid, Reading, most_blocks, ways
 from slimlab.evaluate.protocol import Protocol
-from slimlab.evaluate.result import Result, score
-from slimlab.evaluate.sides import batches, held_out
+from slimlab.evaluate.result import Result, check_finite, score
+from slimlab.evaluate.sides import alike, batches, held_out
 from slimlab.evaluate.training import augmented_view
 
 ALL, WITHOUT_HELD_OUT = 0, 1  # the grid's two sides
@@ -40,10 +40,14 @@ def linear_grid(
     """Train the grid on the protocol's views of `train`; one choice for each entry of `protocol.select`.
 
     Choosing on held-out performers costs no second pass: another set of classifiers trains beside, on the same batches
-    without those performers, and the winner is reported as trained on everybody.
+    without those performers, and the winner is reported as trained on everybody. Raises DataError where features are not finite.
     """
+    if protocol.combine == "concat":
+        train, test = alike(train, test)
     most = most_blocks(encoder, protocol.blocks)
     given, sides = (features(encoder, s, most, "cls+mean", protocol.combine) for s in (train, test))
+    for name, side in (("training", given), ("test", sides)):
+        check_finite(side.x, side.table, name)
     readings = ways(encoder, protocol.blocks, protocol.pools, given.x.shape[1])
     rng = torch.Generator().manual_seed(seed)
 

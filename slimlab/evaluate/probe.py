@@ -37,8 +37,8 @@ def linear_probe(
               `iterations`); nothing is chosen. "slim": the paper's 13 learning rates by SGD on these features as they are,
               without new views (`evaluate.run(…, "slim-linear")` draws them), the best on held-out training performers.
               Or a `Protocol`, of which `changes` change fields: linear_probe(…, protocol="slim", steps=2000)
-    Raises DataError where labels are missing or the training side has a single class, ValueError for an unknown protocol,
-    NotConverged (a RuntimeError) where the iterations are too few.
+    Raises DataError where labels are missing, a feature is not finite or the training side has a single class, ValueError
+    for an unknown protocol, NotConverged (a RuntimeError) where the iterations are too few.
     """
     settings = named("slim-linear-cached" if protocol == "slim" else protocol, **changes)
     if settings.per_class is not None or settings.fraction is not None:

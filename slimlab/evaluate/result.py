@@ -67,8 +67,23 @@ def score(
     return Result(accuracy, per_class, confusion, predictions, labels, neighbours, scores)
 
 
+def check_finite(x: Tensor, table: pd.DataFrame | None, side: str) -> None:
+    """Raises DataError that names the first clip of features x (N, F) with a number that is NaN or infinite.
+
+    table  a line per row of x, its column `clip` the names; without it the row is named
+    """
+    bad = np.flatnonzero(~x.isfinite().all(dim=1).cpu().numpy())
+    if len(bad):
+        first = f"clip {table['clip'].iloc[bad[0]]}" if table is not None and "clip" in table else f"row {bad[0]}"
+        raise DataError(
+            f"the {side} features of {first} are not finite ({len(bad)} such clips of {len(x)}); look at the clip "
+            "(slimlab.data.report) and at the encoder's weights, or leave it out"
+        )
+
+
 def labelled(train, test) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
-    """(train x, labels, test x, labels, classes) of two `Features`. Raises DataError where labels lack or widths differ."""
+    """(train x, labels, test x, labels, classes) of two `Features`. Raises DataError where labels lack, widths
+    differ or a feature is not finite."""
     out = []
     for side, f in (("training", train), ("test", test)):
         x, labels = torch.as_tensor(f.x).float(), torch.as_tensor(f.labels).long()
@@ -76,6 +91,7 @@ def labelled(train, test) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
             raise DataError(f"the {side} features are empty; nothing can be evaluated")
         if int(labels.min()) < 0:
             raise DataError(f"{int((labels < 0).sum())} of {len(labels)} {side} clips have no label; leave them out")
+        check_finite(x, getattr(f, "table", None), side)
         out += [x, labels]
     if out[0].shape[1:] != out[2].shape[1:]:
         raise DataError(

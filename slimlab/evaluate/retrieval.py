@@ -32,8 +32,8 @@ def retrieval(train, test, recall_at: Iterable[int] = (1, 5, 10), chunk: int = 5
     """Rank the training features (the gallery) for each test feature; two `Features`, or anything with x and labels.
 
     Average precision is the mean, over the gallery's clips of the query's class, of the precision at their rank; the whole
-    gallery is ranked. `chunk` test rows at a time. Raises DataError where labels are missing or no class is on both sides,
-    ValueError where a k of recall_at is not 1..training clips.
+    gallery is ranked. `chunk` test rows at a time. Raises DataError where labels are missing, a feature is not finite
+    or no class is on both sides, ValueError where a k of recall_at is not 1..training clips.
     """
     from slimlab.data import DataError
 

@@ -19,6 +19,12 @@ def check_sides(train: ClipStore, test: ClipStore) -> None:
         raise DataError(f"{train.source}: the training side has a single class; a probe needs clips of two")
 
 
+def alike(train: ClipStore, test: ClipStore) -> tuple[ClipStore, ClipStore]:
+    """Both sides with the larger `max_people` of the two, so that features with people side by side are equally long."""
+    people = max(train.max_people, test.max_people)
+    return train.with_people(people), test.with_people(people)
+
+
 def with_labels(
     train: ClipStore, test: ClipStore, per_class: int | None = None, fraction: float | None = None, seed: int = 0
 ) -> ClipStore:

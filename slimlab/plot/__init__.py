@@ -1,5 +1,9 @@
 """Figures for paper (matplotlib) and screen (plotly). Every function returns a figure; `save` writes one of paper."""
 
+from slimlab import _extras
+
+_extras.require("plot", "figures", "matplotlib", "plotly")
+
 from slimlab.plot.anatomy import anatomy
 from slimlab.plot.augmentations import augmented
 from slimlab.plot.body import frames_strip, mask_on_body

@@ -1,4 +1,4 @@
-"""All figures of a run, as PDF, PNG and CSV: `python -m slimlab figures RUN`."""
+"""All figures of a run, as PDF, PNG and CSV: `slimlab figures RUN`."""
 
 from __future__ import annotations
 

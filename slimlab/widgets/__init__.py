@@ -1,5 +1,9 @@
 """Explorers for JupyterLab and Notebook. What each shows is a plain function of `slimlab.plot` first."""
 
+from slimlab import _extras
+
+_extras.require("notebook", "the explorers", "ipywidgets", "anywidget")
+
 from slimlab.widgets.attention import AttentionExplorer
 from slimlab.widgets.augmentations import AugmentationExplorer
 from slimlab.widgets.cells import Cells

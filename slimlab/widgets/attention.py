@@ -20,10 +20,11 @@ from slimlab.plot.markup import html_text
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 from slimlab.widgets.texts import percent_texts
 
 
-class AttentionExplorer(w.VBox):
+class AttentionExplorer(Still, w.VBox):
     """Where a query looks. Click a joint on the body, or a cell of the grid, to make it the query; click a head to see it alone.
 
     store, encoder  any store and an encoder of its body; other: a second encoder, beside the first (of the same view length)

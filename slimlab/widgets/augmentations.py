@@ -17,6 +17,7 @@ from slimlab.plot.invariants import invariants, laws
 from slimlab.plot.markup import html_text
 from slimlab.widgets.controls import ClipChooser, choice, slider
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 
 CONTRASTS = (
     "nothing",
@@ -29,7 +30,7 @@ CONTRASTS = (
 GREEN, RED = "#00785A", "#B03A00"
 
 
-class AugmentationExplorer(W.VBox):
+class AugmentationExplorer(Still, W.VBox):
     """The clip, SLiM's augmentations of it (`augment`), and a naive one (`naive`) for contrast, in step.
 
     Under each stands what has to hold (`plot.invariants`), green where it does and red where it does not. Colours on the body

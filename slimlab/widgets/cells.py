@@ -8,13 +8,16 @@ from pathlib import Path
 import anywidget
 import numpy as np
 import traitlets
+from PIL import Image
 
 from slimlab.skeleton import Skeleton
+from slimlab.widgets import stills
+from slimlab.widgets.stills import Still
 
 Cell = tuple[int, int]  # time step, joint
 
 
-class Cells(anywidget.AnyWidget):
+class Cells(Still, anywidget.AnyWidget):
     """P grids (T', V) side by side, joints grouped by body part.
 
     ring     (step, joint) that is framed, or (); now: the step that is being played, -1 for none
@@ -68,7 +71,7 @@ class Cells(anywidget.AnyWidget):
         texts: Sequence[Sequence[str]],
         columns: Sequence[str] | None = None,
     ) -> None:
-        """A table in place of the grids: colors (R, C, 3) uint8, texts [row][column], names of rows and columns (None: their
+        """A table in place of the grids: colors (R, C, 3) uint8, `texts[row][column]`, names of rows and columns (None: their
         numbers). Its rows take the joints' place and its columns the steps': `clicked` and `ring` say (column, row)."""
         across = np.swapaxes(colors, 0, 1)
         scene = {
@@ -86,6 +89,14 @@ class Cells(anywidget.AnyWidget):
         }
         with self.hold_sync():
             self.colors, self.scene = np.ascontiguousarray(across, dtype=np.uint8).tobytes(), scene
+
+    def draw_still(self, width: int) -> Image.Image | None:
+        """The grids, or the table."""
+        if not self.scene:
+            return None
+        joints = len(self.scene["names"])
+        colors = np.frombuffer(self.colors, np.uint8).reshape(-1, self.scene["steps"], joints, 3)
+        return stills.cells(colors, self.scene, width)
 
     def on_cell(self, act: Callable[[int, int, int], None]) -> None:
         """Call act(panel, step, joint) at every click."""

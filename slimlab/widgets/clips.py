@@ -13,9 +13,10 @@ from slimlab.data import ClipStore
 from slimlab.plot.player import MOST_CLIPS
 from slimlab.widgets.controls import ClipChooser, button
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 
 
-class ClipPlayer(W.VBox):
+class ClipPlayer(Still, W.VBox):
     """Clips of any store as moving bodies; the same picture as a plain function: `plot.player(clips, store.skeleton)`.
 
     index   the clip that is shown; `others`, the clips kept beside it, run in step with it

@@ -9,6 +9,10 @@ from pathlib import Path
 import anywidget
 import numpy as np
 import traitlets
+from PIL import Image
+
+from slimlab.widgets import stills
+from slimlab.widgets.stills import Still
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class Panel:
     levels: Sequence[tuple[float, str]] = ()
 
 
-class Curves(anywidget.AnyWidget):
+class Curves(Still, anywidget.AnyWidget):
     """Panels side by side and below each other; hovering says the values.
 
     chosen   [panel, place] of a bar that stands out, or []; clicked: {panel, index} of the last bar clicked, see `on_bar`
@@ -80,6 +84,10 @@ class Curves(anywidget.AnyWidget):
         flat = np.concatenate([np.zeros(0), *numbers]).astype(np.float32)
         with self.hold_sync():
             self.points, self.scene = flat.tobytes(), scene
+
+    def draw_still(self, width: int) -> Image.Image | None:
+        """The panels."""
+        return stills.curves(np.frombuffer(self.points, np.float32), self.scene, width)
 
     def on_bar(self, act: Callable[[int, int], None]) -> None:
         """Call act(panel, place) at every click on a bar."""

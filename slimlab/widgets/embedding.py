@@ -25,6 +25,7 @@ from slimlab.run import Run
 from slimlab.weights import load_encoder
 from slimlab.widgets.scatter import Scatter
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 from slimlab.widgets.texts import clip_names
 
 CHIPS = "●■◆▲▼◀▶★"  # the markers of scatter.js
@@ -32,7 +33,7 @@ PLAYED = 6  # clips on the stage at once
 COLUMNS = ("label_name", "subject", "camera", "setup", "split")
 
 
-class EmbeddingExplorer(w.VBox):
+class EmbeddingExplorer(Still, w.VBox):
     """A plane of features. Drag a line around points: those clips play. Click: that clip and its nearest.
 
     store     the clips

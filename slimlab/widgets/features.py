@@ -17,12 +17,13 @@ from slimlab.plot.markup import html_text
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 
 PANELS = 4  # layers shown at once: evenly spaced, the last among them
 FITTED = 48  # clips that the components of "over clips" are fitted on
 
 
-class FeatureExplorer(w.VBox):
+class FeatureExplorer(Still, w.VBox):
     """Token PCA as red, green and blue, or every cell's likeness to one; click a cell or a joint to choose that one.
 
     store, encoder  any store and an encoder of its body

@@ -19,13 +19,14 @@ from slimlab.run import replace_file
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser, button, choice, slider
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 
 GREY = 178  # a visible joint, darker than the grid's visible cells: it stands on white
 LEGEND = [("in colour: masked, one colour a tube", MASKED), ("grey: visible", "#888888")]
 STUDENT = "what the student sees"
 
 
-class MaskExplorer(W.VBox):
+class MaskExplorer(Still, W.VBox):
     """Masks on any store's clips, as `plot.draw_mask`, `plot.mask_grid` and `plot.mask_on_body` make them.
 
     The clip is shown as the encoder gets it: the test view of `frames` frames, `patch_frames` to a time step. Controls: strategy,

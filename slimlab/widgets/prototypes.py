@@ -21,6 +21,7 @@ from slimlab.run import Run
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 from slimlab.widgets.texts import clip_names
 
 BATCH = 32  # samples whose Sinkhorn assignment is shown
@@ -28,7 +29,7 @@ BARS = 400  # most used prototypes that have a bar
 MARK, REST = (204, 121, 167), 200  # rgb of the cell that is near, and of all else
 
 
-class PrototypeExplorer(w.VBox):
+class PrototypeExplorer(Still, w.VBox):
     """A run's prototypes before the clips of a store. Click a bar or a cell of the assignment to see what is nearest to it.
 
     run, store  the run (its last checkpoint's teacher) and clips of its body

@@ -17,10 +17,11 @@ from slimlab.plot.markup import html_text
 from slimlab.plot.style import LEFT
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 from slimlab.widgets.texts import clip_names
 
 
-class RetrievalViewer(w.VBox):
+class RetrievalViewer(Still, w.VBox):
     """Queries (test clips) before a gallery (training clips). Click a cell of the confusion matrix to see the clips in it.
 
     encoder   of both stores' body; or features=(of the gallery, of the queries)

@@ -16,9 +16,10 @@ from slimlab.plot import shaded
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser, slider
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.stills import Still
 
 
-class MaskedSample(W.VBox):
+class MaskedSample(Still, W.VBox):
     """`inspection.agreement` of one clip under the run's own masking; `look` gives it the networks of the moment.
 
     `.found` holds the numbers, `.figure()` draws them for a paper (`plot.agreement`).

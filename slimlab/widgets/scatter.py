@@ -8,11 +8,14 @@ from pathlib import Path
 import anywidget
 import numpy as np
 import traitlets
+from PIL import Image
 
 from slimlab.plot.style import PALETTE
+from slimlab.widgets import stills
+from slimlab.widgets.stills import Still
 
 
-class Scatter(anywidget.AnyWidget):
+class Scatter(Still, anywidget.AnyWidget):
     """N points, coloured and shaped by group, at one scale on both axes.
 
     selected  places of the points that stand out, [] for none: drag a line around points to choose them, click beside all to
@@ -40,6 +43,12 @@ class Scatter(anywidget.AnyWidget):
             self.groups = np.ascontiguousarray(groups, dtype=np.uint16).tobytes()
             self.texts = "\n".join(t.replace("\n", " ") for t in texts).encode()
             self.title = title
+
+    def draw_still(self, width: int) -> Image.Image | None:
+        """The points in their colours."""
+        xy = np.frombuffer(self.xy, np.float32).reshape(-1, 2)
+        colors = [self.palette[g % len(self.palette)] for g in np.frombuffer(self.groups, np.uint16).tolist()]
+        return stills.scatter(xy, colors, self.title, width, min(self.height, width))
 
     def on_point(self, act: Callable[[int], None]) -> None:
         """Call act(index) at every click on a point."""

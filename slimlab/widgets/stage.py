@@ -9,15 +9,18 @@ from pathlib import Path
 import anywidget
 import numpy as np
 import traitlets
+from PIL import Image
 
 from slimlab.plot import Bodies, shaded
 from slimlab.plot.player import CAMERAS, extent
 from slimlab.plot.style import LEFT, RIGHT
+from slimlab.widgets import stills
+from slimlab.widgets.stills import Still
 
 HERE = Path(__file__).parent
 
 
-class Stage(anywidget.AnyWidget):
+class Stage(Still, anywidget.AnyWidget):
     """Moving bodies with play, scrubber, speed, camera, trails and joint names under them.
 
     frame          the frame on the screen; while it plays, the kernel hears of it about seven times a second
@@ -69,6 +72,12 @@ class Stage(anywidget.AnyWidget):
         """Other titles over the clips."""
         self.bodies = replace(self.bodies, titles=tuple(titles))
         self.scene = self.scene | {"titles": list(titles)}
+
+    def draw_still(self, width: int) -> Image.Image:
+        """The frame on the screen, from the front."""
+        b, at = self.bodies, self.frame
+        colors, sizes = (x[:, at if x.shape[1] > 1 else 0] for x in (b.colors, b.sizes))
+        return stills.bodies(b.joints[:, at], colors, sizes, self.scene, width, min(self.height, 360))
 
     @traitlets.validate("frame")
     def _inside(self, proposal) -> int:

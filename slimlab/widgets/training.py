@@ -19,13 +19,14 @@ from slimlab.run import Run, RunError
 from slimlab.widgets.controls import WIDE, button
 from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.sample import MaskedSample
+from slimlab.widgets.stills import Still
 
 EVERY = 0.5  # seconds between two pictures
 LOOK = 2.0  # seconds between two looks at the masked sample
 BREATH = 0.005  # seconds after each step in which the notebook's buttons are heard
 
 
-class TrainingMonitor(W.VBox):
+class TrainingMonitor(Still, W.VBox):
     """Curves of runs, as `plot.training` draws them; with a store also a run that is started, paused, changed, stopped here.
 
     TrainingMonitor(*folders)                                  runs that are done, or go on elsewhere (`refresh`), overlaid

@@ -14,6 +14,7 @@ from slimlab import data
 from slimlab.data import DataError, writing
 from slimlab.skeleton import KINECT_V1, KINECT_V2
 from tests.conftest import counting_clip, make_store
+from tests.systems import kills, limits
 
 
 def same(a, b):
@@ -293,6 +294,7 @@ def test_an_existing_destination_is_kept(ragged, tmp_path):
         data.convert(ragged, tmp_path / "store")
 
 
+@limits
 @pytest.mark.integration
 def test_disk_full_leaves_nothing(ragged, tmp_path):
     """A real ENOSPC-like failure: the process may write no file beyond 100 kB."""
@@ -313,12 +315,12 @@ def test_a_folder_that_cannot_be_written_is_named(ragged, tmp_path):
         data.convert(ragged, tmp_path / "file" / "store")
 
 
+@kills
 @pytest.mark.integration
 def test_a_killed_conversion_leaves_no_store(ragged, tmp_path):
     """SIGKILL while the arrays are being written: the destination is not there, and a second try succeeds."""
     code = (
         "import os, signal, sys; from slimlab import data; from slimlab.data import writing\n"
-        "pass\n"
         "writing.check_names = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         "data.convert(sys.argv[1], sys.argv[2])\n"
     )

@@ -17,6 +17,7 @@ from slimlab.__main__ import main
 from slimlab.data import DataError
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2, SMPL_22, Skeleton
 from tests.conftest import make_store
+from tests.systems import kills
 
 OWN = Skeleton(["root joint", "a,b", 'q"q', "left_x", "right_x"], [-1, 0, 1, 0, 0])
 BODIES = [COCO, KINECT_V1, SMPL_22, OWN]
@@ -164,6 +165,7 @@ def files_of(store):
     return {f.name: f.read_bytes() for f in store.iterdir()}
 
 
+@kills
 @pytest.mark.integration
 @pytest.mark.parametrize("kills", [2, pytest.param(25, marks=pytest.mark.full)])
 def test_a_killed_conversion_goes_on_and_gives_the_same_bytes(tmp_path, recordings, kills):

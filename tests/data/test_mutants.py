@@ -14,6 +14,7 @@ from slimlab import data
 from tests.data import test_bvh, test_pku_mmd, test_pyskl, test_ucla
 from tests.data.mutation import check_mutants
 from tests.data.writers import skeleton_text
+from tests.systems import limits
 
 RNG = np.random.default_rng(0)
 NAME = "S001C002P003R002A013"
@@ -140,6 +141,7 @@ def test_mutants_are_read_or_refused(reader, count, tmp_path, few):
     check_mutants(write(tmp_path, few), count, least=least)
 
 
+@limits
 @pytest.mark.full
 def test_bombs_are_refused_in_bounded_memory(tmp_path):
     """Small files that unpack to, or speak of, far more: each one DataError, within 1 GB beyond what the process had."""

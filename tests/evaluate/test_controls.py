@@ -1,6 +1,10 @@
 """The controls: on the encoder's device, for sides of different people, for nobody at all."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -8,8 +12,10 @@ from slimlab import data, evaluate
 from slimlab.data import DataError
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.evaluate import controls
+from slimlab.evaluate.linear import linear_grid
 from slimlab.skeleton import KINECT_V2
 from tests.conftest import make_store
+from tests.evaluate.blobs import blobs
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +53,45 @@ def test_sides_opened_separately_may_differ_in_people(encoder):
         with pytest.raises(DataError, match="with_people"):
             judge(one, two)
     wide = evaluate.features(encoder, train.with_people(test.max_people), cache=None)
-    assert evaluate.knn(wide, two).accuracy >= 0 and train.max_people == 1
+    assert len(evaluate.knn(wide, two).predictions) == 4 and train.max_people == 1
     assert torch.equal(wide.x[:, : one.x.shape[1]], one.x) and not wide.x[:, one.x.shape[1] :].any()
+
+
+def test_training_on_people_side_by_side_takes_sides_that_differ_in_people(encoder):
+    """The same as when both were opened with the larger number."""
+    one = make_store([moving(i, 1) for i in range(8)], label=[0, 1] * 4, subject=[1, 1, 2, 2, 3, 3, 4, 4])
+    two = make_store([moving(20 + i, 2) for i in range(8)], label=[0, 1] * 4, subject=[5, 5, 6, 6, 7, 7, 8, 8])
+    protocol = replace(evaluate.PROTOCOLS["slim-linear"], combine="concat", steps=2, batch_size=4)
+    for train, test in ((one, two), (two, one)):
+        wide = train.with_people(2), test.with_people(2)
+        tuned = [evaluate.finetune(encoder, *s, combine="concat", steps=2, batch_size=4) for s in ((train, test), wide)]
+        assert torch.equal(tuned[0].scores, tuned[1].scores)
+        chosen = [linear_grid(encoder, *s, protocol)[0].result for s in ((train, test), wide)]
+        assert torch.equal(chosen[0].scores, chosen[1].scores)
+
+
+@pytest.mark.parametrize("side", ["training", "test"])
+@pytest.mark.parametrize("judge", [evaluate.knn, evaluate.linear_probe, evaluate.retrieval])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_feature_that_is_not_finite_is_refused_by_its_clips_name(judge, side, value):
+    sides = {name: blobs(12, seed) for seed, name in enumerate(("training", "test"))}
+    x, table = sides[side].x.clone(), pd.DataFrame({"clip": [f"wave {i}" for i in range(12)]})
+    x[[5, 7], 2] = value
+    sides[side] = evaluate.Features(x, sides[side].labels, table)
+    with pytest.raises(DataError, match=f"the {side} features of clip wave 5 are not finite .2 such clips of 12"):
+        judge(*sides.values())
+    sides[side] = evaluate.Features(x, sides[side].labels, None)
+    with pytest.raises(DataError, match="features of row 5 are not finite"):
+        judge(*sides.values())
+
+
+def test_the_grid_refuses_features_that_are_not_finite(encoder):
+    broken = copy.deepcopy(encoder)
+    with torch.no_grad():
+        next(broken.parameters()).fill_(float("nan"))
+    store = make_store([moving(i, 1) for i in range(8)], label=[0, 1] * 4, subject=[1, 1, 2, 2, 3, 3, 4, 4])
+    with pytest.raises(DataError, match=r"the training features of clip .* are not finite"):
+        linear_grid(broken, store, store, replace(evaluate.PROTOCOLS["slim-linear"], steps=1))
 
 
 @pytest.mark.parametrize("pool", ["cls+mean", "cls", "mean"])

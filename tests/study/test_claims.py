@@ -10,6 +10,7 @@ import pytest
 
 from slimlab.study import claims
 from slimlab.study.claims import claim, forget
+from tests.systems import forks
 from tests.waiting import wait_for
 
 
@@ -25,6 +26,7 @@ def hold(folder, ready):
     time.sleep(60)
 
 
+@forks
 @pytest.mark.integration
 def test_every_name_goes_to_one_process(tmp_path):
     names, fork = [f"run{i}" for i in range(40)], multiprocessing.get_context("fork")
@@ -49,6 +51,7 @@ def test_released_work_can_be_claimed_again(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@forks
 @pytest.mark.integration
 def test_a_killed_owners_work_is_taken_over_at_once(tmp_path):
     fork = multiprocessing.get_context("fork")

@@ -13,6 +13,7 @@ import pytest
 from slimlab import data, evaluate, study
 from slimlab.config import Config
 from slimlab.pretrain import Run, RunError
+from tests.systems import kills
 from tests.waiting import wait_for
 
 ARMS = [{"mask_ratio": 0.5}, {"mask_ratio": 0.9, "masking": "random_cells"}]
@@ -95,6 +96,7 @@ def test_asked_again_it_does_nothing_anew(whole, sides, monkeypatch):
     assert sorted(study.read(folder)["run"]) == sorted(table["run"])
 
 
+@kills
 @pytest.mark.integration
 def test_two_processes_share_it_one_is_killed_and_the_table_is_the_same(whole, sides, tmp_path):
     fork = multiprocessing.get_context("spawn")
