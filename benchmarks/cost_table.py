@@ -2,7 +2,7 @@
 
     python benchmarks/cost_table.py [--people 1.2] [--batch 10] [--seconds 20] [--device cpu] [--out out/cost_table]
 
-Writes OUT/cost.json and OUT/cost.md. The convention is that of slimlab.cost. `--seconds 0` leaves the clock out;
+Writes OUT/cost.json and OUT/cost.md. The convention is that of `slimlab.analysis.cost`. `--seconds 0` leaves the clock out;
 `--no-pretraining` the training steps, of which SLiM's at the paper's size takes 2 GB.
 """
 

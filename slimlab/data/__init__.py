@@ -5,7 +5,7 @@ from slimlab.data.bodies import on_body
 from slimlab.data.errors import DataError
 from slimlab.data.exports import export
 from slimlab.data.folds import folds, leave_one_out
-from slimlab.data.opening import convert, open
+from slimlab.data.opening import convert, from_markers, open
 from slimlab.data.readers.arrays import from_arrays
 from slimlab.data.readers.ntu_npz import save as save_ntu_npz
 from slimlab.data.readers.ragged import save as save_ragged
@@ -15,6 +15,7 @@ from slimlab.data.splits import split
 from slimlab.data.store import Clip, ClipStore
 from slimlab.data.synthetic import synthetic
 from slimlab.data.views import Views, random_view, resampled, sample_views, test_view
+from slimlab.data.windows import windows
 
 __all__ = [
     "Clip",
@@ -27,6 +28,7 @@ __all__ = [
     "export",
     "folds",
     "from_arrays",
+    "from_markers",
     "from_table",
     "leave_one_out",
     "on_body",
@@ -40,4 +42,5 @@ __all__ = [
     "split",
     "synthetic",
     "test_view",
+    "windows",
 ]

@@ -1,4 +1,4 @@
-"""Clips of one body, seen as another body: the joints that both have, by name."""
+"""Clips of one body, seen as another body: the joints that both have, by name, and those that follow from others."""
 
 from __future__ import annotations
 
@@ -9,20 +9,36 @@ import numpy as np
 from slimlab.data.errors import DataError
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import derived
 
 
 def on_body(store: ClipStore, skeleton: Skeleton) -> ClipStore:
     """The same clips with the joints of `skeleton`, matched by name (`skeleton.matching`), such as Kinect v2's on Kinect v1.
 
-    Raises DataError that names the joints which the clips lack. The table's flags and digests stay those of the whole
-    clips, by which `Run.check_unseen` and splits still know the recording.
+    A pelvis that the clips lack is the middle of the hips, a chest that of the shoulders, a spine that of pelvis and chest; it is
+    seen where all of them are. Raises DataError that names the joints which the clips lack. The table's flags and digests stay
+    those of the whole clips, by which `Run.check_unseen` and splits still know the recording.
     """
-    places = counterparts(skeleton, store.skeleton)
+    places = derived(skeleton, store.skeleton)
     missing = [n for n, p in zip(skeleton.names, places, strict=True) if p is None]
     if missing:
         raise DataError(f"{store.source}: these clips have no {', '.join(missing)}; leave them out of the body")
-    arrays = replace(store.arrays, joints=np.asarray(store.arrays.joints)[:, np.array(places)], reduced=True)
+    own = np.asarray(store.arrays.joints)
+    joints = own[:, np.array([p[0] for p in places if p])]
+    for joint, of in enumerate(places):
+        if of and len(of) > 1:
+            some = own[:, list(of)]  # (R, n, 3)
+            seen: np.ndarray = np.all(np.any(some, axis=2), axis=1)
+            joints[:, joint] = np.where(seen[:, None], some.mean(axis=1, dtype=np.float32), 0)
+    arrays = replace(store.arrays, joints=joints, reduced=True)
     return ClipStore(
-        arrays, store.table, skeleton, store.label_names, store.fps, store.source, store.clips, max_people=store.max_people
+        arrays,
+        store.table,
+        skeleton,
+        store.label_names,
+        store.fps,
+        store.source,
+        store.clips,
+        max_people=store.max_people,
+        notes=store.notes,
     )

@@ -29,19 +29,29 @@ class Block:
     """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
 
     Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown. flags: words that
-    the reader has to say of a clip, put before those that `pack` finds.
+    the reader has to say of a clip, put before those that `pack` finds. file: where each clip was read, for messages. nan_unseen:
+    a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault.
     """
 
     frames: np.ndarray
     offsets: np.ndarray
     table: dict[str, Any]
+    nan_unseen: bool = False
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks that can be begun anywhere: `after(n)` gives those that follow the first n clips, without reading what is before."""
+    """Blocks that can be begun anywhere: `start(n)` gives those that follow the first n clips, without reading what is before.
 
-    after: Callable[[int], Iterator[Block]]
+    A reader of one file a clip takes a second argument, how many clips a block has at most, and sets `single`; then one bad file
+    can be left out (`readers/skipping.py`).
+    """
+
+    start: Callable[..., Iterator[Block]]
+    single: bool = False
+
+    def after(self, clips: int, at_a_time: int | None = None) -> Iterator[Block]:
+        return self.start(clips, at_a_time) if self.single and at_a_time else self.start(clips)
 
     def __iter__(self) -> Iterator[Block]:
         return self.after(0)
@@ -49,7 +59,12 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Source:
-    """What a reader returns: the body, and the blocks to be read one after another; clips: how many, where that is known."""
+    """What a reader returns: the body, and the blocks to be read one after another; clips: how many, where that is known.
+
+    The blocks are in meters, y up. scale and up say what the reader took for that: the file's unit in meters, and the file's axis
+    that points up. notes: how it knows, a line each ("unit: …", "up: …"); `data.report` shows them. skipped: where bad clips are
+    left out, why each of them was; complete once the blocks have been read.
+    """
 
     path: str
     skeleton: Skeleton
@@ -57,6 +72,10 @@ class Source:
     label_names: tuple[str, ...] = ()
     fps: float | None = None
     clips: int | None = None
+    scale: float = 1.0
+    up: str = "y"
+    notes: tuple[str, ...] = ()
+    skipped: list[str] | None = None
 
     def after(self, clips: int) -> Iterator[Block]:
         """The blocks that follow the first `clips`."""
@@ -75,7 +94,8 @@ def later(block: Block, first: int) -> Block:
     if not first:
         return block
     start = block.offsets[first]
-    return Block(block.frames[start:], block.offsets[first:] - start, {k: v[first:] for k, v in block.table.items()})
+    table = {k: v[first:] for k, v in block.table.items()}
+    return Block(block.frames[start:], block.offsets[first:] - start, table, block.nan_unseen)
 
 
 @dataclass
@@ -94,11 +114,9 @@ def pack(block: Block, source: str) -> Packed:
     Raises DataError where a coordinate is not a number or absurdly large; merely poor clips are flagged:
     empty (nobody in any frame), one-frame, zero-joints (some joints at exactly zero), gaps (a person comes and goes).
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is complained of with its place, like NaN
-        frames = np.asarray(block.frames, dtype=np.float32)
+    frames = check_coordinates(block, source)
     offsets = np.asarray(block.offsets, dtype=np.int64)
     names = [text(n) for n in block.table["clip"]]
-    _check_coordinates(frames, offsets, names, source)
     count = len(offsets) - 1
     clip_of = np.repeat(np.arange(count), np.diff(offsets))  # (F,)
     joint_there: np.ndarray = np.any(frames, axis=3)  # (F, M, V)
@@ -141,17 +159,29 @@ def pack(block: Block, source: str) -> Packed:
     return Packed(rows, number.astype(np.int32), tracks, table)
 
 
-def _check_coordinates(frames: np.ndarray, offsets: np.ndarray, names: list[str], source: str) -> None:
+def check_coordinates(block: Block, source: str) -> np.ndarray:
+    """The block's frames (F, M, V, 3) as float32, unseen joints at zero.
+
+    Raises DataError that names file, clip, frame and joint where a coordinate is not a number or absurdly large.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is complained of with its place, like NaN
+        frames = np.asarray(block.frames, dtype=np.float32)
+    if block.nan_unseen:
+        unseen: np.ndarray = np.all(np.isnan(frames), axis=3)
+        frames = np.where(unseen[..., None], np.float32(0), frames)
     with np.errstate(invalid="ignore"):
         bad = ~(np.abs(frames) <= FAR)  # also true for NaN
     if not bad.any():
-        return
+        return frames
+    offsets = np.asarray(block.offsets, dtype=np.int64)
+    names = [text(n) for n in block.table["clip"]]
+    places = list(block.table.get("file", [source] * len(names)))
     frame, person, joint, axis = (int(v) for v in np.argwhere(bad)[0])
     clip = int(np.searchsorted(offsets, frame, side="right")) - 1
     value = frames[frame, person, joint, axis]
     what = "not a number" if not np.isfinite(value) else f"{value:.3g}, which is no length in metres"
     raise DataError(
-        f"{source}: clip {clip} '{names[clip]}', frame {frame - int(offsets[clip])}, person {person}, joint {joint}: "
+        f"{places[clip]}: clip {clip} '{names[clip]}', frame {frame - int(offsets[clip])}, person {person}, joint {joint}: "
         f"{'xyz'[axis]} is {what} ({int(bad.sum())} such values here). Remedy: set missing joints to 0 0 0 "
         "(read as absent), give metres, or leave the clip out"
     )
@@ -190,7 +220,7 @@ def build(source: Source) -> ClipStore:
         np.concatenate([p.tracks for p in parts]),
         clips=len(table),
     )
-    return ClipStore(arrays, table, source.skeleton, label_names(source, table), source.fps, source.path)
+    return ClipStore(arrays, table, source.skeleton, label_names(source, table), source.fps, source.path, notes=source.notes)
 
 
 def text(value: object) -> str:

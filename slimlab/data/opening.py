@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from slimlab.data import building, writing
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
-from slimlab.data.readers import arrays, bvh, files, ntu_npz, ntu_skeleton, pku_mmd, pyskl, ragged, tables, ucla, utd_mhad
+from slimlab.data.readers import (
+    amass,
+    amc,
+    arrays,
+    azure_kinect,
+    bvh,
+    c3d,
+    coco_results,
+    files,
+    kinect_dump,
+    landmark_tables,
+    mediapipe,
+    mvnx,
+    ntu_npz,
+    ntu_skeleton,
+    openpose,
+    pku_mmd,
+    poses,
+    pyskl,
+    ragged,
+    shrec,
+    skipping,
+    sniffing,
+    tables,
+    trc,
+    ucla,
+    units,
+    utd_mhad,
+    yolo,
+)
 from slimlab.data.readers.npz import Npz
 from slimlab.data.store import ClipStore
+from slimlab.skeleton import Skeleton
 
 READERS: dict[str, Callable[[str | Path], Source]] = {
     "ragged": ragged.read,
@@ -24,20 +55,48 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "bvh": bvh.read,
     "csv": tables.read,
     "npy": arrays.read,
+    "c3d": c3d.read,
+    "trc": trc.read,
+    "mvnx": mvnx.read,
+    "amc": amc.read,
+    "shrec": shrec.read,
+    "openpose": openpose.read,
+    "coco-results": coco_results.read,
+    "yolo": yolo.read,
+    "mediapipe": mediapipe.read,
+    "azure-kinect": azure_kinect.read,
+    "kinect-dump": kinect_dump.read,
+    "landmark-tables": landmark_tables.read,
+    "poses": poses.read,
 }
-ONE_FILE = {r".*\.pkl": "pyskl", r".*\.csv": "csv", r".*\.npy": "npy"}  # formats whose files are opened one by one
+MARKERS: dict[str, Callable[[str | Path, Skeleton], Source]] = {"c3d": c3d.read, "trc": trc.read}
+ONE_FILE: dict[str, Callable[[Path], str]] = {  # endings of files that are opened one by one: what tells their format
+    ".pkl": lambda _: "pyskl",
+    ".csv": sniffing.table,
+    ".npy": sniffing.array,
+    ".h5": lambda _: "landmark-tables",
+}
 PATTERNS = {  # of file names, single or in a folder or a zip
     r".*\.mat": "utd-mhad",
     r".*\.skeleton": "ntu-skeleton",
     r"a\d+_s\d+_e\d+_v\d+\.json": "ucla",
     r".*\d-[LMR]\.txt": "pku-mmd",
     r".*\.bvh": "bvh",
+    r".*\.c3d": "c3d",
+    r".*\.trc": "trc",
+    r".*\.mvnx": "mvnx",
+    r".*\.amc": "amc",
+    r"skeletons?_world\.txt": "shrec",
     r"(train|val|test)_data(_joint)?\.npy": "npy",
 }
 KNOWN = (
     "a slimlab store, a ragged .npz (joints, frame_offsets, …), an NTU .npz (x_train, y_train, …), "
     "a pyskl .pkl, NTU RGB+D .skeleton files, NW-UCLA .json files, PKU-MMD .txt files, "
     "ST-GCN's .npy files with their label.pkl, .bvh, .csv and .npy files, "
+    "motion capture as .c3d, .trc, .mvnx and .amc with its .asf, SHREC'17 and DHG skeletons_world.txt, "
+    "JSON of OpenPose, AlphaPose, COCO, MediaPipe, YOLO and Azure Kinect, "
+    "tables of MediaPipe, Kinect recorders, DeepLabCut and SLEAP, "
+    "arrays (frames, joints, 3), "
     "UTD-MHAD *_skeleton.mat files (one, a folder or a .zip of them); "
     "see data/README.md"
 )
@@ -55,16 +114,22 @@ def recognise(path: Path) -> str:
             return "ragged"
         if "x_train" in npz or "x_test" in npz:
             return "ntu-npz"
+        amass.refuse(npz, path)
+        if any(sniffing.poses(shape, dtype) for shape, dtype in npz.shapes.values()):
+            return "poses"
         raise DataError(f"{path}: holds the arrays {', '.join(npz.shapes) or '(none)'}; slimlab reads {KNOWN}")
-    for pattern, format in ONE_FILE.items():
-        if path.is_file() and re.fullmatch(pattern, path.name):
-            return format
+    if path.is_file() and path.suffix in ONE_FILE:
+        return ONE_FILE[path.suffix](path)
     names = {f.name for f in files.find(path, "")}
     formats = sorted({format for pattern, format in PATTERNS.items() if any(re.fullmatch(pattern, n) for n in names)})
     if len(formats) == 1:
         return formats[0]
     if formats:
         raise DataError(f"{path}: holds files of several formats ({', '.join(formats)}); give format=, or a folder of one")
+    if format := sniffing.look(path):
+        return format
+    if any(n.endswith(".npy") for n in names):
+        return "poses"
     what = "this folder holds no clips that slimlab knows" if path.is_dir() else "unknown format"
     raise DataError(f"{path}: {what}; slimlab reads {KNOWN}")
 
@@ -77,35 +142,80 @@ def _source(path: Path, format: str) -> Source:
     return READERS[format](path)
 
 
-def open(path: str | Path, format: str | None = None) -> ClipStore:
+def open(path: str | Path, format: str | None = None, unit: str | float | None = None, up: str | None = None) -> ClipStore:
     """Open clips of any known format. A store opens as memory maps, anything else is read into memory.
 
     format  a key of `READERS` where the path's own look is misleading
+    unit    of the file's lengths: "m", "cm", "mm", "inch", or the meters in one unit; None: what the file says, or a guess
+    up      the file's axis that points up: "x", "y", "z", "-x", "-y", "-z"; None: what the file says, or the format's usual one
+
+    Clips are in meters with y up. Warns where a body cannot be: too small or large, upside down, lying all the time.
     Raises DataError, naming the file, the place in it and the remedy.
     """
     path = Path(path).expanduser()
     if format is None and recognise(path) == "store":
+        if unit is not None or up is not None:
+            raise DataError(f"{path}: a store is in meters, y up; give unit= and up= where its source is converted")
         return writing.open_folder(path)
-    return building.build(_source(path, format or recognise(path)))
+    return _looked_at(building.build(units.said(_source(path, format or recognise(path)), unit, up)))
+
+
+def _looked_at(store: ClipStore) -> ClipStore:
+    """The store; warns where its bodies cannot be."""
+    if why := units.impossible(store):
+        warnings.warn(why, stacklevel=3)
+    return store
+
+
+def from_markers(path: str | Path, skeleton: Skeleton, unit: str | float | None = None, up: str | None = None) -> ClipStore:
+    """Open markers of `.c3d` or `.trc` files (one, a folder or a zip) as a body that the caller gives.
+
+    skeleton  its names are those of the markers that are wanted; other markers are left out
+    unit, up  as in `open`
+    Raises DataError.
+    """
+    path = Path(path).expanduser()
+    format = recognise(path)
+    if format not in MARKERS:
+        raise DataError(f"{path}: format '{format}' holds no markers; use data.open(path)")
+    return _looked_at(building.build(units.said(MARKERS[format](path, skeleton), unit, up)))
 
 
 def convert(
-    source: str | Path, destination: str | Path, format: str | None = None, dtype: str = "float32", progress: bool = True
+    source: str | Path,
+    destination: str | Path,
+    format: str | None = None,
+    dtype: str = "float32",
+    progress: bool = True,
+    unit: str | float | None = None,
+    up: str | None = None,
+    on_error: str = "raise",
 ) -> ClipStore:
     """Stream any known format into a memory-mapped store folder and open it.
 
     dtype     "float32", or "float16" for half the space (positions then hold about a millimetre at 2 m)
     progress  a bar, where it takes longer than a second
+    unit, up  as in `open`
+    on_error  "raise": the first bad clip ends the conversion; "skip": bad clips are left out, and listed with the reason in
+              skipped.csv in the store's folder
 
     A conversion that was interrupted goes on where it was, if the source is still the same. Raises DataError; then nothing is
     left at the destination.
     """
     if dtype not in ("float32", "float16"):
         raise DataError(f"{destination}: a store is float32 or float16, not {dtype}")
+    if on_error not in ("raise", "skip"):
+        raise DataError(f"{destination}: on_error={on_error!r}; give 'raise' or 'skip'")
     source, destination = Path(source).expanduser(), Path(destination).expanduser()
     format = format or recognise(source)
     if format == "store":
         raise DataError(f"{source}: is a store already; data.open(…), then data.export(store, destination) for another one")
-    key = f"{files.identity(source)} {format} {dtype} {writing.VERSION}" if source.exists() else ""
-    writing.write(_source(source, format), destination, dtype, key, progress)
-    return writing.open_folder(destination)
+    asked = "" if (unit, up, on_error) == (None, None, "raise") else f" {unit} {up} {on_error}"
+    key = f"{files.identity(source)} {format} {dtype} {writing.VERSION}{asked}" if source.exists() else ""
+    read = units.said(_source(source, format), unit, up)
+    if on_error == "skip":
+        read = skipping.skipping(read)
+    writing.write(read, destination, dtype, key, progress)
+    if read.skipped:
+        print(f"{destination}: {len(read.skipped)} skipped, listed in skipped.csv there; the first: {read.skipped[0]}")
+    return _looked_at(writing.open_folder(destination))

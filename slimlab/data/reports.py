@@ -11,6 +11,7 @@ import pandas as pd
 
 from slimlab.data.errors import DataError
 from slimlab.data.ghosts import why_ghost
+from slimlab.data.readers import units
 from slimlab.data.store import Clip, ClipStore
 
 # A clip is worth a look from here. Of UTD-MHAD's and UI-PRMD's Kinect clips 99 % have a jitter below 0.010 and 0.019 m and a
@@ -145,6 +146,20 @@ def _summary(store: ClipStore, table: Any, limits: dict[str, float]) -> pd.DataF
         counts = table.loc[table[column] >= 0, column].value_counts()
         spread = f"{len(counts)}, {counts.min()} to {counts.max()} clips each" if len(counts) else "unknown"
         facts.append((what, spread))
+    for note in store.notes:
+        what, _, value = note.partition(": ")
+        facts.append((what, value))
+    body = units.body_of(store)
+    if body is not None:
+        facts.append(("height from head to foot along the bones, median (m)", f"{body['height']:.2f}"))
+        facts.append(
+            (
+                "heads above feet",
+                {"y": "along y, as they should be", "": "in no one direction"}.get(body["up"], f"along {body['up']}"),
+            )
+        )
+    if why := units.impossible(store):
+        facts.append(("no body can be so", why))
     facts += [(f"flag '{flag}'", n) for flag, n in table["flags"].str.split().explode().value_counts().items()]
     facts += [
         ("clips with frames of nobody", int((table["empty_frames"] > 0).sum())),

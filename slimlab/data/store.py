@@ -55,7 +55,12 @@ class Arrays:
     first_track: np.ndarray = field(init=False)  # (clips + 1,) into tracks
     clips: int = 0
     reduced: bool = False  # made of other coordinates by leaving joints out; the table's digests are then those of the whole
+    first_frame: np.ndarray | None = None  # (clips,) the number in `frames` that is a clip's frame 0, where that is not 0
     _digests: dict[int, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def numbers(self, rows: np.ndarray | slice, clip: np.ndarray | int) -> np.ndarray:
+        """Frame numbers of rows of a clip, from the clip's own frame 0."""
+        return self.frames[rows] if self.first_frame is None else self.frames[rows] - self.first_frame[clip]
 
     def __post_init__(self) -> None:
         first = np.searchsorted(self.tracks[:, 0], np.arange(self.clips + 1))
@@ -83,6 +88,7 @@ class ClipStore:
                  are kept as arrays once they are read: to change one, make a new store with the changed table
     label_names  names of the classes 0..C-1
     max_people   most people in one clip of the whole store: the M of everything batched, also after a split
+    notes        what is to be known of the whole set: unit and up axis and how they are known, what was skipped
     fingerprint  16 hex digits of the contents; two stores with the same one hold the same clips in the same order
     """
 
@@ -96,12 +102,14 @@ class ClipStore:
         source: str = "",
         clips: np.ndarray | None = None,
         max_people: int | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.arrays = arrays
         self.skeleton = skeleton
         self.label_names = tuple(str(n) for n in label_names)
         self.fps = fps
         self.source = source
+        self.notes = tuple(str(n) for n in notes)
         self.clips = np.arange(arrays.clips) if clips is None else np.asarray(clips, dtype=np.int64)
         self.table = table.reset_index(drop=True)
         self.max_people = max_people or int(np.max(np.asarray(table["people"]), initial=1))
@@ -171,6 +179,7 @@ class ClipStore:
             self.source,
             self.clips[chosen],
             self.max_people,
+            self.notes,
         )
 
     def with_people(self, people: int) -> ClipStore:
@@ -191,7 +200,7 @@ class ClipStore:
         valid = np.zeros((frames, people), dtype=bool)
         g = self.clips[i]
         for _, person, start, rows in a.tracks[a.first_track[g] : a.first_track[g + 1]]:
-            at = a.frames[start : start + rows]
+            at = a.numbers(slice(start, start + rows), g)
             if at.min() < 0 or at.max() >= frames:
                 raise DataError(f"{self.source}: damaged store (clip '{self.column('clip')[i]}'); convert the source again")
             joints[at, person] = a.joints[start : start + rows]

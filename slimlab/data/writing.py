@@ -177,6 +177,11 @@ def _finish(folder: Path, source: Source) -> None:
         "clips": len(table),
         "source": Path(source.path).name,
     }
+    if source.notes:
+        about["notes"] = list(source.notes)
+    if source.skipped:
+        pd.DataFrame({"reason": source.skipped}).to_csv(folder / "skipped.csv", index=False)
+        about["notes"] = [*source.notes, f"skipped: {len(source.skipped)}, listed in skipped.csv of the store's folder"]
     (folder / "store.json").write_text(json.dumps(about, indent=1))
     for name in ("table.jsonl", "progress.json", "progress.new"):
         (folder / name).unlink(missing_ok=True)
@@ -194,17 +199,22 @@ def open_folder(folder: Path) -> ClipStore:
             np.load(folder / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in ("joints", "frames", "tracks")
         )
         skeleton, names, fps = Skeleton(**about["skeleton"]), about["label_names"], about["fps"]
+        notes = about.get("notes", [])
         table = _table(folder / "table.parquet", about["clips"])
         tracks = np.array(tracks)
         _check(joints, frames, tracks, table, skeleton)
-        if not all(isinstance(n, str) for n in names) or not (fps is None or 0 < float(fps) < 1e6):
+        if (
+            not isinstance(notes, list)
+            or not all(isinstance(n, str) for n in [*names, *notes])
+            or not (fps is None or 0 < float(fps) < 1e6)
+        ):
             raise ValueError("label names or frame rate")
     except DataError:
         raise
     except Exception as error:  # whatever a damaged file provokes in json, numpy or parquet
         why = " ".join(str(error).split())[:200]
         raise DataError(f"{folder}: damaged store ({why}); convert the source again") from error
-    return ClipStore(Arrays(joints, frames, tracks, clips=len(table)), table, skeleton, names, fps, str(folder))
+    return ClipStore(Arrays(joints, frames, tracks, clips=len(table)), table, skeleton, names, fps, str(folder), notes=notes)
 
 
 def _table(path: Path, clips: int) -> pd.DataFrame:

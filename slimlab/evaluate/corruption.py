@@ -134,9 +134,10 @@ def _own(store: ClipStore) -> tuple[Arrays, np.ndarray]:
     counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
     tracks = a.tracks[ranges(a.first_track[store.clips], counts)]
     rows = ranges(tracks[:, 2], tracks[:, 3])
+    frames = a.numbers(rows, np.repeat(tracks[:, 0], tracks[:, 3]))
     tracks[:, 0] = np.repeat(np.arange(len(store)), counts)
     tracks[:, 2] = np.cumsum(tracks[:, 3]) - tracks[:, 3]
-    own = Arrays(np.asarray(a.joints[rows], dtype=np.float32), np.asarray(a.frames[rows]), tracks, clips=len(store))
+    own = Arrays(np.asarray(a.joints[rows], dtype=np.float32), np.asarray(frames), tracks, clips=len(store))
     return own, np.repeat(tracks[:, 0], tracks[:, 3])
 
 

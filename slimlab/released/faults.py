@@ -86,10 +86,10 @@ def with_absent_frames(store: ClipStore, clips: np.ndarray) -> ClipStore:
     joints, frames, tracks, rows = [], [], [], 0
     for number, clip in enumerate(store.clips[chosen]):
         own = a.tracks[a.first_track[clip] : a.first_track[clip + 1]]
-        present = np.unique(np.concatenate([a.frames[start : start + count] for _, _, start, count in own]))
+        present = np.unique(np.concatenate([a.numbers(slice(start, start + count), clip) for _, _, start, count in own]))
         for _, person, start, count in own:
             whole = np.zeros((len(present), *a.joints.shape[1:]), dtype=np.float32)
-            whole[np.searchsorted(present, a.frames[start : start + count])] = a.joints[start : start + count]
+            whole[np.searchsorted(present, a.numbers(slice(start, start + count), clip))] = a.joints[start : start + count]
             joints.append(whole)
             frames.append(present)
             tracks.append((number, person, rows, len(present)))

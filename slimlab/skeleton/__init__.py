@@ -1,16 +1,39 @@
 """Skeletons: declared bodies, inference of parts and mirror pairs from names, and matching of joints between bodies."""
 
-from slimlab.skeleton.bodies import COCO, DECLARED, H36M, KINECT_V1, KINECT_V2, SMPL_22, SMPL_24, declared
+from slimlab.skeleton.bodies import (
+    AZURE_KINECT_32,
+    COCO,
+    COCO_18,
+    DECLARED,
+    ESTIMATED,
+    H36M,
+    HALPE_26,
+    KINECT_V1,
+    KINECT_V2,
+    MEDIAPIPE_33,
+    MPII_16,
+    OPENPOSE_25,
+    SMPL_22,
+    SMPL_24,
+    declared,
+)
 from slimlab.skeleton.body import INFER, Skeleton
 from slimlab.skeleton.matching import counterparts
 
 __all__ = [
+    "AZURE_KINECT_32",
     "COCO",
+    "COCO_18",
     "DECLARED",
+    "ESTIMATED",
     "H36M",
+    "HALPE_26",
     "INFER",
     "KINECT_V1",
     "KINECT_V2",
+    "MEDIAPIPE_33",
+    "MPII_16",
+    "OPENPOSE_25",
     "SMPL_22",
     "SMPL_24",
     "Skeleton",

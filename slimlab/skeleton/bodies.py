@@ -72,7 +72,127 @@ SMPL_24 = Skeleton(
 )
 SMPL_22 = Skeleton(SMPL_24.names[:22], SMPL_24.parents[:22], center=3)
 
-DECLARED = (KINECT_V2, KINECT_V1, H36M, COCO, SMPL_22, SMPL_24)
+# OpenPose's BODY_25 and COCO models, which put a neck between the shoulders:
+# https://github.com/CMU-Perceptual-Computing-Lab/openpose/blob/master/doc/02_output.md
+OPENPOSE_25 = Skeleton(
+    names=(
+        "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip right_hip right_knee "
+        "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear left_big_toe left_small_toe left_heel "
+        "right_big_toe right_small_toe right_heel"
+    ).split(),
+    parents=(1, 8, 1, 2, 3, 1, 5, 6, -1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11),
+    parts={
+        "trunk": (8, 1, 0, 15, 17, 16, 18),
+        "left arm": (5, 6, 7),
+        "right arm": (2, 3, 4),
+        "left leg": (12, 13, 14, 19, 20, 21),
+        "right leg": (9, 10, 11, 22, 23, 24),
+    },
+    mirror=_mirror("5-2 6-3 7-4 12-9 13-10 14-11 16-15 18-17 19-22 20-23 21-24"),
+    center=8,
+)
+COCO_18 = Skeleton(
+    names=(
+        "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee right_ankle "
+        "left_hip left_knee left_ankle right_eye left_eye right_ear left_ear"
+    ).split(),
+    parents=(1, -1, 1, 2, 3, 1, 5, 6, 1, 8, 9, 1, 11, 12, 0, 0, 14, 15),
+    parts={
+        "trunk": (1, 0, 14, 16, 15, 17),
+        "left arm": (5, 6, 7),
+        "right arm": (2, 3, 4),
+        "left leg": (11, 12, 13),
+        "right leg": (8, 9, 10),
+    },
+    mirror=_mirror("5-2 6-3 7-4 11-8 12-9 13-10 15-14 17-16"),
+    center=1,
+)
+
+# Halpe's body and feet, AlphaPose's 26 points: https://github.com/Fang-Haoshu/Halpe-FullBody
+HALPE_26 = Skeleton(
+    names=(
+        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist "
+        "left_hip right_hip left_knee right_knee left_ankle right_ankle head neck hip left_big_toe right_big_toe left_small_toe "
+        "right_small_toe left_heel right_heel"
+    ).split(),
+    parents=(18, 0, 0, 1, 2, 18, 18, 5, 6, 7, 8, 19, 19, 11, 12, 13, 14, 18, 19, -1, 15, 16, 20, 21, 15, 16),
+    parts={
+        "trunk": (19, 18, 17, 0, 1, 3, 2, 4),
+        "left arm": (5, 7, 9),
+        "right arm": (6, 8, 10),
+        "left leg": (11, 13, 15, 20, 22, 24),
+        "right leg": (12, 14, 16, 21, 23, 25),
+    },
+    mirror=_mirror("1-2 3-4 5-6 7-8 9-10 11-12 13-14 15-16 20-21 22-23 24-25"),
+    center=19,
+)
+
+# MediaPipe's (BlazePose's) landmarks: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
+# Without a pelvis, as COCO's: everything hangs from the nose.
+MEDIAPIPE_33 = Skeleton(
+    names=(
+        "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear mouth_left "
+        "mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky right_pinky "
+        "left_index right_index left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle right_ankle left_heel "
+        "right_heel left_foot_index right_foot_index"
+    ).split(),
+    parents=(
+        *(-1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, 11, 12, 13, 14, 15, 16, 15, 16, 15, 16),
+        *(11, 12, 23, 24, 25, 26, 27, 28, 27, 28),
+    ),
+    parts={
+        "trunk": (0, 1, 2, 3, 7, 4, 5, 6, 8, 9, 10),
+        "left arm": (11, 13, 15, 17, 19, 21),
+        "right arm": (12, 14, 16, 18, 20, 22),
+        "left leg": (23, 25, 27, 29, 31),
+        "right leg": (24, 26, 28, 30, 32),
+    },
+    mirror=_mirror("1-4 2-5 3-6 7-8 9-10 11-12 13-14 15-16 17-18 19-20 21-22 23-24 25-26 27-28 29-30 31-32"),
+    center=0,
+)
+
+# Azure Kinect's (K4ABT's) joints and their documented parents: https://learn.microsoft.com/azure/kinect-dk/body-joints
+AZURE_KINECT_32 = Skeleton(
+    names=(
+        "pelvis spine_navel spine_chest neck clavicle_left shoulder_left elbow_left wrist_left hand_left handtip_left thumb_left "
+        "clavicle_right shoulder_right elbow_right wrist_right hand_right handtip_right thumb_right hip_left knee_left "
+        "ankle_left foot_left hip_right knee_right ankle_right foot_right head nose eye_left ear_left eye_right ear_right"
+    ).split(),
+    parents=(
+        *(-1, 0, 1, 2, 2, 4, 5, 6, 7, 8, 7, 2, 11, 12, 13, 14, 15, 14),
+        *(0, 18, 19, 20, 0, 22, 23, 24, 3, 26, 26, 26, 26, 26),
+    ),
+    parts={
+        "trunk": (0, 1, 2, 3, 26, 27, 28, 29, 30, 31),
+        "left arm": (4, 5, 6, 7, 8, 9, 10),
+        "right arm": (11, 12, 13, 14, 15, 16, 17),
+        "left leg": (18, 19, 20, 21),
+        "right leg": (22, 23, 24, 25),
+    },
+    mirror=_mirror("4-11 5-12 6-13 7-14 8-15 9-16 10-17 18-22 19-23 20-24 21-25 28-30 29-31"),
+    center=1,
+)
+
+# MPII Human Pose's joints: http://human-pose.mpi-inf.mpg.de (annotation description)
+MPII_16 = Skeleton(
+    names=(
+        "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top right_wrist "
+        "right_elbow right_shoulder left_shoulder left_elbow left_wrist"
+    ).split(),
+    parents=(1, 2, 6, 6, 3, 4, -1, 6, 7, 8, 11, 12, 7, 7, 13, 14),
+    parts={
+        "trunk": (6, 7, 8, 9),
+        "left arm": (13, 14, 15),
+        "right arm": (12, 11, 10),
+        "left leg": (3, 4, 5),
+        "right leg": (2, 1, 0),
+    },
+    mirror=_mirror("3-2 4-1 5-0 13-12 14-11 15-10"),
+    center=7,
+)
+
+ESTIMATED = (OPENPOSE_25, COCO_18, HALPE_26, MEDIAPIPE_33, AZURE_KINECT_32, MPII_16)
+DECLARED = (KINECT_V2, KINECT_V1, H36M, COCO, SMPL_22, SMPL_24, *ESTIMATED)
 
 
 def declared(skeleton: Skeleton) -> Skeleton:

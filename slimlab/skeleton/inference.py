@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 
 ARM = "shoulder elbow wrist hand thumb finger index middlefinger pinky arm uparm forearm lowarm clavicle collar palm".split()
-LEG = "hip knee ankle foot feet toe toes toebase leg upleg lowleg thigh shin calf heel femur tibia".split()
+ARM += ["humerus", "radius", "fingers"]  # CMU's bones
+LEG = "hip knee ankle foot feet toe toes toebase leg upleg lowleg thigh shin calf heel femur tibia hipjoint".split()
 SWAP = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
 

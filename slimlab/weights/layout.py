@@ -7,7 +7,9 @@ checkpoint `{"teacher": {"backbone.<name>": tensor}}`. Nothing is unpickled but 
 from __future__ import annotations
 
 import json
+import pickletools
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from torch import Tensor
 
 FILES = ("config.json", "slimlab.json", "model.safetensors")
 BACKBONE = "backbone."
+MOST_BYTES = 1 << 24  # of a checkpoint's names and shapes
 PAPER = {"width": 256, "depth": 8, "hidden": 688, "registers": 4, "joints": 25, "patch_frames": 8}
 
 
@@ -39,7 +42,7 @@ def read(path: str | Path, subfolder: str | None = None) -> Found:
         place = _from_hub(str(path), subfolder)
     place = place / (subfolder or "")
     if place.is_file():
-        if place.suffix in (".pth", ".pt"):
+        if place.suffix in (".pth", ".pt", ".tar", ".ckpt"):
             return Found(place, _checkpoint(place), {}, {})
         folder, file = place.parent, place
     else:
@@ -132,7 +135,13 @@ def _checkpoint(file: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes make torch raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        names = _names(file)
+        if names and not any(name.startswith(BACKBONE) for name in names):
+            raise ValueError(
+                f"{file}: these are not SLiM's tensors, which are called {BACKBONE}cls_token and so on; it holds "
+                f"{', '.join(names[:3])}, …; give a SLiM checkpoint"
+            ) from error
+        reason = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{file}: damaged, or more than plain tensors in it, which slimlab does not open ({reason})") from error
     teacher = state.get("teacher") if isinstance(state, dict) else None
     if not isinstance(teacher, dict) or not any(str(name).startswith(BACKBONE) for name in teacher):
@@ -145,6 +154,19 @@ def _checkpoint(file: Path) -> dict[str, Tensor]:
     if odd:
         raise ValueError(f"{file}: {', '.join(odd)} of the teacher's encoder should be tensors")
     return tensors
+
+
+def _names(file: Path) -> list[str]:
+    """Names with a dot in a sound archive of torch, found without unpickling; none where it is no such archive."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            member = next(n for n in archive.namelist() if n.endswith("data.pkl"))
+            if archive.getinfo(member).file_size > MOST_BYTES:
+                return []
+            words = [str(arg) for op, arg, _ in pickletools.genops(archive.read(member)) if "UNICODE" in op.name]
+        return [w for w in words if re.fullmatch(r"[\w-]+(\.[\w-]+)+", w) and len(w) < 200]
+    except Exception:  # whatever damaged bytes provoke in zipfile or pickletools
+        return []
 
 
 def _from_hub(repository: str, subfolder: str | None) -> Path:

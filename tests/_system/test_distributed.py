@@ -12,19 +12,20 @@ from tests.processes import torchrun
 
 SCRIPT = """
 import json, sys, torch
-from slimlab import parallel
+from slimlab._system import distributed
 
-with parallel.processes() as device:
-    r, w = parallel.rank(), parallel.world()
-    rows = torch.arange(5.0)[parallel.share(5)].requires_grad_()  # 3 rows here, 2 there
-    everything = parallel.gathered(rows)
+with distributed.processes() as device:
+    r, w = distributed.rank(), distributed.world()
+    rows = torch.arange(5.0)[distributed.share(5)].requires_grad_()  # 3 rows here, 2 there
+    everything = distributed.gathered(rows)
     (everything * torch.tensor([1.0, 2, 3, 4, 5])).sum().backward()  # each process computes the same loss
-    empty = parallel.gathered(torch.zeros(0 if r else 2, 3))
+    empty = distributed.gathered(torch.zeros(0 if r else 2, 3))
     told = {"rank": r, "world": w, "device": str(device), "all": everything.tolist(), "gradient": rows.grad.tolist(),
-            "total": parallel.total(torch.tensor([r + 1.0])).item(), "largest": parallel.largest(torch.tensor([r * 7.0])).item(),
+            "total": distributed.total(torch.tensor([r + 1.0])).item(),
+            "largest": distributed.largest(torch.tensor([r * 7.0])).item(),
             "empty": list(empty.shape)}
     open(f"{sys.argv[1]}/{r}.json", "w").write(json.dumps(told))
-assert parallel.world() == 1
+assert distributed.world() == 1
 """
 
 

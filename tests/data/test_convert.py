@@ -284,8 +284,8 @@ def test_what_is_no_data_gets_a_list_of_what_is(tmp_path):
     for path in (tmp_path / "absent", tmp_path / "notes.txt", tmp_path):
         with pytest.raises(DataError, match="UTD-MHAD"):
             data.open(path)
-    with pytest.raises(DataError, match="format 'c3d' is unknown; choose one of"):
-        data.open(tmp_path / "notes.txt", format="c3d")
+    with pytest.raises(DataError, match="format 'fbx' is unknown; choose one of"):
+        data.open(tmp_path / "notes.txt", format="fbx")
 
 
 def test_an_existing_destination_is_kept(ragged, tmp_path):

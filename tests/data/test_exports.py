@@ -137,7 +137,8 @@ def test_the_command_line_exports(tmp_path, synthetic, capsys):
 
 
 CONVERT = (
-    "import os, signal, sys; from slimlab import data; from slimlab.data import ntu_skeleton, writing\n"
+    "import os, signal, sys; from slimlab import data; from slimlab.data import writing\n"
+    "from slimlab.data.readers import ntu_skeleton\n"
     "writing.SECONDS = -1; ntu_skeleton.FILES_AT_A_TIME = 2\n"
     "left, before, replace = int(sys.argv[3]), sys.argv[4] == 'before', os.replace\n"
     "def kills(source, target):\n"

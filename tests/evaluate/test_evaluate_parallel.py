@@ -12,15 +12,16 @@ pytestmark = pytest.mark.integration
 
 SCRIPT = """
 import sys, torch
-from slimlab import data, evaluate, parallel
+from slimlab import data, evaluate
+from slimlab._system import distributed
 from slimlab.encoder import EncoderConfig
 
 out = sys.argv[1]
 store = data.synthetic(clips=132, seed=0)[:131]  # two shares of unequal size
 encoder = evaluate.random_encoder(EncoderConfig(skeleton=store.skeleton, frames=32, patch_frames=8, width=32, depth=2, heads=2))
 train, test = data.split(store, "cross-subject")
-with parallel.processes():
-    r = parallel.rank()
+with distributed.processes():
+    r = distributed.rank()
     read = {"plain": evaluate.features(encoder, store, cache=None).x}
     read["one clip"] = evaluate.features(encoder, store[:1], cache=None).x
     for often in range(2):  # the first process alone finds its own again the second time

@@ -172,8 +172,9 @@ def test_finished_runs_make_no_step_and_other_settings_are_refused(whole, train,
 KILLED = """
 import os, signal, sys, time, torch
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # as the process that goes on: sums round alike
-from slimlab import data, pretrain, run
-from slimlab.config import Config
+from slimlab import data, pretrain
+from slimlab.pretrain import run
+from slimlab.pretrain.config import Config
 train, _ = data.split(data.synthetic(clips=132, seed=0), "cross-subject")
 quick = Config(preset="tiny", steps=12, batch_size=8, width=32, depth=1, prototypes=16, evaluations=2, checkpoint_seconds=0.0,
                targets=sys.argv[3])

@@ -83,10 +83,11 @@ def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_written(qui
 
 UNMASKED = """
 import sys, json, torch
-from slimlab import data, parallel
-from slimlab.config import Config
-from slimlab.sampling import clips_of_step
-from slimlab.trainer import Trainer
+from slimlab import data
+from slimlab._system import distributed
+from slimlab.pretrain.config import Config
+from slimlab.pretrain.sampling import clips_of_step
+from slimlab.pretrain.trainer import Trainer
 
 def weights(config):
     store = data.synthetic(clips=22, seed=0)
@@ -96,9 +97,9 @@ def weights(config):
     return trainer.student.state_dict()
 
 if __name__ == "__main__":
-    with parallel.processes():
+    with distributed.processes():
         found = weights(Config(**json.loads(sys.argv[2])))
-        if parallel.rank() == 0:
+        if distributed.rank() == 0:
             torch.save(found, sys.argv[1])
 """
 
@@ -123,10 +124,12 @@ def test_steps_without_masked_global_views_are_those_of_one_process(quick, tmp_p
 
 DIES = """
 import os, sys, json
-from slimlab import data, parallel, pretrain, trainer
+from slimlab import data, pretrain
+from slimlab._system import distributed
+from slimlab.pretrain import trainer
 step = trainer.Trainer.step
 def dies(self, store, clips, number):
-    if number == 6 and parallel.rank() == int(sys.argv[3]):
+    if number == 6 and distributed.rank() == int(sys.argv[3]):
         print("out of luck", file=sys.stderr)
         os._exit(7)
     return step(self, store, clips, number)

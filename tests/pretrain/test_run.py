@@ -91,7 +91,7 @@ def test_the_teacher_has_its_heads_and_snapshots_their_step(made):
 HOLD = """
 import sys
 from pathlib import Path
-from slimlab import run
+from slimlab.pretrain import run
 with run.owned(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

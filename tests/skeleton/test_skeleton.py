@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slimlab import skeleton
 from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2, Skeleton
 
 DECLARED = [KINECT_V2, KINECT_V1, H36M, COCO]
@@ -102,3 +103,29 @@ def test_what_is_wrong_is_named(arguments, says):
     with pytest.raises(ValueError, match="skeleton") as caught:
         Skeleton(**arguments)
     assert says in str(caught.value)
+
+
+ESTIMATED = {
+    "OPENPOSE_25": (25, "mid_hip", [("left_ankle", "left_big_toe"), ("neck", "right_shoulder"), ("nose", "left_eye")]),
+    "COCO_18": (18, "neck", [("neck", "left_hip"), ("right_elbow", "right_wrist")]),
+    "HALPE_26": (26, "hip", [("hip", "neck"), ("right_ankle", "right_heel")]),
+    "MEDIAPIPE_33": (33, "nose", [("left_wrist", "left_pinky"), ("left_shoulder", "left_hip")]),
+    "AZURE_KINECT_32": (32, "pelvis", [("hand_left", "handtip_left"), ("neck", "head"), ("spine_chest", "clavicle_right")]),
+    "MPII_16": (16, "pelvis", [("thorax", "left_shoulder"), ("right_knee", "right_ankle")]),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATED)
+def test_bodies_of_pose_estimators(name):
+    body = getattr(skeleton, name)
+    joints, root, bones = ESTIMATED[name]
+    assert len(body) == joints and body.names[body.root] == root and body in skeleton.DECLARED
+    named = [(body.names[a], body.names[b]) for a, b in body.bones]
+    assert set(bones) <= set(named)
+    swapped = {"left": "right", "right": "left"}
+    for joint in body.names:  # every sided joint has its twin, and the tree is the same on both sides
+        twin = "_".join(swapped.get(w, w) for w in joint.split("_"))
+        assert body.names[body.mirror_index[body.names.index(joint)]] == twin
+    twins = body.mirror_index
+    assert all(p < 0 or body.parents[twins[j]] == twins[p] for j, p in enumerate(body.parents))
+    assert len({body.side(j) for j in body.parts["left arm"]}) == 1

@@ -5,6 +5,7 @@ import types
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -129,6 +130,15 @@ def test_other_pth_files_are_refused_unopened(tmp_path, capsys, content, says):
     (tmp_path / "other.pth").write_bytes(b"half a file")
     with pytest.raises(ValueError, match="damaged"):
         slimlab.load_encoder(tmp_path / "other.pth")
+
+
+@pytest.mark.parametrize("name", ["other.pth", "other.pth.tar"])
+def test_another_models_checkpoint_is_not_damaged(tmp_path, name):
+    state = {"input_branches.0.init_bn.weight": torch.zeros(3), "classifier.bias": torch.zeros(2)}
+    torch.save({"model": state, "best_score": np.float64(0.9)}, tmp_path / name)  # a scalar that torch refuses to open
+    with pytest.raises(ValueError, match=r"not SLiM's tensors.*input_branches.0.init_bn.weight") as caught:
+        slimlab.load_encoder(tmp_path / name)
+    assert "damaged" not in str(caught.value) and "\x1b" not in str(caught.value)
 
 
 def test_a_missing_subfolder_is_suggested(encoder, tmp_path):

@@ -1,7 +1,8 @@
 """Arrays of (N,) 3, T, V, M, as ST-GCN and its descendants keep them: in memory (`from_arrays`), one `.npy`, or a folder.
 
-`train_data.npy` or `train_data_joint.npy` goes with `train_label.pkl`, a pickled (names, labels), and so for val and test
-(https://github.com/yysijie/st-gcn, https://github.com/lshiwjx/2s-AGCN); the pickle is read without being run (pickles.py).
+`train_data.npy` or `train_data_joint.npy` goes with `train_label.pkl`, a pickled (names, labels), or with EfficientGCN's
+lengths behind them, and so for val and test (https://github.com/yysijie/st-gcn, https://github.com/lshiwjx/2s-AGCN); the pickle
+is read without being run (pickles.py).
 Names in NTU's form give performer, camera and setup.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from slimlab.data.building import MOST_CLASSES, Block, Blocks, Source, build
 from slimlab.data.errors import DataError
+from slimlab.data.readers import units
 from slimlab.data.readers.files import LIMIT
 from slimlab.data.readers.ntu_names import about
 from slimlab.data.readers.pickles import Array, Pickle
@@ -48,8 +50,12 @@ def from_arrays(
     label_names: Sequence[str] = (),
     skeleton: Skeleton | None = None,
     fps: float | None = None,
+    unit: str | float | None = None,
+    up: str | None = None,
 ) -> ClipStore:
     """A store from an array (N, 3, T, V, M), or (3, T, V, M) for one clip: metres, y up, zero where a joint or person is absent.
+
+    unit, up: where the array is in another unit ("cm", "mm", "inch", or metres in one unit) or has another axis up ("z", "-y").
 
     The zeros behind a clip's last frame are trimmed. labels (N,) from 0, -1 unlabelled; subjects, cameras (N,) integers;
     names (N,) text, all different. skeleton: by default Kinect v2 for 25 joints and Kinect v1 for 20.
@@ -58,7 +64,8 @@ def from_arrays(
     columns = {"label": labels, "subject": subjects, "camera": cameras, "clip": names}
     table = {k: np.asarray(v) for k, v in columns.items() if v is not None}
     x = np.asarray(x)
-    return build(_source([_Side(x[None] if x.ndim == 4 else x, "array", table)], "array", tuple(label_names), skeleton, fps))
+    source = _source([_Side(x[None] if x.ndim == 4 else x, "array", table)], "array", tuple(label_names), skeleton, fps)
+    return build(units.said(source, unit, up))
 
 
 def read(path: str | Path) -> Source:
@@ -101,7 +108,7 @@ def _labels(file: Path) -> tuple[list[str], list[int]]:
     """(names, labels) of a `label.pkl`. Raises DataError."""
     pickled = Pickle(file)
     content = pickled.load()
-    names, labels = content if isinstance(content, (tuple, list)) and len(content) == 2 else (None, None)
+    names, labels = content[:2] if isinstance(content, (tuple, list)) and len(content) in (2, 3) else (None, None)
     try:
         labels = labels.read(pickled).ravel().tolist() if isinstance(labels, Array) else labels
     except ValueError as error:
@@ -111,8 +118,10 @@ def _labels(file: Path) -> tuple[list[str], list[int]]:
         or not all(isinstance(n, str) for n in names)
         or not all(isinstance(v, int) and -1 <= v < MOST_CLASSES for v in labels)
     ):
-        raise DataError(f"{file}: is no pickled pair (names, labels) of equally long lists; write it again")
-    return [n.rsplit("/", 1)[-1].removesuffix(".skeleton") for n in names], labels
+        raise DataError(
+            f"{file}: is no pickled pair (names, labels), nor with lengths behind it, of equally long lists; write it again"
+        )
+    return [re.split(r"[/\\]", n)[-1].removesuffix(".skeleton") for n in names], labels  # Windows' paths too
 
 
 def _source(sides: list[_Side], place: str, label_names: tuple[str, ...], skeleton: Skeleton | None, fps: float | None) -> Source:

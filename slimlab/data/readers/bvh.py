@@ -3,7 +3,8 @@
 Format: https://research.cs.wisc.edu/graphics/Courses/cs-838-1999/Jeff/BVH.html. Our own because pybvh (0.9) reads no position
 channels below the root, which Bandai-Namco's files have. Each joint of the hierarchy is a joint, end sites are not; a root that
 stays at the origin and bears one joint is a scene node and left out. The unit is guessed from the longest chain of bones of the
-rest pose: up to 3 it is metres, up to 300 centimetres, beyond that millimetres; the guess is in the table's flags ("unit-cm").
+rest pose: up to 3 it is metres, up to 300 centimetres, beyond that millimetres; CMU's bodies are known by their names and have
+CMU's own unit. The guess is in the table's flags ("unit-cm") and in the store's notes; `unit=` of `data.open` overrides it.
 A file's class is the folder it lies in, where the files lie in several folders.
 """
 
@@ -19,9 +20,12 @@ import numpy as np
 from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import files
+from slimlab.data.readers.recordings import check_same, clip_names
 from slimlab.skeleton import Skeleton
 
 UNITS = (("m", 3.0, 1.0), ("cm", 300.0, 0.01), ("mm", np.inf, 0.001))  # name, longest chain, metres
+CMU = {"LHipJoint", "RHipJoint", "LowerBack", "LeftFingerBase", "LThumb"}  # joints of the CMU database's bodies
+CMU_UNIT, CMU_CHAIN = 0.0254 / 0.45, (12.0, 40.0)  # metres; longest chain of a person in it
 MOST_JOINTS, MOST_PLACES, LONGEST_HEAD = 1000, 10_000_000, 1 << 20
 FRAMES_AT_A_TIME = 2000
 
@@ -39,29 +43,53 @@ class _Motion:
 def read(path: str | Path) -> Source:
     """Read the first file for body, unit and frame rate, then stream all. Raises DataError."""
     found = files.find(path, ".bvh")
-    file, raw = next(files.contents(found[:1]))
-    first = _parsed(raw, file.place)
+    first, origin = _first(found)
     dropped = _scene_node(first)
     names, parents = first.names[dropped:], [max(-1, p - dropped) for p in first.parents[dropped:]]
     try:
         skeleton = Skeleton(names, parents)
     except ValueError as error:
-        raise DataError(f"{file.place}: {error}") from error
-    unit, _, metres = next(u for u in UNITS if _longest_chain(first) <= u[1])
+        raise DataError(f"{origin}: {error}") from error
+    unit, metres, note = _unit(first)
     folders = sorted({f.folder for f in found})
+    names_of_clips = clip_names(found)
     classes = tuple(f.rsplit("/", 1)[-1] for f in folders) if len(folders) > 1 else ()
 
-    def after(done: int) -> Iterator[Block]:
-        for file, raw in files.contents(found[done:]):
+    def after(done: int, at_a_time: int = 1) -> Iterator[Block]:
+        for name, (file, raw) in zip(names_of_clips[done:], files.contents(found[done:]), strict=True):
             motion = _parsed(raw, file.place)
             if motion.names != first.names or motion.parents != first.parents:
-                raise DataError(f"{file.place}: other joints than in {found[0].place}; convert each body by itself")
+                body = Skeleton(motion.names, motion.parents, parts={"all": range(len(motion.names))}, mirror=())
+                check_same(body, file.place, Skeleton(first.names, first.parents), origin)
             joints = _places(motion)[:, dropped:] * metres
             label = folders.index(file.folder) if classes else -1
-            table = {"clip": [file.stem], "label": [label], "flags": [f"unit-{unit}"]}
+            table = {"clip": [name], "label": [label], "flags": [f"unit-{unit}"], "file": [file.place]}
             yield Block(joints[:, None], np.array([0, len(joints)]), table)
 
-    return Source(str(path), skeleton, Blocks(after), classes, fps=1 / first.frame_time, clips=len(found))
+    blocks, fps = Blocks(after, single=True), 1 / first.frame_time
+    return Source(str(path), skeleton, blocks, classes, fps, len(found), metres, "y", (note, "up: y, the format's usual one"))
+
+
+def _first(found: list[files.File]) -> tuple[_Motion, str]:
+    """The first sound file's motion, and its place. Raises the first file's DataError where none is sound."""
+    fault: DataError | None = None
+    for file in found:
+        try:
+            ((_, raw),) = files.contents([file])
+            return _parsed(raw, file.place), file.place
+        except DataError as error:
+            fault = fault or error
+    assert fault is not None
+    raise fault
+
+
+def _unit(motion: _Motion) -> tuple[str, float, str]:
+    """(name, metres, how it is known)."""
+    chain = _longest_chain(motion)
+    if set(motion.names) >= CMU and CMU_CHAIN[0] <= chain <= CMU_CHAIN[1]:
+        return "cmu", CMU_UNIT, f"unit: {CMU_UNIT:.6g} m, CMU's own, by the joints' names and a longest chain of {chain:.3g}"
+    unit, _, metres = next(u for u in UNITS if chain <= u[1])
+    return unit, metres, f"unit: {unit}, guessed from the rest pose's longest chain of bones, {chain:.3g} units"
 
 
 def _parsed(raw: bytes, place: str) -> _Motion:

@@ -54,17 +54,17 @@ def read(path: str | Path) -> Source:
             raise DataError(f"{file.place}: action {parsed['label'] + 1}, NTU RGB+D has 1..{len(ACTIONS)}")
         fields.append(parsed)
     names = ACTIONS if any(f["label"] >= 60 for f in fields) else ACTIONS[:60]
-    blocks = Blocks(lambda done: _blocks(found[done:], fields[done:]))
+    blocks = Blocks(lambda done, at_a_time=FILES_AT_A_TIME: _blocks(found[done:], fields[done:], at_a_time), single=True)
     return Source(str(path), KINECT_V2, blocks, names, fps=30.0, clips=len(found))
 
 
-def _blocks(found: list[files.File], fields: list[dict[str, int]]) -> Iterator[Block]:
+def _blocks(found: list[files.File], fields: list[dict[str, int]], at_a_time: int) -> Iterator[Block]:
     contents = files.contents(found)
-    for start in range(0, len(found), FILES_AT_A_TIME):
-        part = range(start, min(start + FILES_AT_A_TIME, len(found)))
+    for start in range(0, len(found), at_a_time):
+        part = range(start, min(start + at_a_time, len(found)))
         clips, flags = zip(*(_clip(raw, file.place) for file, raw in (next(contents) for _ in part)), strict=True)
         table = {key: [fields[i][key] for i in part] for key in ("label", "subject", "camera", "setup")}
-        table |= {"clip": [found[i].stem for i in part], "flags": list(flags)}
+        table |= {"clip": [found[i].stem for i in part], "file": [found[i].place for i in part], "flags": list(flags)}
         yield Block(np.concatenate(clips), np.cumsum([0, *map(len, clips)]), table)
 
 
@@ -98,8 +98,14 @@ def _parse(raw: bytes, place: str) -> tuple[int, list[_Body]]:
             here: list[bytes] = []
             for _ in range(bodies):
                 body, at = lines[at].split(None, 1)[0], at + 1
-                if int(lines[at]) != JOINTS:
-                    raise ValueError(f"{int(lines[at])} joints")
+                if (joints := int(lines[at])) != JOINTS:
+                    if not 2 <= joints <= 200:
+                        raise ValueError(f"{joints} joints")
+                    raise DataError(
+                        f"{place}: line {at + 1}: {joints} joints where NTU has {JOINTS}: another body. Read it into an "
+                        "array x (3, frames, joints, people) and give data.from_arrays(x, skeleton="
+                        "slimlab.skeleton.Skeleton(names, parents)); if it should be NTU's, download it again or leave it out"
+                    )
                 at += 1
                 if len(seen) > MOST_BODIES:
                     raise ValueError(f"more than {MOST_BODIES} bodies")
@@ -112,6 +118,8 @@ def _parse(raw: bytes, place: str) -> tuple[int, list[_Body]]:
                 at += JOINTS
         if b"".join(lines[at:]).strip():
             raise ValueError(f"more lines than its {frames} frames need")
+    except DataError:
+        raise
     except (ValueError, IndexError) as error:
         why = "the file ends early" if isinstance(error, IndexError) else str(error)
         raise DataError(f"{place}: line {at + 1}: {why}; the file is damaged, download it again or leave it out") from error

@@ -208,8 +208,8 @@ class Pickle(pickle._Unpickler):  # type: ignore[name-defined]  # Python's own i
 
     def _put_items(self, items: list[Any]) -> None:
         made = self.stack[-1]  # type: ignore[attr-defined]
-        if not isinstance(made, dict) or not all(isinstance(k, (str, int)) for k in items[::2]):
-            raise ValueError("a dictionary whose keys are neither text nor integers")
+        if not isinstance(made, dict) or not all(isinstance(k, (str, int, float)) for k in items[::2]):
+            raise ValueError("a dictionary whose keys are neither text nor numbers")
         made.update(zip(items[::2], items[1::2], strict=True))
 
     def _set_items(self) -> None:

@@ -49,7 +49,7 @@ def read(path: str | Path) -> Source:
     known, label_names = about(names, labels)
     split = [sides.get(a.get("frame_dir", ""), "") for a in annotations]
     table = {"clip": names, "label": labels, "split": split} | known
-    blocks = Blocks(lambda done: _blocks(file, annotations, table, done))
+    blocks = Blocks(lambda done, at_a_time=CLIPS_AT_A_TIME: _blocks(file, annotations, table, done, at_a_time), single=True)
     assert shape is not None  # there is at least one annotation
     return Source(str(path), BODIES[shape[2], shape[3]], blocks, label_names, clips=len(annotations))
 
@@ -57,6 +57,12 @@ def read(path: str | Path) -> Source:
 def _checked(a: dict[Any, Any], place: str, before: tuple[int, ...] | None) -> tuple[int, ...]:
     """Shape (M, T, V, C) of an annotation's key points, of the same body as those before. Raises DataError."""
     points, score = a.get("keypoint"), a.get("keypoint_score")
+    if points is None and "frame_inds" in a and "total_frames" in a:
+        raise DataError(
+            f"{place}: Kinetics-400's list without key points, which lie apart in kpfiles, one pickle a video. Put each "
+            "video's array into its annotation as 'keypoint' (people, frames, 17, 2) and 'keypoint_score' "
+            "(people, frames, 17), and pickle the list again: pyskl's tools/data/README.md"
+        )
     if not isinstance(points, Array) or len(points.shape) != 4:
         raise DataError(f"{place}: 'keypoint' is no array of people x frames x joints x coordinates")
     people, frames, joints, axes = points.shape
@@ -98,9 +104,9 @@ def _sides(split: Any) -> dict[str, str]:
     return {name: side for side, members in both.items() for name in members if isinstance(name, str)}
 
 
-def _blocks(file: Pickle, annotations: list[dict], table: dict[str, list], first: int) -> Iterator[Block]:
-    for start in range(first, len(annotations), CLIPS_AT_A_TIME):
-        part = slice(start, start + CLIPS_AT_A_TIME)
+def _blocks(file: Pickle, annotations: list[dict], table: dict[str, list], first: int, at_a_time: int) -> Iterator[Block]:
+    for start in range(first, len(annotations), at_a_time):
+        part = slice(start, start + at_a_time)
         clips = [_clip(file, a, f"{file.path}: annotation {start + i}") for i, a in enumerate(annotations[part])]
         people = max(c.shape[1] for c in clips)
         frames = [np.pad(c, ((0, 0), (0, people - c.shape[1]), (0, 0), (0, 0))) for c in clips]

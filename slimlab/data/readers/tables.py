@@ -5,7 +5,8 @@ long  clip, frame, joint, x, y, z; optional person, parent (the joint's parent b
 wide  clip, frame, <joint>_x, <joint>_y, <joint>_z, …; optional person
 cell  <joint>, …, each "x y z" (one clip, a row a frame)
 Any of label (text or integers from 0), subject, camera, setup, split may be there too, the same in all rows of a clip. Without
-`clip` the table is one clip. Metres, y up; what is empty or absent is a joint that was not seen. The body is found by the joints'
+`clip` the table is one clip. Capitals make no difference in the names of columns and in `_X`, `_Y`, `_Z`.
+Metres, y up; what is empty or absent is a joint that was not seen. The body is found by the joints'
 names among the declared ones, or from `parent`, or is given to `from_table`. The rows of a clip stand together.
 """
 
@@ -22,6 +23,7 @@ import pandas as pd
 
 from slimlab.data.building import Block, Source, build
 from slimlab.data.errors import DataError
+from slimlab.data.readers import units
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import DECLARED, Skeleton, declared
 from slimlab.skeleton.matching import counterparts
@@ -35,9 +37,17 @@ ABOUT = ("subject", "camera", "setup", "split")
 REMEDY = "use data.from_table(table, skeleton=slimlab.skeleton.Skeleton(names, parents))"
 
 
-def from_table(table: pd.DataFrame, skeleton: Skeleton | None = None, fps: float | None = None) -> ClipStore:
-    """A store from a DataFrame of one of the forms above. Raises DataError, naming the column or the clip."""
-    return build(_source([table], table.columns, _labels(table), "table", "table", skeleton, fps))
+def from_table(
+    table: pd.DataFrame,
+    skeleton: Skeleton | None = None,
+    fps: float | None = None,
+    unit: str | float | None = None,
+    up: str | None = None,
+) -> ClipStore:
+    """A store from a DataFrame of one of the forms above; unit and up as in `data.open`. Raises DataError, naming the column or
+    the clip."""
+    table = table.set_axis(usual([str(c) for c in table.columns]), axis=1)
+    return build(units.said(_source([table], table.columns, _labels(table), "table", "table", skeleton, fps), unit, up))
 
 
 def read(path: str | Path) -> Source:
@@ -49,7 +59,7 @@ def read(path: str | Path) -> Source:
         with open(path, encoding="utf-8") as file:
             line, second = file.readline(1 << 20), file.readline(1 << 20)
         separator = max(",;\t", key=line.count)
-        names = [c.strip() for c in line.rstrip("\r\n").split(separator)]
+        names = usual([c.strip() for c in line.rstrip("\r\n").split(separator)])
         kinds = dict.fromkeys(("clip", "joint", "parent", "label", "split"), str)
         empty = {c: ["", "NA", "NaN", "nan", "null", "None"] for c in names if c not in kinds}  # a clip may be called "NA"
 
@@ -84,6 +94,13 @@ def read(path: str | Path) -> Source:
         text = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: no readable table ({text}); write it again") from error
     return _source(parts(), names, _labels(seen), str(path), path.stem, None, None, seen)
+
+
+def usual(columns: list[str]) -> list[str]:
+    """Columns in slimlab's case: `Frame` is `frame`, `Head_X` is `Head_x`; as they are where that would make two alike."""
+    fixed = {"clip", "frame", "person", "joint", "parent", "label", "x", "y", "z", *ABOUT}
+    out = [c.lower() if c.lower() in fixed else c[:-1] + c[-1].lower() if c[-2:] in ("_X", "_Y", "_Z") else c for c in columns]
+    return out if len(set(out)) == len(out) else columns
 
 
 def _labels(table: pd.DataFrame) -> list[str] | None:

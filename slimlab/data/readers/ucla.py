@@ -46,16 +46,22 @@ def read(path: str | Path) -> Source:
             raise DataError(f"{file.place}: name is not like a01_s01_e00_v01.json with an action of {numbers}; rename it")
         fields.append((numbers.index(int(match[1])), int(match[2]), int(match[4])))
 
-    def after(done: int) -> Iterator[Block]:
+    def after(done: int, at_a_time: int = FILES_AT_A_TIME) -> Iterator[Block]:
         contents = files.contents(found[done:])
-        for start in range(done, len(found), FILES_AT_A_TIME):
-            part = slice(start, start + FILES_AT_A_TIME)
+        for start in range(done, len(found), at_a_time):
+            part = slice(start, start + at_a_time)
             clips = [_clip(raw, file.place) for file, raw in (next(contents) for _ in found[part])]
             label, subject, camera = zip(*fields[part], strict=True)
-            table = {"clip": [f.stem for f in found[part]], "label": label, "subject": subject, "camera": camera}
+            table = {
+                "clip": [f.stem for f in found[part]],
+                "file": [f.place for f in found[part]],
+                "label": label,
+                "subject": subject,
+                "camera": camera,
+            }
             yield Block(np.concatenate(clips)[:, None], np.cumsum([0, *map(len, clips)]), table)
 
-    return Source(str(path), KINECT_V1, Blocks(after), tuple(ACTIONS.values()), fps=30.0, clips=len(found))
+    return Source(str(path), KINECT_V1, Blocks(after, single=True), tuple(ACTIONS.values()), fps=30.0, clips=len(found))
 
 
 def _clip(raw: bytes, place: str) -> np.ndarray:

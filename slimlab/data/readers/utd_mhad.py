@@ -52,19 +52,20 @@ def read(path: str | Path) -> Source:
         found.append((action, subject, trial, file))
     found.sort(key=lambda f: (*f[:3], f[3].place))
 
-    def after(done: int) -> Iterator[Block]:
+    def after(done: int, at_a_time: int = FILES_AT_A_TIME) -> Iterator[Block]:
         contents = files.contents([file for *_, file in found[done:]])
-        for start in range(done, len(found), FILES_AT_A_TIME):
-            part = found[start : start + FILES_AT_A_TIME]
+        for start in range(done, len(found), at_a_time):
+            part = found[start : start + at_a_time]
             clips = [_frames(raw, file.place) for file, raw in (next(contents) for _ in part)]
             table = {
                 "clip": [file.stem for *_, file in part],
+                "file": [file.place for *_, file in part],
                 "label": [action - 1 for action, *_ in part],
                 "subject": [subject for _, subject, *_ in part],
             }
             yield Block(np.concatenate(clips)[:, None], np.cumsum([0, *map(len, clips)]), table)
 
-    return Source(str(path), SKELETON, Blocks(after), ACTIONS, fps=30.0, clips=len(found))
+    return Source(str(path), SKELETON, Blocks(after, single=True), ACTIONS, fps=30.0, clips=len(found))
 
 
 def _frames(raw: bytes, place: str) -> np.ndarray:

@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 import time
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,7 @@ def check_mutants(path: Path, count: int, format: str | None = None, least: floa
     copy = folder / path.name
     shutil.copytree(path, copy) if path.is_dir() else shutil.copy(path, copy)
     refused = 0
+    warnings.simplefilter("ignore", UserWarning)  # a damaged body is often none; pytest restores the filters
     for number, mutant in enumerate(mutants(copy, count, seed=1)):
         begin = time.process_time()
         try:

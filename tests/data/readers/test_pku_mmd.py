@@ -18,7 +18,7 @@ def write(folder, name, joints, labels=None):
 
 
 def test_sequences_are_cut_at_their_labels(tmp_path):
-    x = {n: RNG.normal(size=(40, 2, 25, 3)).round(6) for n in ("0002-L", "0002-M", "0007-R")}
+    x = {n: RNG.normal(scale=0.1, size=(40, 2, 25, 3)).round(6) for n in ("0002-L", "0002-M", "0007-R")}
     x["0002-L"][:, 1] = 0
     write(tmp_path, "0002-L", x["0002-L"], [(1, 3, 10), (51, 20, 40)])
     write(tmp_path, "0002-M", x["0002-M"], [(13, 0, 5)])

@@ -85,3 +85,11 @@ def test_cells_of_three_numbers(real_data):
     lines = file.read_text().splitlines()
     assert store.table["frames"][0] == len(lines) - 1
     np.testing.assert_allclose(store[0].joints[0, 0, 3], [float(v) for v in lines[1].split(";")[3].split()], rtol=1e-6)
+
+
+def test_columns_in_capitals(tmp_path, few):
+    for table in (long_table(few), wide_table(few)):
+        capitals = table.rename(columns=lambda c: f"{c[:-1]}{c[-1].upper()}" if c[-2:-1] == "_" else c.title())
+        capitals.to_csv(tmp_path / "a.csv", index=False)
+        joints_equal(data.open(tmp_path / "a.csv"), few)
+        joints_equal(data.from_table(capitals), few)

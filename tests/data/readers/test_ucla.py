@@ -15,7 +15,9 @@ def write(folder, name, joints, **more):
 
 def test_clips_come_back(tmp_path):
     rng = np.random.default_rng(0)
-    clips = {n: rng.normal(size=(t, 20, 3)).astype(np.float32) for n, t in (("a01_s01_e00_v03", 9), ("a12_s10_e04_v01", 4))}
+    clips = {
+        n: rng.normal(scale=0.1, size=(t, 20, 3)).astype(np.float32) for n, t in (("a01_s01_e00_v03", 9), ("a12_s10_e04_v01", 4))
+    }
     for name, joints in clips.items():
         write(tmp_path / "all_sqe", name, joints, label=1)
     write(tmp_path / "all_sqe", "a08_s02_e01_v02", [])

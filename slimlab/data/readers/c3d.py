@@ -1,0 +1,106 @@
+"""C3D, the biomechanics laboratories' binary format of markers (https://www.c3d.org/docs/C3D_User_Guide.pdf), read by ezc3d.
+
+The unit stands in POINT:UNITS. The up axis is what POINT:Y_SCREEN says, else what head and feet of the first file say, else z.
+A marker whose residual is negative was not seen.
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slimlab.data.building import Source
+from slimlab.data.errors import DataError
+from slimlab.data.readers import files, markers, units
+from slimlab.data.readers.recordings import Recording, check_size, source
+from slimlab.skeleton import Skeleton
+
+UNITS = {"m": 1.0, "meter": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "inch": 0.0254, "inches": 0.0254}
+
+
+def read(path: str | Path, skeleton: Skeleton | None = None) -> Source:
+    """A file, a folder or a zip of files with one set of markers; `skeleton` gives the tree where the set is not known.
+    Raises DataError, also where ezc3d is not installed."""
+    found, up = files.find(path, ".c3d"), ""
+
+    def parse(file: files.File, raw: bytes) -> Recording:
+        nonlocal up
+        labels, x, fps, unit, screen = _parsed(file, raw)
+        body, places = markers.body(labels, file.place, skeleton)
+        x = x[:, places]
+        how = "from POINT:Y_SCREEN" if screen else "seen from head and feet"
+        if not up:
+            up = screen or markers.axis_up(body, x)
+        if not up:
+            up, how = "z", "the laboratories' usual one, the file does not tell"
+        joints = units.turned(x * UNITS[unit], up)[:, None]
+        return Recording(joints, body, fps, UNITS[unit], up, (f"unit: {unit}, from the file", f"up: {up}, {how}"))
+
+    return source(path, found, parse)
+
+
+def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float, str, str]:
+    """(labels, x (T, V, 3) in the file's unit with NaN where not seen, fps, unit, up axis or ""). Raises DataError."""
+    try:
+        opened: Callable[[str], Any] = importlib.import_module("ezc3d").c3d
+    except ImportError as error:
+        raise DataError(f"{file.place}: C3D needs the package ezc3d: pip install 'slimlab[formats]'") from error
+    _check_header(raw, file.place)
+    try:
+        if file.member:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / "member.c3d"
+                copy.write_bytes(raw)
+                c = opened(str(copy))
+        else:
+            c = opened(str(file.path))
+        point = c["parameters"]["POINT"]
+        x = np.asarray(c["data"]["points"], dtype=np.float64)[:3].transpose(2, 1, 0)  # (T, V, 3)
+        residual = np.asarray(c["data"]["meta_points"]["residuals"])[0].T  # (T, V)
+        labels = [str(v).strip() for name in point if _is_list(name, "LABELS") for v in point[name]["value"]]
+        unit = str(_value(point, "UNITS", "mm")).strip().lower() or "mm"
+        fps, screen = float(_value(point, "RATE", 0)), str(_value(point, "Y_SCREEN", "")).strip().lower().lstrip("+")
+    except Exception as error:  # whatever a damaged file provokes in ezc3d
+        text = " ".join(str(error).split())[:200]
+        raise DataError(f"{file.place}: no sound C3D file ({text}); export it again") from error
+    check_size(x.shape[0], x.shape[1], file.place)
+    if len(labels) < x.shape[1] or residual.shape != x.shape[:2] or not 0 < fps < 1e6 or unit not in UNITS:
+        raise DataError(
+            f"{file.place}: {len(labels)} names for {x.shape[1]} markers, {fps:.4g} frames a second, unit {unit!r}; "
+            "export it again"
+        )
+    x[(residual < 0) | ~np.isfinite(x).all(axis=2)] = np.nan
+    return labels[: x.shape[1]], x, fps, unit, screen if screen in units.TURNS else ""
+
+
+def _check_header(raw: bytes, place: str) -> None:
+    """ezc3d allocates what the header asks for: refuse a header that asks for more than the file holds. Raises DataError."""
+    if len(raw) < 1024 or raw[1] != 0x50 or not 1 <= raw[0] <= 127 or len(raw) < 512 * raw[0]:
+        raise DataError(f"{place}: no C3D file, or one without its first blocks; export it again")
+    processor = raw[512 * (raw[0] - 1) + 3] - 83  # 1 Intel, 2 DEC, 3 MIPS
+    order = ">" if processor == 3 else "<"
+    points, analog, first, last = struct.unpack(f"{order}4H", raw[2:10])
+    scale = struct.unpack(f"{order}f", raw[12:16])[0]
+    word = 2 if scale > 0 and processor != 2 else 4
+    frames = last - first + 1
+    if last < 65535 and (frames < 1 or frames * (4 * points + analog) * min(word, 2) > len(raw)):
+        raise DataError(
+            f"{place}: {frames} frames of {points} markers do not fit in {len(raw):,} bytes; it was cut off: export it again"
+        )
+
+
+def _is_list(name: str, stem: str) -> bool:
+    """LABELS, LABELS2, …: more than 255 markers have their names in several lists."""
+    return name == stem or (name.startswith(stem) and name[len(stem) :].isdigit())
+
+
+def _value(group, name: str, other):
+    """The first value of a parameter."""
+    values = group[name]["value"] if name in group else []
+    return values[0] if len(values) else other

@@ -1,0 +1,129 @@
+"""Points of animals and people as DeepLabCut and SLEAP write them to `.csv`: pixels of an image, with a likelihood each.
+
+DeepLabCut has three header rows (scorer, bodyparts, coords), four with several animals (scorer, individuals, bodyparts, coords):
+https://deeplabcut.github.io/DeepLabCut/docs/standardDeepLabCut_UserGuide.html. SLEAP has `track, frame_idx, instance.score,
+head.x, head.y, head.score, …`: https://docs.sleap.ai/latest/learnings/export-analysis/. Neither says which point hangs from
+which: all hang from the first; pairs are those that are called left and right.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from slimlab.data.building import Source
+from slimlab.data.errors import DataError
+from slimlab.data.readers import estimates, files
+from slimlab.data.readers.estimates import MIN_SCORE, PIXELS, Person
+from slimlab.data.readers.mediapipe import number, rows_of
+from slimlab.data.readers.recordings import check_same, check_size
+from slimlab.skeleton import Skeleton, inference
+
+TREE = ("bones: none in the file, all points hang from the first",)
+H5 = (
+    "an .h5 table holds pickled names, which slimlab never unpickles; DeepLabCut writes the same as .csv with save_as_csv=True "
+    "or deeplabcut.convert_h5_to_csv, SLEAP with 'Export Analysis CSV': open that"
+)
+Column = tuple[str, str, str, int]  # individual, point, "x", "y" or "likelihood", place in the row
+
+
+def kind(rows: list[list[str]]) -> str:
+    """ "deeplabcut", "sleap" or "" by the first rows."""
+    first = [r[0].lower() if r else "" for r in rows]
+    if first[:1] == ["scorer"] and "coords" in first[2:4]:
+        return "deeplabcut"
+    return "sleap" if rows and "frame_idx" in rows[0] and any(c.endswith(".x") for c in rows[0]) else ""
+
+
+def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
+    """A table, a folder or a zip of tables of the same points. Raises DataError, naming the line."""
+    if Path(path).suffix == ".h5":
+        raise DataError(f"{path}: {H5}")
+    found = files.find(path, ".csv")
+    first: tuple[Skeleton, str] | None = None
+    for file, raw in files.contents(found):
+        here = _body(_columns(raw, file.place)[0], file.place)
+        if first:
+            check_same(here, file.place, *first)
+        first = first or (here, file.place)
+    assert first is not None
+    body = first[0]
+    entries, classes = estimates.a_file_each(found, lambda file: _frames(file, body, min_score))
+    return estimates.source(str(path), body, entries, notes=PIXELS + TREE, classes=classes)
+
+
+def _columns(raw: bytes, place: str) -> tuple[list[Column], int, int]:
+    """(columns, header rows, the frame's column). Raises DataError."""
+    head = [[c.strip() for c in row] for _, row in zip(range(4), rows_of(raw, place), strict=False)]
+    which = kind(head)
+    out: list[Column] = []
+    if which == "deeplabcut":
+        lines = {row[0].lower(): row for row in head if row}
+        coords, points = lines.get("coords", []), lines.get("bodyparts", [])
+        who = lines.get("individuals", [""] * len(coords))
+        if not len(coords) == len(points) == len(who):
+            raise DataError(f"{place}: its header rows 'bodyparts' and 'coords' have different lengths; write it again")
+        out = [(who[i], points[i], coords[i].lower(), i) for i in range(1, len(coords))]
+        return out, 4 if "individuals" in lines else 3, 0
+    if which == "sleap":
+        for i, cell in enumerate(head[0]):
+            if match := re.fullmatch(r"(?!instance\.)(.+)\.(x|y|score)", cell):
+                out.append(("", match[1], "likelihood" if match[2] == "score" else match[2], i))
+        return out, 1, head[0].index("frame_idx")
+    raise DataError(f"{place}: neither DeepLabCut's three header rows nor SLEAP's columns; give DeepLabCut's or SLEAP's own .csv")
+
+
+def _body(columns: list[Column], place: str) -> Skeleton:
+    names = list(dict.fromkeys(point for _, point, axis, _ in columns if axis in ("x", "y")))
+    if len(columns) > 10_000 or any(len({a for _, p, a, _ in columns if p == n} & {"x", "y"}) < 2 for n in names[:1000]):
+        raise DataError(f"{place}: a point without both x and y in the header; write it again")
+    check_size(1, len(names), place)
+    chain = [i - 1 for i in range(len(names))]
+    pairs = inference.mirror_pairs(names, chain, range(len(names)))  # a chain has no branches that look alike: by names alone
+    try:
+        return Skeleton(names, [-1] + [0] * (len(names) - 1), {"all": range(len(names))}, pairs, 0)
+    except ValueError as error:
+        raise DataError(f"{place}: {error}; write it again") from error
+
+
+def _frames(file: files.File, body: Skeleton, min_score: float) -> dict[int, list[Person]]:
+    ((_, raw),) = files.contents([file])
+    columns, skip, at = _columns(raw, file.place)
+    joints = {n: i for i, n in enumerate(body.names)}
+    people = {who: i for i, who in enumerate(dict.fromkeys(c[0] for c in columns))}
+    header = next(rows_of(raw, file.place))
+    track = header.index("track") if skip == 1 and "track" in header else -1
+    width = 1 + max(at, *(place for *_, place in columns))
+    tracks: dict[str, int] = {}
+    out: dict[int, list[Person]] = {}
+    first: int | None = None
+    for line, row in enumerate(rows_of(raw, file.place), 1):
+        if line <= skip or not any(c.strip() for c in row):
+            continue
+        if len(row) < width:
+            raise DataError(f"{file.place}: line {line} has {len(row)} cells, the header {width}; it was cut off: write it again")
+        values = np.full((len(people), len(joints), 3), np.nan)
+        values[:, :, 2] = 1.0
+        for who, point, axis, place in columns:
+            if axis in ("x", "y", "likelihood") and point in joints:
+                cell = number(row[place], file.place, line)
+                values[people[who], joints[point], ("x", "y", "likelihood").index(axis)] = cell
+        stated = number(row[at], file.place, line) if re.fullmatch(r"\s*\d{1,9}(\.0)?\s*", row[at]) else np.nan
+        frame = int(stated) if np.isfinite(stated) else max(out, default=-1) + 1 + (first or 0)
+        first = frame if first is None else first
+        frame -= first
+        if not 0 <= frame <= 1000 + estimates.SPARSE * (len(out) + 1):
+            raise DataError(f"{file.place}: line {line}: frame {frame + first} is far from those before; write it again")
+        here = out.setdefault(frame, [])
+        for i, points in enumerate(values):
+            empty = np.isnan(points).any(axis=1)
+            x, y, score = np.nan_to_num(points).T
+            name = row[track].strip() if track >= 0 else ""
+            identity = i if len(people) > 1 else tracks.setdefault(name, len(tracks)) if name else None
+            identity = 0 if track < 0 and len(people) == 1 else identity
+            here.append(Person(estimates.flat(x, y, np.where(empty, -1.0, score), min_score), identity))
+    if not out:
+        raise DataError(f"{file.place}: no rows below the header; write it again")
+    return out
