@@ -156,6 +156,7 @@ def test_it_goes_on_past_a_lesson_that_fails_and_names_it(tmp_path, monkeypatch,
 HOSTILE = """
 import ipywidgets
 from slimlab import plot, widgets
+from tests import hostile
 store = hostile.store(22)
 plot.player(store[1], store.skeleton)
 ---

@@ -363,13 +363,16 @@ plot.planes(planes, shared=True, title="points on a circle under KoLeo alone")
 # *Predict, for each: where does GLCL go? How many prototypes are in use at the end? Which run has the lowest loss?*
 
 # %%
-length = {"steps": 6 if quick else 80, "evaluations": 1 if quick else 4, "snapshots": 1, "seed": 0}
+length = {"steps": 6 if quick else 80, "evaluations": 1 if quick else 4, "snapshots": 1, "seed": here.seed}
 off, warm = {"koleo_weight": 0.0}, {"teacher_temperature": (0.1, 0.1)}
 settings = {"softmax, no KoLeo": {"targets": "softmax"} | off, "softmax, KoLeo": {"targets": "softmax"}}
 settings |= {"Sinkhorn, no KoLeo": off, "Sinkhorn, KoLeo": {}, "Sinkhorn, too warm": warm}
+
+# %%
 runs, teachers, stopped = {}, {}, {}
 for name, changed in settings.items():
-    folder = here.out / f"run-{name.replace(', ', '-').replace(' ', '_')}-{store.fingerprint[:6]}-{length['steps']}"
+    called = f"run-{name.replace(', ', '-').replace(' ', '_')}"
+    folder = here.out / f"{called}-{store.fingerprint[:6]}-{length['steps']}-{here.seed}"
     try:
         for step in pretrain.steps(people, pretrain.Config(preset="tiny", **length, **changed), folder):
             teachers[name] = step.trainer.teacher
@@ -379,6 +382,8 @@ for name, changed in settings.items():
     runs[name] = pretrain.Run(folder)
     if name not in teachers:  # finished when this cell was run before
         teachers[name] = runs[name].teacher
+
+# %%
 if quick:
     print("6 steps are too few to call a run collapsed: only runs of 30 steps or more can be stopped")
 plot.runs({name: run.metrics for name, run in runs.items()})
@@ -397,13 +402,11 @@ table.round(2)
 
 # %%
 collapsed, cured, too_warm = (table.loc[n] for n in ("softmax, no KoLeo", "Sinkhorn, KoLeo", "Sinkhorn, too warm"))
-if not quick:
-    assert stopped["softmax, no KoLeo"].kind == "answers" and not any(name.startswith("Sinkhorn") for name in stopped)
-    assert collapsed["in use"] < 3 and cured["in use"] > 5 * collapsed["in use"]
-    assert collapsed["GLCL"] < 0.5 < 1 < cured["GLCL"] < np.log(config.prototypes)  # the lowest loss is the worst run
-    assert collapsed["mean cosine of two clips"] > cured["mean cosine of two clips"] + 0.2
-    assert collapsed["rank"] < 0.8 * cured["rank"]
-    assert too_warm["GLCL"] > 0.97 * np.log(config.prototypes)  # nothing learned, and nothing looks broken
+for name, collapse in stopped.items():
+    print(f"{name}: stopped, since its {collapse.kind} collapsed")
+lowest = table["GLCL"].idxmin()
+print(f"lowest GLCL: {lowest}, {table['GLCL'].min():.2f}, with {table.loc[lowest, 'in use']:.1f} prototypes in use")
+print(f"GLCL too warm: {too_warm['GLCL']:.2f}; of answers that say nothing: {np.log(config.prototypes):.2f}")
 print(f"in use: {collapsed['in use']:.1f} collapsed, {cured['in use']:.1f} cured, of {config.prototypes}, same seed")
 
 # %% [markdown]

@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 
 import slimlab
-from slimlab import data, evaluate, lessons, plot, skeleton, widgets
-from slimlab.analysis import projection
+from slimlab import analysis, data, evaluate, lessons, plot, skeleton, widgets
 from slimlab.data import clean
 
 here = lessons.begin("11_your_data")
@@ -284,7 +283,9 @@ pd.DataFrame(table, columns=["features", "kNN", "numbers a clip"]).round(3)
 
 # %%
 features = sides_of["shipped encoder"][1]
-figure = plot.embedding(projection.fit(features.x), features, title="test clips, coloured by class (never seen in training)")
+figure = plot.embedding(
+    analysis.projection.fit(features.x), features, title="test clips, coloured by class (never seen in training)"
+)
 plot.save(figure, here.out / "figures" / "embedding.pdf")
 figure
 
