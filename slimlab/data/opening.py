@@ -153,11 +153,12 @@ def open(path: str | Path, format: str | None = None, unit: str | float | None =
     Raises DataError, naming the file, the place in it and the remedy.
     """
     path = Path(path).expanduser()
-    if format is None and recognise(path) == "store":
+    known = format or recognise(path)
+    if format is None and known == "store":
         if unit is not None or up is not None:
             raise DataError(f"{path}: a store is in meters, y up; give unit= and up= where its source is converted")
         return writing.open_folder(path)
-    return _looked_at(building.build(units.said(_source(path, format or recognise(path)), unit, up)))
+    return _looked_at(building.build(units.said(_source(path, known), unit, up)))
 
 
 def _looked_at(store: ClipStore) -> ClipStore:

@@ -20,7 +20,7 @@ import numpy as np
 from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import files
-from slimlab.data.readers.recordings import check_same, clip_names
+from slimlab.data.readers.recordings import by_folder, check_same, clip_names, first_sound
 from slimlab.skeleton import Skeleton
 
 UNITS = (("m", 3.0, 1.0), ("cm", 300.0, 0.01), ("mm", np.inf, 0.001))  # name, longest chain, metres
@@ -43,7 +43,7 @@ class _Motion:
 def read(path: str | Path) -> Source:
     """Read the first file for body, unit and frame rate, then stream all. Raises DataError."""
     found = files.find(path, ".bvh")
-    first, origin = _first(found)
+    first, origin = first_sound(found, lambda file, raw: _parsed(raw, file.place))
     dropped = _scene_node(first)
     names, parents = first.names[dropped:], [max(-1, p - dropped) for p in first.parents[dropped:]]
     try:
@@ -51,36 +51,21 @@ def read(path: str | Path) -> Source:
     except ValueError as error:
         raise DataError(f"{origin}: {error}") from error
     unit, metres, note = _unit(first)
-    folders = sorted({f.folder for f in found})
     names_of_clips = clip_names(found)
-    classes = tuple(f.rsplit("/", 1)[-1] for f in folders) if len(folders) > 1 else ()
+    classes, labels = by_folder(found)
 
     def after(done: int, at_a_time: int = 1) -> Iterator[Block]:
-        for name, (file, raw) in zip(names_of_clips[done:], files.contents(found[done:]), strict=True):
+        for name, label, (file, raw) in zip(names_of_clips[done:], labels[done:], files.contents(found[done:]), strict=True):
             motion = _parsed(raw, file.place)
             if motion.names != first.names or motion.parents != first.parents:
                 body = Skeleton(motion.names, motion.parents, parts={"all": range(len(motion.names))}, mirror=())
                 check_same(body, file.place, Skeleton(first.names, first.parents), origin)
             joints = _places(motion)[:, dropped:] * metres
-            label = folders.index(file.folder) if classes else -1
             table = {"clip": [name], "label": [label], "flags": [f"unit-{unit}"], "file": [file.place]}
             yield Block(joints[:, None], np.array([0, len(joints)]), table)
 
     blocks, fps = Blocks(after, single=True), 1 / first.frame_time
     return Source(str(path), skeleton, blocks, classes, fps, len(found), metres, "y", (note, "up: y, the format's usual one"))
-
-
-def _first(found: list[files.File]) -> tuple[_Motion, str]:
-    """The first sound file's motion, and its place. Raises the first file's DataError where none is sound."""
-    fault: DataError | None = None
-    for file in found:
-        try:
-            ((_, raw),) = files.contents([file])
-            return _parsed(raw, file.place), file.place
-        except DataError as error:
-            fault = fault or error
-    assert fault is not None
-    raise fault
 
 
 def _unit(motion: _Motion) -> tuple[str, float, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from slimlab.skeleton import Skeleton
 
 MOST_PLACES = 10_000_000  # joints times frames of one recording
 Parse = Callable[[files.File, bytes], "Recording"]
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,18 @@ class Recording:
 def source(path: str | Path, found: list[files.File], parse: Parse) -> Source:
     """Take body, frame rate and unit from the first sound file, then stream all. A file's class is the folder it lies in, where
     the files lie in several. Raises DataError where none is sound, or where a file holds another body."""
-    first, origin = _first(found, parse)
-    folders = sorted({f.folder for f in found})
-    classes = tuple(f.rsplit("/", 1)[-1] for f in folders) if len(folders) > 1 else ()
+    first, origin = first_sound(found, parse)
+    classes, labels = by_folder(found)
     names = clip_names(found)
 
     def after(done: int, at_a_time: int = 1) -> Iterator[Block]:
         for i, (file, raw) in enumerate(files.contents(found[done:]), done):
             recording = parse(file, raw)
             check_same(recording.skeleton, file.place, first.skeleton, origin)
-            label = folders.index(file.folder) if classes else -1
             offsets = np.array([0, len(recording.joints)])
-            yield Block(recording.joints, offsets, {"clip": [names[i]], "label": [label], "file": [file.place]}, nan_unseen=True)
+            yield Block(
+                recording.joints, offsets, {"clip": [names[i]], "label": [labels[i]], "file": [file.place]}, nan_unseen=True
+            )
 
     return Source(
         str(path),
@@ -62,8 +64,8 @@ def source(path: str | Path, found: list[files.File], parse: Parse) -> Source:
     )
 
 
-def _first(found: list[files.File], parse: Parse) -> tuple[Recording, str]:
-    """The first sound recording and its place. Raises the first file's DataError where none is."""
+def first_sound(found: list[files.File], parse: Callable[[files.File, bytes], Parsed]) -> tuple[Parsed, str]:
+    """What the first sound file gives, and its place. Raises the first file's DataError where none is sound."""
     fault: DataError | None = None
     for file in found:
         try:
@@ -73,6 +75,13 @@ def _first(found: list[files.File], parse: Parse) -> tuple[Recording, str]:
             fault = fault or error
     assert fault is not None
     raise fault
+
+
+def by_folder(found: list[files.File]) -> tuple[tuple[str, ...], list[int]]:
+    """(classes, a label each) by the folders that the files lie in; no classes where they lie in one."""
+    folders = sorted({f.folder for f in found})
+    classes = tuple(f.rsplit("/", 1)[-1] for f in folders) if len(folders) > 1 else ()
+    return classes, [folders.index(f.folder) if classes else -1 for f in found]
 
 
 def check_same(body: Skeleton, place: str, first: Skeleton, origin: str) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from slimlab.data.errors import DataError
-from slimlab.data.readers import files, kinect_dump, landmark_tables, mediapipe
+from slimlab.data.readers import estimates, files, kinect_dump, landmark_tables, mediapipe
 
 HEAD = 1 << 16  # bytes of a text that are looked at
 
@@ -39,11 +36,7 @@ def _table(head: bytes) -> str:
 
 def json_format(raw: bytes, place: str) -> str | None:
     """The format of a JSON text; None where slimlab knows none such."""
-    try:
-        content: Any = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        text = " ".join(str(error).split())[:160]
-        raise DataError(f"{place}: no readable JSON ({text}); write it again") from error
+    content = estimates.loaded(raw, place)
     if isinstance(content, dict):
         if "people" in content:
             return "openpose"
