@@ -95,7 +95,7 @@ class TrainingMonitor(Still, W.VBox):
     @property
     def metrics(self) -> pd.DataFrame:
         """Of the run that is trained here, a line a step."""
-        return pd.DataFrame(self._metrics)
+        return pd.DataFrame(list(self._metrics))  # a copy: in a JupyterLab that answers clicks in a thread, steps go on meanwhile
 
     @property
     def running(self) -> bool:
