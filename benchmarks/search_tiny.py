@@ -37,8 +37,8 @@ READINGS = {
 
 @torch.inference_mode()
 def read(encoder, store, frames, keep) -> evaluate.Features:
-    x, people = data.test_view(store, np.arange(len(store)), frames or encoder.config.frames)
-    out = encoder.eval()(evaluate.prepare(x, encoder.config), people=people)
+    x, people, seen = evaluate.inputs(encoder, store, np.arange(len(store)), frames)
+    out = encoder.eval()(x, people=people, seen=seen)
     return evaluate.Features(keep(out.cls, out.tokens).flatten(1), torch.from_numpy(store.labels), store.table)
 
 

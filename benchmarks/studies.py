@@ -10,7 +10,7 @@ written where they are checked in: the table of runs (.csv), report and comparis
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import torch
 
 import slimlab
 from slimlab import data, evaluate, plot, pretrain, study
-from slimlab.data.store import Arrays, ClipStore
+from slimlab.data.store import ClipStore, pack_seen
 from slimlab.pretrain.config import PREPRINT_VIEWS, Config
 from slimlab.pretrain.run import replace_file
 from slimlab.released import faults
@@ -47,7 +47,7 @@ def in_kinect_v2_order(store: ClipStore) -> ClipStore:
     wrong = (faults.IndexOrdered(**ordered.to_dict()).from_bones != ordered.from_bones).any(axis=1)
     print(f"rebuilt in index order {wrong.sum()} of {len(order)} joints land in a wrong place", flush=True)
     a = store.arrays
-    arrays = Arrays(a.joints[:, order], a.frames, a.tracks, clips=a.clips)
+    arrays = replace(a, joints=a.joints[:, order], seen=pack_seen(a.seen_in(slice(None))[:, order]))
     return ClipStore(arrays, store.table, ordered, store.label_names, store.fps, store.source)
 
 

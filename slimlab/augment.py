@@ -1,7 +1,8 @@
 """Skeleton-aware augmentations (SLiM, arXiv 2603.10648, section 3.3): mirroring, bone scaling, rotation, noise.
 
 Every function takes x (B, 3, T, V, M) in metres, works on the device of x and leaves absent people (all zero) at zero.
-A joint that was not seen is at zero (see `seen`) and is no coordinate: it stays at zero and moves no other joint.
+A joint that was not seen is no coordinate: it is at zero, stays there and moves no other joint. Which joints were seen comes with
+the view as `seen`; without it, joints at zero were not.
 Mirroring and bone scaling are linear in the joints, rotation in the axes, so `skeleton_aware` applies a batch of different
 draws as two batched matrix products; views with an unseen joint are scaled anew.
 """
@@ -22,35 +23,53 @@ def present(x: Tensor) -> Tensor:
     return x.abs().sum(dim=1, keepdim=True).sum(dim=3, keepdim=True) != 0  # faster than any(), and exact: nothing cancels
 
 
-def seen(x: Tensor, skeleton: Skeleton | None = None, origin: Tensor | None = None) -> Tensor:
-    """(B, 1, T, V, M) bool: where joints were seen in recorded x, before centering or augmentation.
+def find_seen(x: Tensor, skeleton: Skeleton | None = None, origin: Tensor | None = None) -> Tensor:
+    """(B, T, V, M) bool: where joints were seen in recorded x, before centering or augmentation, where only x is at hand.
 
     A joint was not seen where its three coordinates are exactly zero or one of them is not a number. With `skeleton`, the
     center joint of a person who has it at zero in every frame was seen: those are root-centered clips.
     origin  (B, 3) where the whole clip's center joint is: elsewhere than at zero, x is no root-centered clip
     """
-    out = x.abs().sum(dim=1, keepdim=True) > 0  # faster than any(), and exact: nothing cancels; false for NaN
+    out = x.abs().sum(dim=1) > 0  # faster than any(), and exact: nothing cancels; false for NaN
     if skeleton is None:
         return out
-    middle = x[:, :, :, skeleton.center : skeleton.center + 1]
-    rooted = (middle == 0).all(dim=1, keepdim=True).all(dim=2, keepdim=True)  # (B, 1, 1, 1, M)
+    rooted = (x[:, :, :, skeleton.center] == 0).all(dim=1).all(dim=1)  # (B, M)
     if origin is not None:
-        rooted = rooted & (origin.to(x.device) == 0).all(dim=1).view(-1, 1, 1, 1, 1)
-    out[:, :, :, skeleton.center] |= (rooted & out.any(dim=3, keepdim=True))[:, :, :, 0]
+        rooted = rooted & (origin.to(x.device) == 0).all(dim=1)[:, None]
+    out[:, :, skeleton.center] |= rooted[:, None] & out.any(dim=2)
     return out
 
 
-def seen_after(x: Tensor, skeleton: Skeleton, before: Tensor | None = None) -> Tensor:
-    """(B, 1, T, V, M) bool: where joints are seen in x, which was centered or augmented since.
+def fill_unseen(x: Tensor, seen: Tensor) -> Tensor:
+    """x (B, 3, T, V, M) where unseen joints (seen (B, T, V, M) False) lie on the line between the moments that show them.
 
-    A seen joint may then be at zero, as the center joint is, so `before` tells: what `seen` said of the recorded x. Without it,
+    Before the first such moment and after the last one a joint stays where that one shows it; a joint that is never seen is at
+    zero. A frame without the person shows nothing.
+    """
+    known = seen & present(x)[:, 0]
+    frames = x.shape[2]
+    time = torch.arange(frames, device=x.device).view(1, -1, 1, 1)
+    before = torch.where(known, time, -1).cummax(dim=1).values  # (B, T, V, M), -1: none
+    after = torch.where(known, time, frames).flip(1).cummin(dim=1).values.flip(1)  # `frames`: none
+    low = torch.where(before < 0, after, before).clamp(max=frames - 1)
+    high = torch.where(after == frames, before, after).clamp(min=0)
+    part = (time - low) / (high - low).clamp(min=1)
+    low, high = (x.gather(2, place[:, None].expand(-1, 3, -1, -1, -1)) for place in (low, high))  # (B, 3, T, V, M)
+    filled = torch.where(known.any(dim=1, keepdim=True)[:, None], torch.lerp(low, high, part[:, None].to(x.dtype)), 0)
+    return torch.where(seen[:, None], x, filled)
+
+
+def seen_after(x: Tensor, skeleton: Skeleton, before: Tensor | None = None) -> Tensor:
+    """(B, T, V, M) bool: where joints are seen in x, which was centered or augmented since.
+
+    A seen joint may then be at zero, as the center joint is, so `before` tells: which were seen in the recorded x. Without it,
     the center joint counts as seen wherever its person is, as it does in any clip without unseen joints.
     """
-    out = seen(x)
+    out = find_seen(x)
     if before is None:
-        out[:, :, :, skeleton.center] |= out.any(dim=3)
+        out[:, :, skeleton.center] |= out.any(dim=2)
         return out
-    partner = before[:, :, :, torch.from_numpy(skeleton.mirror_index).to(x.device)]  # which of both stands here, x does not tell
+    partner = before[:, :, torch.from_numpy(skeleton.mirror_index).to(x.device)]  # which of both stands here, x does not tell
     return out | (before & partner)
 
 
@@ -69,7 +88,7 @@ def scale_bones(x: Tensor, skeleton: Skeleton, factors: Tensor, seen: Tensor | N
 
     A bone with an unseen end is not scaled: a joint whose parent was not seen keeps its place relative to the nearest ancestor
     that was seen, or its place where none was.
-    seen  (B, 1, T, V, M) bool, of x as it is here; None: `seen_after(x, skeleton)`
+    seen  (B, T, V, M) bool, of x as it is here; None: `seen_after(x, skeleton)`
     """
     factors = factors.to(x)
     scaled = torch.einsum("bctvm,bwv->bctwm", x, _scaling(skeleton, factors))
@@ -92,14 +111,14 @@ def jitter(
     clip in the plane (all z zero) in its plane.
 
     rows  see `skeleton_aware`
-    seen  (B, 1, T, V, M) bool, of x as it is here; None: where x is not zero. In centered clips the center joint may be at zero
+    seen  (B, T, V, M) bool, of x as it is here; None: where x is not zero. In centered clips the center joint may be at zero
           and seen: give `seen_after(x, skeleton)`
     """
     std = torch.as_tensor(std, dtype=x.dtype, device=x.device).view(-1, 1, 1, 1, 1)
     free = torch.ones(len(x), 3, dtype=x.dtype, device=x.device)
     free[:, 2] = ~planar(x)
-    there = x.abs().sum(dim=1, keepdim=True) > 0 if seen is None else seen
-    return torch.where(there, x + _normal(x, generator, rows) * (std * free.view(-1, 3, 1, 1, 1)), 0)
+    there = find_seen(x) if seen is None else seen
+    return torch.where(there[:, None], x + _normal(x, generator, rows) * (std * free.view(-1, 3, 1, 1, 1)), 0)
 
 
 def center(
@@ -115,7 +134,7 @@ def center(
             "every_frame": in each frame (the path is lost), in a frame that does not show it where it is in the nearest that
             does; "none"
     origin  (B, 3): with "first_frame", this place instead
-    seen    (B, 1, T, V, M) bool; None: `seen(x, skeleton, origin)`
+    seen    (B, T, V, M) bool; None: `find_seen(x, skeleton, origin)`
     Frames without the person and unseen joints stay zero; a person whose center joint is never seen stays in place. (The
     authors' code moves them to minus the origin, and takes the origin of a person who is late from an empty frame.) Raises
     ValueError for another `how`.
@@ -124,7 +143,7 @@ def center(
         raise ValueError(f"centring '{how}' is unknown; choose one of {', '.join(CENTRINGS)}")
     if how == "none":
         return x
-    there = _seen(x, skeleton, origin) if seen is None else seen
+    there = (find_seen(x, skeleton, origin) if seen is None else seen)[:, None]  # (B, 1, T, V, M)
     if how == "first_frame" and origin is not None:
         return torch.where(there, x - origin.to(x).view(-1, 3, 1, 1, 1), 0)
     shown = there[:, :, :, skeleton.center : skeleton.center + 1]  # (B, 1, T, 1, M)
@@ -158,7 +177,7 @@ def skeleton_aware(
     angle      most radians about each axis; clips in the plane (all z zero) are turned in their plane alone
     mirrors    False where left and right are different classes (UTD-MHAD's swipes)
     rows       (n, which): x holds these rows of a batch of n; it is drawn for all n, so that a share is treated as in the whole
-    seen       (B, 1, T, V, M) bool, of x as it is here; None: `seen_after(x, skeleton)`
+    seen       (B, T, V, M) bool, of x as it is here; None: `seen_after(x, skeleton)`
     """
     batch, joints = (len(x) if rows is None else rows[0]), len(skeleton)
     chance = torch.rand(3, batch, generator=generator) < probability
@@ -202,9 +221,6 @@ def drop_axis(x: Tensor, chosen: Tensor) -> Tensor:
     return x * keep.view(-1, 3, 1, 1, 1)
 
 
-_seen = seen  # where an argument has its name
-
-
 def _nearest(shown: Tensor) -> Tensor:
     """shown (B, 1, T, 1, M) bool -> for each frame the number of the nearest that shows it, the earlier of two; 0 without any."""
     frames = shown.shape[2]
@@ -216,9 +232,9 @@ def _nearest(shown: Tensor) -> Tensor:
 
 
 def _incomplete(x: Tensor, skeleton: Skeleton, seen: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The views in which a person lacks a joint (N,), and what is seen in them (N, 1, T, V, M)."""
+    """The views in which a person lacks a joint (N,), and what is seen in them (N, T, V, M)."""
     known = seen_after(x, skeleton) if seen is None else seen
-    lacks = (known.any(dim=3) != known.all(dim=3)).flatten(1).any(dim=1)
+    lacks = (known.any(dim=2) != known.all(dim=2)).flatten(1).any(dim=1)
     which = lacks.nonzero().squeeze(1)
     return which, known[which]
 
@@ -236,6 +252,7 @@ def _scaled(x: Tensor, skeleton: Skeleton, factors: Tensor, seen: Tensor) -> Ten
     parents = torch.tensor(skeleton.parents, device=x.device)
     parents[skeleton.root] = skeleton.root
     of_joint = factors[:, torch.from_numpy(skeleton.part_of).to(x.device)].view(len(x), 1, 1, -1, 1)  # (B, 1, 1, V, 1)
+    seen = seen[:, None]  # (N, 1, T, V, M)
     x = torch.where(seen, x, 0)
     grows = torch.where(seen & seen[:, :, :, parents], (x - x[:, :, :, parents]) * (of_joint - 1), 0)
     moves = torch.einsum("bctvm,wv->bctwm", grows, torch.from_numpy(skeleton.from_bones).to(x))

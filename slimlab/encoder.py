@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from slimlab._validation import Rule, check, choice, integer, number, optional
-from slimlab.augment import CENTRINGS
+from slimlab.augment import CENTRINGS, fill_unseen
 from slimlab.data.streams import STREAMS
 from slimlab.skeleton import KINECT_V2, Skeleton
 
@@ -217,17 +217,27 @@ class Encoder(nn.Module):
         x: Tensor,
         mask: Tensor | None = None,
         people: Tensor | None = None,
+        seen: Tensor | None = None,
         return_intermediates: bool | Literal["tokens"] = False,
     ) -> Output:
         """x (B, 3, T, V, M) prepared as the config says; T a multiple of patch_frames (64, 32, 16 or 8).
 
         mask    (B, M, T/8, V), (B, 1, T/8, V) or (T/8, V) bool, True: the cell's embedding becomes the mask token
         people  (B, M) bool: who is there; the others are not encoded and their features are zero. None: everyone
+        seen    (B, T, V, M) bool: joints that were seen. A token whose joint was seen in fewer than half of its frames becomes
+                the mask token; in the others, frames that do not show it are filled in (`augment.fill_unseen`), so that no
+                coordinate of an unseen joint is ever read. None: every joint was seen
         return_intermediates  also each block's tokens and attention (then computed explicitly, not by the fused kernel);
                 "tokens": each block's tokens alone, at the fused kernel's speed
         Raises ValueError where a shape does not fit.
         """
         batch, steps, joints, persons = self._check(x)
+        if seen is not None:
+            if seen.shape != (batch, *x.shape[2:]):
+                raise ValueError(f"seen is {tuple(seen.shape)}, should be (B, T, V, M) = {(batch, *x.shape[2:])}")
+            x = fill_unseen(x, seen)
+            unseen = unseen_tokens(seen, self.config.patch_frames)  # (B, M, T/8, V)
+            mask = unseen if mask is None else unseen | mask
         clips = x.permute(0, 4, 1, 2, 3).flatten(0, 1)  # (B*M, 3, T, V)
         if mask is not None:
             mask = _expand_mask(mask, (batch, persons, steps, joints))  # (B*M, T/8, V)
@@ -240,11 +250,11 @@ class Encoder(nn.Module):
             mask = None if mask is None else mask[there]
         sequence = self._embed(clips, mask)  # (P, N, D)
         rotary = self._rotary_tables(steps, joints, sequence)
-        seen, explicit = [], return_intermediates is True
+        after, explicit = [], return_intermediates is True
         for block in self.blocks:
             sequence, weights = block(sequence, rotary, explicit)
             if return_intermediates:
-                seen.append((sequence, weights))
+                after.append((sequence, weights))
         sequence = self.norm(sequence)
 
         def per_person(values: Tensor) -> Tensor:
@@ -257,7 +267,7 @@ class Encoder(nn.Module):
             cls=per_person(sequence[:, 0]),
             registers=per_person(sequence[:, 1:first_cell]),
             tokens=per_person(sequence[:, first_cell:]).unflatten(2, (steps, joints)),
-            intermediates=[Intermediate(per_person(t), per_person(w) if explicit else NOT_COMPUTED) for t, w in seen]
+            intermediates=[Intermediate(per_person(t), per_person(w) if explicit else NOT_COMPUTED) for t, w in after]
             if return_intermediates
             else None,
         )
@@ -268,9 +278,15 @@ class Encoder(nn.Module):
             block.compile()
 
     def features(
-        self, x: Tensor, people: Tensor | None = None, blocks: int = 1, pool: str = "cls+mean", combine: str = "concat"
+        self,
+        x: Tensor,
+        people: Tensor | None = None,
+        blocks: int = 1,
+        pool: str = "cls+mean",
+        combine: str = "concat",
+        seen: Tensor | None = None,
     ) -> Tensor:
-        """One vector a clip, (B, F). SLiM's protocols: section 4 of the paper.
+        """One vector a clip, (B, F); x, people and seen as in `forward`. SLiM's protocols: section 4 of the paper.
 
         blocks   CLS tokens of the last `blocks` blocks, each through the final norm
         pool     "cls", "mean" (the last block's tokens), "cls+mean", or "tokens": every token of the last block, in order,
@@ -283,7 +299,7 @@ class Encoder(nn.Module):
                 f"features: pool is one of {pools}, combine one of {combines}, blocks 1..{self.config.depth}; "
                 f"not {pool!r}, {combine!r}, {blocks}"
             )
-        out = self(x, people=people, return_intermediates="tokens" if blocks > 1 else False)
+        out = self(x, people=people, seen=seen, return_intermediates="tokens" if blocks > 1 else False)
         parts = []
         if "cls" in pool:
             there = torch.ones_like(out.cls[..., :1]) if people is None else people[..., None].to(out.cls)
@@ -334,6 +350,12 @@ def combined(features: Tensor, people: Tensor | None, how: str) -> Tensor:
     if how == "mean":
         total = total / (features.shape[1] if people is None else people.sum(dim=1, keepdim=True).clamp(min=1))
     return total
+
+
+def unseen_tokens(seen: Tensor, patch_frames: int) -> Tensor:
+    """(B, M, T/8, V) bool: tokens whose joint was seen (B, T, V, M) in fewer than half of their frames."""
+    shown = seen.unflatten(1, (-1, patch_frames)).sum(dim=2)  # (B, T/8, V, M)
+    return (2 * shown < patch_frames).permute(0, 3, 1, 2)
 
 
 def rotary_tables(time: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -49,7 +49,7 @@ plot.mask_on_body(clip, tubes.numpy(), body, title="semantic tubes, the same num
 # joint's mean place in the cell minus its place in the average pose, so that "no idea" is $d = 0$.)
 
 # %%
-x, people = data.test_view(store, range(0, len(store), 12 if quick else 4))
+x, people, _ = data.test_view(store, range(0, len(store), 12 if quick else 4))
 alone = people[:, 0] & (people.sum(dim=1) == 1)  # clips with one person
 x = augment.center(x[alone][..., :1], body)  # (B, 3, 64, V, 1)
 values = analysis.cells(x).double()  # (B, 8, V, 3) m

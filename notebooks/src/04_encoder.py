@@ -36,7 +36,7 @@ body = store.skeleton
 
 # %%
 index = 1
-x, people = data.test_view(store, [index])  # (1, 3, 64, V, M), (1, M)
+x, people, seen = data.test_view(store, [index])  # (1, 3, 64, V, M), (1, M), (1, 64, V, M)
 x = augment.center(x, body)
 wrist = next((j for j, name in enumerate(body.names) if "right_wrist" in name), len(body) - 1)  # or another joint
 plot.patch_cuts(x[0, :, :, :, 0].numpy(), body, wrist, title=store[index].name)
@@ -101,8 +101,8 @@ lessons.check_patchify(patchify)
 # %%
 tiny = slimlab.pretrained("tiny", skeleton=body)  # the shipped weights: small, but trained
 config = tiny.config
-view, people = data.test_view(store, [index], config.frames)
-view = evaluate.prepare(view, config)  # centred and scaled as this encoder was trained
+view, people, _ = data.test_view(store, [index], config.frames)
+view, _ = evaluate.prepare(view, config)  # centred and scaled as this encoder was trained
 steps = config.frames // config.patch_frames
 mask = masking.semantic_tubes(1, steps, body, 0.5, torch.Generator().manual_seed(here.seed))[0]  # (T', V)
 moment = int(mask.sum(dim=1).argmax())  # the step with most hidden cells
@@ -215,7 +215,7 @@ lessons.check_rotary(rotary)
 
 # %%
 for frames in (64, 32, 16, 8):
-    shorter, _ = data.test_view(store, [index], frames)
+    shorter, _, _ = data.test_view(store, [index], frames)
     with torch.inference_mode():
         out = paper(shorter[..., :1])
     shapes = ", ".join(f"{name} {tuple(getattr(out, name).shape)}" for name in ("tokens", "cls", "registers"))

@@ -242,7 +242,7 @@ views = data.sample_views(people, np.arange(batch), dice, config.global_frames, 
 logits = []
 with torch.no_grad():
     for group in (views.globals, *views.locals):  # each (views, B, 3, T, V, 1)
-        x = evaluate.prepare(group.flatten(0, 1), networks.encoder.config)
+        x, _ = evaluate.prepare(group.flatten(0, 1), networks.encoder.config)
         logits += networks.cls_head(networks.encoder(x).cls[:, 0]).split(batch)
 targets = losses.sinkhorn_knopp(torch.cat(logits[:2]), config.teacher_temperature[0]).chunk(2)
 terms = {(t, s): float(losses.cross_entropy(logits[s], targets[t], 0.1).mean()) for t in range(2) for s in range(len(logits))}
@@ -271,7 +271,7 @@ grid.round(3)
 # $$\mathcal{L}_\text{MFP} = \frac{1}{2B}\sum_v \frac{1}{|M_v|} \sum_{i \in M_v} -\sum_k q_{vik} \log p_{vik}$$
 
 # %%
-x = evaluate.prepare(views.globals.flatten(0, 1), networks.encoder.config)  # (2B, 3, T, V, 1)
+x, _ = evaluate.prepare(views.globals.flatten(0, 1), networks.encoder.config)  # (2B, 3, T, V, 1)
 hidden = torch.zeros(len(x), steps, len(body), dtype=torch.bool)
 hidden[::2] = masking.semantic_tubes(batch, steps, body, torch.linspace(0.5, 0.9, batch), generator=dice)  # half of the views
 with torch.no_grad():

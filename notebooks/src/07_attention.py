@@ -74,9 +74,9 @@ table.sort_values("trained", ascending=False).head(6).round(3)
 # of a *single* time step is turned by zero, so there we can redo by hand what the encoder does.
 
 # %%
-single, people = data.test_view(store, [index], trained.config.patch_frames)  # one time step
+single = evaluate.inputs(trained, store, [index], trained.config.patch_frames)  # one time step
 with torch.no_grad():
-    out = trained(evaluate.prepare(single, trained.config), people=people, return_intermediates=True)
+    out = trained(single.x, people=single.people, return_intermediates=True)
     block, into = trained.blocks[-1], out.intermediates[-2].tokens[0, 0]  # (N, D), what enters the last block
     q, k, _ = block.attn.qkv(block.norm1(into)).view(len(into), 3, block.attn.heads, -1).permute(1, 2, 0, 3)  # (heads, N, d)
 weights = out.intermediates[-1].attention[0, 0]  # (heads, N, N), the library's

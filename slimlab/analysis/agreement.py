@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from slimlab.data import ClipStore, DataError, test_view
-from slimlab.evaluate import check_body, prepare
+from slimlab.evaluate import check_body, inputs
 from slimlab.skeleton import Skeleton
 
 
@@ -56,11 +56,13 @@ def agreement(student: Any, teacher: Any, store: ClipStore, index: int, mask: Te
     """
     encoder = teacher.encoder
     check_body(encoder, store)
-    x, people = test_view(store, [index], encoder.config.frames)
+    x, people, _ = test_view(store, [index], encoder.config.frames)
     if not people.any():
         raise DataError(f"clip '{store.column('clip')[index]}' has nobody in it; there is nothing to look at")
     person = int(people[0].nonzero()[0])
-    given = prepare(x[..., person : person + 1].to(encoder.pos_embed.device), encoder.config)  # (1, 3, T, V, 1)
+    every = inputs(encoder, store, [index])
+    given = every.x[..., person : person + 1]  # (1, 3, T, V, 1)
+    seen = None if every.seen is None else every.seen[..., person : person + 1]
     hidden = mask.to(given.device)
     expected = (1, x.shape[2] // encoder.config.patch_frames, len(store.skeleton))
     if (1, *mask.shape) != expected:
@@ -68,8 +70,8 @@ def agreement(student: Any, teacher: Any, store: ClipStore, index: int, mask: Te
     was = student.training, teacher.training
     student.eval()
     teacher.eval()
-    targets = teacher.token_head(teacher.encoder(given).tokens[0, 0]).argmax(dim=-1)  # (T', V)
-    logits = student.token_head(student.encoder(given, mask=hidden).tokens[0, 0])  # (T', V, K)
+    targets = teacher.token_head(teacher.encoder(given, seen=seen).tokens[0, 0]).argmax(dim=-1)  # (T', V)
+    logits = student.token_head(student.encoder(given, mask=hidden, seen=seen).tokens[0, 0])  # (T', V, K)
     student.train(was[0])
     teacher.train(was[1])
     place = logits.argsort(dim=-1).argsort(dim=-1) / max(1, logits.shape[-1] - 1)  # (T', V, K): 0 the farthest, 1 the nearest

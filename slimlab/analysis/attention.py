@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from slimlab.data import ClipStore, test_view
+from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
-from slimlab.evaluate import check_body, prepare
+from slimlab.evaluate import check_body, inputs
 from slimlab.skeleton import Skeleton
 
 Query = str | tuple[int, int]
@@ -80,8 +80,8 @@ def attention_distances(encoder: Encoder, store: ClipStore, frames: int | None =
     encoder.eval()
     total, count = torch.zeros(2, config.depth, config.heads), 0
     for start in range(0, len(store), batch_size):
-        x, people = test_view(store, np.arange(start, min(start + batch_size, len(store))), frames or config.frames)
-        out = encoder(prepare(x.to(device), config), people=people.to(device), return_intermediates=True)
+        x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, len(store))), frames)
+        out = encoder(x, people=people, seen=seen, return_intermediates=True)
         there = people.to(device)
         for layer, block in enumerate(out.intermediates or []):
             far = attention_distance(block.attention[there], store.skeleton, x.shape[2] // config.patch_frames)

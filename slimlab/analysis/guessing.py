@@ -61,7 +61,9 @@ def guess_errors(
     store = store[np.flatnonzero(store.column("people") > 0)]
     rng = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(store), generator=rng)[:clips].numpy()
-    x = augment.center(test_view(store, chosen, frames)[0][..., :1], store.skeleton)  # (B, 3, T, V, 1)
+    x, _, seen = test_view(store, chosen, frames)
+    x, seen = x[..., :1], seen[..., :1]  # (B, 3, T, V, 1), (B, T, V, 1)
+    x = augment.fill_unseen(augment.center(x, store.skeleton, seen=seen & augment.present(x)[:, 0]), seen)
     x = x[(x != 0).flatten(1).any(dim=1)]  # the first person of a clip may be the one who is absent
     values = cells(x, patch_frames).double()  # (B, T', V, 3)
     values = values - values.mean(dim=(0, 1))

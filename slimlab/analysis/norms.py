@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from slimlab.data import ClipStore, test_view
+from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
-from slimlab.evaluate import check_body, prepare
+from slimlab.evaluate import check_body, inputs
 
 
 @torch.inference_mode()
@@ -24,16 +24,16 @@ def token_norms(encoder: Encoder, store: ClipStore, frames: int | None = None, b
     """
     config = encoder.config
     check_body(encoder, store)
-    device, was_training = encoder.pos_embed.device, encoder.training
+    was_training = encoder.training
     encoder.eval()
     joints, tables = len(store.skeleton), []
     named = ["cls", *(f"register {r}" for r in range(config.registers))]
     for start in range(0, len(store), batch_size):
-        x, people = test_view(store, np.arange(start, min(start + batch_size, len(store))), frames or config.frames)
-        out = encoder(prepare(x.to(device), config), people=people.to(device), return_intermediates="tokens")
-        there = people.nonzero()  # (P, 2)
+        x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, len(store))), frames)
+        out = encoder(x, people=people, seen=seen, return_intermediates="tokens")
+        there = people.nonzero().cpu()  # (P, 2)
         steps = x.shape[2] // config.patch_frames
-        norms = torch.stack([i.tokens[people.to(device)].norm(dim=-1).cpu() for i in out.intermediates or []])  # (L, P, N)
+        norms = torch.stack([i.tokens[people].norm(dim=-1).cpu() for i in out.intermediates or []])  # (L, P, N)
         step, joint = np.divmod(np.arange(steps * joints), joints)
         place = np.full(len(named), -1)
         each = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from slimlab.data.errors import DataError
-from slimlab.data.store import ClipStore
+from slimlab.data.store import ClipStore, pack_seen
 from slimlab.skeleton import Skeleton
 from slimlab.skeleton.matching import derived
 
@@ -25,12 +25,16 @@ def on_body(store: ClipStore, skeleton: Skeleton) -> ClipStore:
         raise DataError(f"{store.source}: these clips have no {', '.join(missing)}; leave them out of the body")
     own = np.asarray(store.arrays.joints)
     joints = own[:, np.array([p[0] for p in places if p])]
+    known = store.arrays.seen_in(slice(None)) if store.has_unseen else None  # (R, V)
+    seen = None if known is None else known[:, np.array([p[0] for p in places if p])]
     for joint, of in enumerate(places):
         if of and len(of) > 1:
             some = own[:, list(of)]  # (R, n, 3)
-            seen: np.ndarray = np.all(np.any(some, axis=2), axis=1)
-            joints[:, joint] = np.where(seen[:, None], some.mean(axis=1, dtype=np.float32), 0)
-    arrays = replace(store.arrays, joints=joints, reduced=True)
+            joints[:, joint] = some.mean(axis=1, dtype=np.float32)
+            if known is not None and seen is not None:
+                seen[:, joint] = known[:, list(of)].all(axis=1)
+                joints[~seen[:, joint], joint] = 0
+    arrays = replace(store.arrays, joints=joints, seen=None if seen is None else pack_seen(seen), reduced=True)
     return ClipStore(
         arrays,
         store.table,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from slimlab.data.errors import DataError
-from slimlab.data.store import COLUMNS, Arrays, ClipStore, check_names, digest_of
+from slimlab.data.store import COLUMNS, Arrays, ClipStore, check_names, digest_of, pack_seen
 from slimlab.skeleton import Skeleton
 
 FAR = 1e4  # metres; a coordinate beyond this is no skeleton in metres
@@ -30,13 +30,15 @@ class Block:
 
     Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown. flags: words that
     the reader has to say of a clip, put before those that `pack` finds. file: where each clip was read, for messages. nan_unseen:
-    a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault.
+    a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault. seen (F, M, V) bool: where it is
+    known already which joints were; None: found by `find_seen`.
     """
 
     frames: np.ndarray
     offsets: np.ndarray
     table: dict[str, Any]
     nan_unseen: bool = False
+    seen: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,13 @@ def later(block: Block, first: int) -> Block:
         return block
     start = block.offsets[first]
     table = {k: v[first:] for k, v in block.table.items()}
-    return Block(block.frames[start:], block.offsets[first:] - start, table, block.nan_unseen)
+    seen = None if block.seen is None else block.seen[start:]
+    return Block(block.frames[start:], block.offsets[first:] - start, table, block.nan_unseen, seen)
+
+
+def with_people(x: np.ndarray, people: int) -> np.ndarray:
+    """x (T, M, ...) padded with zeros to so many people (T, people, ...)."""
+    return np.pad(x, [(0, 0), (0, people - x.shape[1]), *[(0, 0)] * (x.ndim - 2)])
 
 
 @dataclass
@@ -103,24 +111,24 @@ class Packed:
     """What is kept of a block."""
 
     rows: np.ndarray  # (R, V, 3) float32
+    seen: np.ndarray  # (R, V) bool
     frames: np.ndarray  # (R,) int32
     tracks: np.ndarray  # (K, 4) int64, clip and row counted from this block's start
     table: pd.DataFrame
 
 
-def pack(block: Block, source: str) -> Packed:
-    """Keep the bodies that are there: rows, frame numbers, tracks and the table with its flags.
+def pack(block: Block, source: str, skeleton: Skeleton) -> Packed:
+    """Keep the bodies that are there: rows, which joints were seen, frame numbers, tracks and the table with its flags.
 
     Raises DataError where a coordinate is not a number or absurdly large; merely poor clips are flagged:
-    empty (nobody in any frame), one-frame, zero-joints (some joints at exactly zero), gaps (a person comes and goes).
+    empty (nobody in any frame), one-frame, zero-joints (a joint was not seen), gaps (a person comes and goes).
     """
     frames = check_coordinates(block, source)
     offsets = np.asarray(block.offsets, dtype=np.int64)
     names = [text(n) for n in block.table["clip"]]
     count = len(offsets) - 1
     clip_of = np.repeat(np.arange(count), np.diff(offsets))  # (F,)
-    joint_there: np.ndarray = np.any(frames, axis=3)  # (F, M, V)
-    there: np.ndarray = np.any(joint_there, axis=2)  # (F, M)
+    there: np.ndarray = np.any(frames, axis=(2, 3))  # (F, M)
     # order rows by clip, person, frame: one contiguous run is one track
     f, m = np.nonzero(there)
     order = np.lexsort((f, m, clip_of[f]))
@@ -133,6 +141,9 @@ def pack(block: Block, source: str) -> Packed:
     # number people 0.. in each clip, so that an empty first slot does not count as a person
     tracks[:, 1] = np.arange(len(new)) - np.searchsorted(tracks[:, 0], tracks[:, 0])
     span = number[new + lengths - 1] - number[new] + 1 if len(new) else lengths
+
+    rows = frames[f, m] + np.float32(0)  # (R, V, 3); minus zero becomes zero, so that copies have one digest
+    seen = find_seen(rows, tracks, skeleton) if block.seen is None else block.seen[f, m]  # (R, V)
 
     def clips_with(which: np.ndarray) -> np.ndarray:
         hit = np.zeros(count, dtype=bool)
@@ -148,15 +159,48 @@ def pack(block: Block, source: str) -> Packed:
     flags = {
         "empty": np.asarray(table["people"]) == 0,
         "one-frame": np.diff(offsets) == 1,
-        "zero-joints": clips_with(c[~joint_there[f, m].all(axis=1)]),
+        "zero-joints": clips_with(c[~seen.all(axis=1)]),
         "gaps": clips_with(tracks[span > lengths, 0]),
     }
     said = block.table.get("flags", [""] * count)
     table["flags"] = [" ".join([*str(said[i]).split(), *(k for k, v in flags.items() if v[i])]) for i in range(count)]
-    rows = frames[f, m] + np.float32(0)  # (R, V, 3); minus zero becomes zero, so that copies have one digest
     ends = np.searchsorted(c, np.arange(count + 1))
     table["digest"] = [digest_of(rows[a:b]) if b > a else "" for a, b in pairwise(ends)]
-    return Packed(rows, number.astype(np.int32), tracks, table)
+    return Packed(rows, seen, number.astype(np.int32), tracks, table)
+
+
+def find_seen(rows: np.ndarray, tracks: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(R, V) bool: which joints of rows (R, V, 3) were seen. A joint at exactly 0 0 0 was not, unless the clip is centered on it.
+
+    A person is centered on the root or the center joint where it is at zero in each of the person's rows, or in the first one
+    alone, and the origin lies within the body's reach. The center joint of somebody three meters away was never seen.
+    """
+    seen: np.ndarray = np.any(rows, axis=2)
+    for joint in {skeleton.root, skeleton.center}:
+        lacking = ~seen[:, joint]
+        if not lacking.any():
+            continue
+        for _, _, start, count in tracks[lacking[tracks[:, 2]]]:  # at zero in the first row
+            own = slice(start, start + count)
+            if not lacking[own].all() and (lacking[start + 1] or not _near(rows[start + 1 : start + 2, joint], rows[start], 0.1)):
+                continue
+            everywhere = lacking[own].all()
+            if _near(_nearest_joint(rows[own] if everywhere else rows[start : start + 1]), rows[start], 0.5):
+                seen[start : start + (count if everywhere else 1), joint] = True
+    return seen
+
+
+def _nearest_joint(rows: np.ndarray) -> np.ndarray:
+    """(R, 3): of each row the joint that is nearest to the origin, but not at it."""
+    distance = np.linalg.norm(rows, axis=2)  # (R, V)
+    return rows[np.arange(len(rows)), np.where(distance > 0, distance, np.inf).argmin(axis=1)]
+
+
+def _near(places: np.ndarray, body: np.ndarray, part: float) -> bool:
+    """Whether the median of places (n, 3) is no farther from the origin than this part of the extent of a body (V, 3)."""
+    there = body[np.any(body, axis=1)]
+    extent = np.linalg.norm(there.max(axis=0) - there.min(axis=0))
+    return bool(np.median(np.linalg.norm(places, axis=1)) <= part * extent)
 
 
 def check_coordinates(block: Block, source: str) -> np.ndarray:
@@ -169,6 +213,8 @@ def check_coordinates(block: Block, source: str) -> np.ndarray:
     if block.nan_unseen:
         unseen: np.ndarray = np.all(np.isnan(frames), axis=3)
         frames = np.where(unseen[..., None], np.float32(0), frames)
+    if block.seen is not None:
+        frames = np.where(block.seen[..., None], frames, np.float32(0))
     with np.errstate(invalid="ignore"):
         bad = ~(np.abs(frames) <= FAR)  # also true for NaN
     if not bad.any():
@@ -190,7 +236,7 @@ def check_coordinates(block: Block, source: str) -> np.ndarray:
 def joined(source: Source, clips: int = 0, rows: int = 0) -> Iterator[Packed]:
     """Blocks with running clip and row numbers, and labels named; those after the first `clips`, which had so many rows."""
     for block in source.after(clips):
-        packed = pack(block, source.path)
+        packed = pack(block, source.path, source.skeleton)
         packed.tracks += np.array([clips, 0, rows, 0])
         labels = np.asarray(packed.table["label"], dtype=np.int64)
         names = np.array([*map(text, source.label_names), ""], dtype=object)
@@ -218,6 +264,7 @@ def build(source: Source) -> ClipStore:
         np.concatenate([p.rows for p in parts]),
         np.concatenate([p.frames for p in parts]),
         np.concatenate([p.tracks for p in parts]),
+        pack_seen(np.concatenate([p.seen for p in parts])),
         clips=len(table),
     )
     return ClipStore(arrays, table, source.skeleton, label_names(source, table), source.fps, source.path, notes=source.notes)

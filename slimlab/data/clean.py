@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from slimlab.data.building import Block, Source, build
+from slimlab.data.building import Block, Source, build, with_people
 from slimlab.data.errors import DataError
 from slimlab.data.ghosts import why_ghost
 from slimlab.data.store import Clip, ClipStore
 
+Changed = tuple[np.ndarray, np.ndarray]  # a clip's joints (T, M, V, 3) and which of them are seen (T, M, V)
 FOUND_ANEW = {"empty", "one-frame", "zero-joints", "gaps", "ghost"}  # flags that follow from the coordinates
 
 
@@ -26,12 +27,12 @@ def fill_gaps(store: ClipStore, longest: int = 10) -> ClipStore:
     if longest < 1:
         raise DataError(f"fill_gaps: longest is {longest}; give at least one frame")
 
-    def step(clip: Clip) -> np.ndarray:
+    def step(clip: Clip) -> Changed:
         frames, people, joints, _ = clip.joints.shape
-        x = clip.joints.reshape(frames, people * joints, 3).copy()
+        x, known = clip.joints.reshape(frames, people * joints, 3).copy(), clip.seen.reshape(frames, people * joints).copy()
         time = np.arange(frames)
         for j in range(people * joints):
-            seen = np.flatnonzero(x[:, j].any(axis=1))
+            seen = np.flatnonzero(known[:, j])
             if len(seen) < 2:
                 continue
             before = np.searchsorted(seen, time, side="right") - 1
@@ -39,7 +40,8 @@ def fill_gaps(store: ClipStore, longest: int = 10) -> ClipStore:
             fill = (time > seen[0]) & (time < seen[-1]) & ~np.isin(time, seen) & (gap <= longest)
             for axis in range(3):
                 x[fill, j, axis] = np.interp(time[fill], seen, x[seen, j, axis])
-        return x.reshape(clip.joints.shape)
+            known[fill, j] = True
+        return x.reshape(clip.joints.shape), known.reshape(clip.seen.shape)
 
     return _stepped(store, f"fill_gaps({longest})", "filled", step)
 
@@ -47,10 +49,11 @@ def fill_gaps(store: ClipStore, longest: int = 10) -> ClipStore:
 def drop_ghosts(store: ClipStore) -> ClipStore:
     """Take out the people who look like none (ghosts.py), never the last one of a clip. Flag "ghost-dropped"."""
 
-    def step(clip: Clip) -> np.ndarray:
+    def step(clip: Clip) -> Changed:
         there = [m for m in range(clip.valid.shape[1]) if clip.valid[:, m].any()]
         keep = [m for m in there if not why_ghost(clip.joints[clip.valid[:, m], m], len(clip.joints))]
-        return clip.joints[:, keep or there[:1]] if there else clip.joints
+        keep = (keep or there[:1]) if there else list(range(clip.valid.shape[1]))
+        return clip.joints[:, keep], clip.seen[:, keep]
 
     return _stepped(store, "drop_ghosts()", "ghost-dropped", step)
 
@@ -63,11 +66,11 @@ def smooth(store: ClipStore, window: int = 5) -> ClipStore:
     if window < 1 or window % 2 == 0:
         raise DataError(f"smooth: window is {window} frames; give an odd number")
 
-    def step(clip: Clip) -> np.ndarray:
-        there = clip.joints.any(axis=3, keepdims=True)  # (T, M, V, 1)
+    def step(clip: Clip) -> Changed:
+        there = clip.seen[..., None]  # (T, M, V, 1)
         sums = _running_sum(clip.joints.astype(np.float64), window)
         counts = _running_sum(np.asarray(there, dtype=np.float64), window)
-        return np.where(there, sums / np.maximum(counts, 1), 0).astype(np.float32)
+        return np.where(there, sums / np.maximum(counts, 1), 0).astype(np.float32), clip.seen
 
     return _stepped(store, f"smooth({window})", "smoothed", step)
 
@@ -88,23 +91,18 @@ def align_view(store: ClipStore) -> ClipStore:
         raise DataError(f"{store.source}: align_view needs a left and a right hip; the joints are {', '.join(names)}")
     left, right = hips[0]
 
-    def step(clip: Clip) -> np.ndarray:
+    def step(clip: Clip) -> Changed:
         center = store.skeleton.center
-        needed = (
-            [left, right, center] if clip.joints[:, :, center].any() else [left, right]
-        )  # root-centered clips have it at zero
-        known: np.ndarray = np.any(clip.joints[:, :, needed], axis=3)  # (T, M, 2 or 3)
-        seen = np.argwhere(known.all(axis=2))
+        seen = np.argwhere(clip.seen[:, :, [left, right, center]].all(axis=2))
         if not len(seen):
-            return clip.joints
+            return clip.joints, clip.seen
         first = clip.joints[tuple(seen[0])]  # (V, 3)
         across = first[left] - first[right]
         angle = np.arctan2(across[2], across[0])
         c, s = np.cos(angle), np.sin(angle)
         turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
         moved = ((clip.joints - first[center]) @ turn.T).astype(np.float32)
-        moved[..., 1] += 1e-6  # the centre joint is at the origin, and 0 0 0 would read as absent
-        return np.where(clip.joints.any(axis=3, keepdims=True), moved, 0)
+        return np.where(clip.seen[..., None], moved, 0), clip.seen
 
     return _stepped(store, "align_view()", "aligned", step)
 
@@ -116,19 +114,20 @@ def _running_sum(x: np.ndarray, window: int) -> np.ndarray:
     return total[np.minimum(time + window // 2 + 1, len(x))] - total[np.maximum(time - window // 2, 0)]
 
 
-def _stepped(store: ClipStore, name: str, flag: str, step: Callable[[Clip], np.ndarray]) -> ClipStore:
+def _stepped(store: ClipStore, name: str, flag: str, step: Callable[[Clip], Changed]) -> ClipStore:
     """The store with `step` done to every clip: flags and digests anew, the flag where something changed."""
-    clips, flags = [], []
+    clips, known, flags = [], [], []
     for clip, before in zip(store, store.column("flags"), strict=True):
-        joints = step(clip)
+        joints, seen = step(clip)
         kept = [f for f in str(before).split() if f not in FOUND_ANEW and f != flag]
         if any(why_ghost(x[x.any(axis=(1, 2))], len(joints)) for x in joints.swapaxes(0, 1)) and "ghost" in str(before).split():
             kept.insert(0, "ghost")
         changed = joints.shape != clip.joints.shape or not np.array_equal(joints, clip.joints)
         flags.append(" ".join([*kept, *([flag] if changed else [])]))
         clips.append(joints)
+        known.append(seen)
     people = max((c.shape[1] for c in clips), default=1)
-    frames = [np.pad(c, ((0, 0), (0, people - c.shape[1]), (0, 0), (0, 0))) for c in clips]
+    frames, seen = (np.concatenate([with_people(x, people) for x in of]) for of in (clips, known))
     columns = {c: store.column(c) for c in ("clip", "label", "subject", "camera", "setup", "split")} | {"flags": flags}
-    block = Block(np.concatenate(frames), np.cumsum([0, *map(len, frames)]), columns)
+    block = Block(frames, np.cumsum([0, *map(len, clips)]), columns, seen=seen)
     return build(Source(f"{store.source} | {name}", store.skeleton, [block], store.label_names, store.fps))

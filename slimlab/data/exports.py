@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from slimlab.data import splits, writing
-from slimlab.data.building import Block, Source
+from slimlab.data.building import Block, Source, with_people
 from slimlab.data.errors import DataError
 from slimlab.data.readers import ntu_npz, ragged
 from slimlab.data.store import Clip, ClipStore
@@ -64,10 +64,14 @@ def source_of(store: ClipStore) -> Source:
         columns["flags"] = np.array([_said(f) for f in columns["flags"]], dtype=object)
         for start in range(0, len(store), CLIPS_AT_A_TIME):
             part = slice(start, start + CLIPS_AT_A_TIME)
-            clips = [clip.joints for clip in store[part]]
-            people = max(c.shape[1] for c in clips)
-            frames = [np.pad(c, ((0, 0), (0, people - c.shape[1]), (0, 0), (0, 0))) for c in clips]
-            yield Block(np.concatenate(frames), np.cumsum([0, *map(len, frames)]), {k: v[part] for k, v in columns.items()})
+            clips = list(store[part])
+            people = max(c.joints.shape[1] for c in clips)
+            frames, seen = (
+                np.concatenate([with_people(x, people) for x in of])
+                for of in zip(*((c.joints, c.seen) for c in clips), strict=True)
+            )
+            offsets = np.cumsum([0, *(len(c.joints) for c in clips)])
+            yield Block(frames, offsets, {k: v[part] for k, v in columns.items()}, seen=seen)
 
     return Source(store.source, store.skeleton, blocks(), store.label_names, store.fps, clips=len(store))
 
@@ -106,7 +110,7 @@ def _present(clip: Clip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     there = clip.valid.copy()
     there[~there.any(axis=1), 0] = True  # a frame without a row would be lost at the clip's ends
     frame, person = np.nonzero(there)
-    return frame, person, np.where(clip.joints.any(axis=3, keepdims=True), clip.joints, np.nan)[frame, person]
+    return frame, person, np.where(clip.seen[..., None], clip.joints, np.nan)[frame, person]
 
 
 def _wide(clip: Clip, store: ClipStore) -> pd.DataFrame:

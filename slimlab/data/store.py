@@ -3,10 +3,13 @@
 One row of `joints` is one body in one frame; only bodies that are there have a row (a body whose coordinates are all
 zero is absent). A track is one person's rows in one clip, in frame order; a clip is one track per person.
 
-On disk a store is a folder, version 1 of the format:
+A joint that was not seen has coordinates 0 0 0 and its bit in `seen` is off; where every joint was seen there are no bits.
+
+On disk a store is a folder, version 2 of the format (version 1, without seen.npy, is read too):
 
     store.json      version, skeleton, label names, frames per second, source
     joints.npy      (R, V, 3) float32 or float16, metres, y up
+    seen.npy        (R, ceil(V / 8)) uint8, a bit a joint, the first joint in the lowest bit; only where a joint was not seen
     frames.npy      (R,) int32, the row's frame number within its clip
     tracks.npy      (K, 4) int64: clip, person, first row, rows; sorted by clip, then person
     table.parquet   one line per clip: clip label label_name subject camera setup split frames people flags digest
@@ -33,9 +36,16 @@ COLUMNS = "clip label label_name subject camera setup split frames people flags 
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording. joints (T, M, V, 3) float32 metres, zeros where absent; valid (T, M) bool; label -1: none."""
+    """One recording.
+
+    joints  (T, M, V, 3) float32 meters; zeros where the person is absent or the joint was not seen
+    seen    (T, M, V) bool: joints that were seen, of people who are there
+    valid   (T, M) bool: who is there
+    label   -1: none
+    """
 
     joints: np.ndarray
+    seen: np.ndarray
     valid: np.ndarray
     label: int
     name: str
@@ -47,11 +57,12 @@ class Clip:
 
 @dataclass(frozen=True)
 class Arrays:
-    """What all views of one store share (see the module's docstring)."""
+    """What all views of one store share (see the module's docstring); seen: packed bits, or None where all joints were seen."""
 
     joints: np.ndarray
     frames: np.ndarray
     tracks: np.ndarray
+    seen: np.ndarray | None
     first_track: np.ndarray = field(init=False)  # (clips + 1,) into tracks
     clips: int = 0
     reduced: bool = False  # made of other coordinates by leaving joints out; the table's digests are then those of the whole
@@ -66,6 +77,12 @@ class Arrays:
         first = np.searchsorted(self.tracks[:, 0], np.arange(self.clips + 1))
         object.__setattr__(self, "first_track", first)
 
+    def seen_in(self, rows: np.ndarray | slice) -> np.ndarray:
+        """(n, V) bool: the joints that were seen in these rows."""
+        if self.seen is None:
+            return np.ones((len(self.frames[rows]), self.joints.shape[1]), dtype=bool)
+        return unpack_seen(np.asarray(self.seen[rows]), self.joints.shape[1])
+
     def digest(self, clip: int) -> str:
         """`digest_of` the clip's rows, "" where it has none. Computed once; make new Arrays for other coordinates."""
         if clip not in self._digests:
@@ -73,6 +90,21 @@ class Arrays:
             rows = [self.joints[start : start + count] for _, _, start, count in tracks]
             self._digests[clip] = digest_of(np.concatenate(rows)) if rows else ""
         return self._digests[clip]
+
+
+def pack_seen(seen: np.ndarray) -> np.ndarray | None:
+    """seen (R, V) bool -> its bits (R, ceil(V / 8)) uint8, None where every joint was seen."""
+    return None if seen.all() else np.packbits(seen, axis=1, bitorder="little")
+
+
+def all_seen(joints: int) -> np.ndarray:
+    """(ceil(V / 8),) uint8: the bits of a row in which every joint was seen."""
+    return np.packbits(np.ones(joints, dtype=bool), bitorder="little")
+
+
+def unpack_seen(bits: np.ndarray, joints: int) -> np.ndarray:
+    """The reverse of `pack_seen`: bits (R, ceil(V / 8)) -> (R, V) bool."""
+    return np.unpackbits(bits, axis=1, count=joints, bitorder="little").astype(bool)
 
 
 def digest_of(rows: np.ndarray) -> str:
@@ -197,6 +229,7 @@ class ClipStore:
         a = self.arrays
         frames, people = int(self.column("frames")[i]), max(1, int(self.column("people")[i]))
         joints = np.zeros((frames, people, len(self.skeleton), 3), dtype=np.float32)
+        seen = np.zeros((frames, people, len(self.skeleton)), dtype=bool)
         valid = np.zeros((frames, people), dtype=bool)
         g = self.clips[i]
         for _, person, start, rows in a.tracks[a.first_track[g] : a.first_track[g + 1]]:
@@ -206,8 +239,9 @@ class ClipStore:
             joints[at, person] = a.joints[start : start + rows]
             if not np.isfinite(joints[at, person]).all():
                 raise DataError(f"{self.source}: damaged store (clip '{self.column('clip')[i]}'); convert the source again")
+            seen[at, person] = a.seen_in(slice(start, start + rows))
             valid[at, person] = True
-        return Clip(joints, valid, int(self.column("label")[i]), str(self.column("clip")[i]))
+        return Clip(joints, seen, valid, int(self.column("label")[i]), str(self.column("clip")[i]))
 
     def column(self, name: str) -> np.ndarray:
         """One column of the table as an array (N,) that cannot be written to; it is read from the table once."""
@@ -236,7 +270,24 @@ class ClipStore:
     def fingerprint(self) -> str:
         text = self.skeleton.to_json() + "|".join(self.column("clip")) + "|".join(self.digests())
         text += ",".join(map(str, self.labels))
+        if self.has_unseen:
+            text += "|".join(self._seen_digests())
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def has_unseen(self) -> bool:
+        """Whether a joint may be unseen in these clips; False: every joint of everybody was seen in every frame."""
+        return self.arrays.seen is not None
+
+    def _seen_digests(self) -> list[str]:
+        """16 hex digits for each clip in which a joint was not seen, "" for the others."""
+        a, digests = self.arrays, []
+        for clip in self.clips:
+            tracks = a.tracks[a.first_track[clip] : a.first_track[clip + 1]]
+            seen = [a.seen_in(slice(start, start + rows)) for _, _, start, rows in tracks]
+            bits = pack_seen(np.concatenate(seen)) if seen else None
+            digests.append("" if bits is None else hashlib.blake2b(bits.tobytes(), digest_size=8).hexdigest())
+        return digests
 
     def frame_counts(self) -> np.ndarray:
         """(N,) int64: rows of each clip's longest track; 0 where nobody is ever there."""

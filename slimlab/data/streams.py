@@ -21,7 +21,7 @@ STREAMS = ("joint", "bone", "motion")
 def of(x: Tensor, skeleton: Skeleton, stream: str, seen: Tensor | None = None) -> Tensor:
     """The stream of this name: "joint" is x itself. Raises ValueError for another name.
 
-    seen  (B, 1, T, V, M) bool, of x as it is here; None: `augment.seen_after(x, skeleton)`
+    seen  (B, T, V, M) bool, of x as it is here; None: `augment.seen_after(x, skeleton)`
     """
     if stream not in STREAMS:
         raise ValueError(f"stream '{stream}' is unknown; choose one of {', '.join(STREAMS)}")
@@ -31,22 +31,37 @@ def of(x: Tensor, skeleton: Skeleton, stream: str, seen: Tensor | None = None) -
     return bone(x, skeleton, seen) if stream == "bone" else motion(x, seen)
 
 
+def seen_in(seen: Tensor, skeleton: Skeleton, stream: str) -> Tensor:
+    """(B, T, V, M) bool: where the stream of this name has a value, of joints that were seen (B, T, V, M).
+
+    A bone needs both of its ends, a motion this frame and the next; the last frame's motion is zero and hides nothing.
+    """
+    if stream == "bone":
+        return seen & seen[:, :, _parents(skeleton, seen.device)]
+    return torch.cat([seen[:, :-1] & seen[:, 1:], torch.ones_like(seen[:, :1])], dim=1) if stream == "motion" else seen
+
+
 def bone(x: Tensor, skeleton: Skeleton, seen: Tensor | None = None) -> Tensor:
     """Each joint minus its parent; zero for the root, which has none, and where either was not seen; `seen` as in `of`."""
     seen = augment.seen_after(x, skeleton) if seen is None else seen
-    parents = np.array(skeleton.parents)
-    parents[skeleton.root] = skeleton.root
-    index = torch.from_numpy(parents).to(x.device)
-    return torch.where(seen & seen[:, :, :, index], x - x[:, :, :, index], 0)
+    index = _parents(skeleton, x.device)
+    return torch.where((seen & seen[:, :, index])[:, None], x - x[:, :, :, index], 0)
 
 
 def motion(x: Tensor, seen: Tensor | None = None) -> Tensor:
     """The next frame minus this one; zero in the last frame, and where a joint was not seen in either frame.
 
-    seen  (B, 1, T, V, M) bool, of x as it is here; None: where x is not zero. In centered clips the center joint may be at zero
+    seen  (B, T, V, M) bool, of x as it is here; None: where x is not zero. In centered clips the center joint may be at zero
           and seen: give `augment.seen_after(x, skeleton)`
     """
-    seen = augment.seen(x) if seen is None else seen
+    seen = augment.find_seen(x) if seen is None else seen
     out = torch.zeros_like(x)
-    out[:, :, :-1] = torch.where(seen[:, :, 1:] & seen[:, :, :-1], x[:, :, 1:] - x[:, :, :-1], 0)
+    out[:, :, :-1] = torch.where((seen[:, 1:] & seen[:, :-1])[:, None], x[:, :, 1:] - x[:, :, :-1], 0)
     return out
+
+
+def _parents(skeleton: Skeleton, device: torch.device) -> Tensor:
+    """(V,) the parent of each joint, of the root itself."""
+    parents = np.array(skeleton.parents)
+    parents[skeleton.root] = skeleton.root
+    return torch.from_numpy(parents).to(device)

@@ -2,6 +2,9 @@
 
 SLiM (arXiv 2603.10648), section 3 and the released implementation's settings: two global views and shorter local ones
 inside each global view's interval. Everything is drawn for the whole batch at once; no loop runs over clips.
+
+Every view says which joints were seen. A joint that was not is at zero; between two frames of which one shows it, it is where
+that one shows it, and seen where that one is the nearer. What lies between moments that show it, the encoder fills in.
 """
 
 from __future__ import annotations
@@ -27,15 +30,24 @@ class Views:
     locals   one (views, B, 3, T', V, 1) per granularity; the first half of its views lies inside global view 0's interval,
              the second half inside view 1's (all inside view 0's where the setting says so)
     origin   (B, 3) where the center joint is in the first of the clip's frames that shows it; zero where none does
+    seen     one (views, B, T, V, 1) bool for the global views, then one for each granularity: the joints that were seen
     """
 
     globals: Tensor
     locals: list[Tensor]
     origin: Tensor
+    seen: list[Tensor]
 
 
-def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> tuple[Tensor, Tensor]:
-    """The deterministic view of evaluation: x (B, 3, frames, V, M) float32 metres, people (B, M) bool.
+View = tuple[Tensor, Tensor, Tensor]  # x (B, 3, T, V, M), people (B, M), seen (B, T, V, M)
+
+
+def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
+    """The deterministic view of evaluation.
+
+    Returns:
+        x (B, 3, frames, V, M) float32 meters, people (B, M) bool: who is there, and seen (B, frames, V, M) bool: the joints that
+        were seen. Who is away in a frame hides nothing: x is zero and seen is True there.
 
     The centre 95 % of the frames in which anyone is there (at least `frames` of them, where there are that many), picked
     evenly; linear interpolation where there are fewer. All people are kept; who is absent is zero. M is the store's most
@@ -46,7 +58,7 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
     return _even_view(store, indices, frames, part=0.95, interpolate=False)
 
 
-def resampled(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> tuple[Tensor, Tensor]:
+def resampled(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
     """Like `test_view`, but all valid frames from first to last, always by linear interpolation: the raw-coordinate control."""
     return _even_view(store, indices, frames, part=1.0, interpolate=True)
 
@@ -57,7 +69,7 @@ def random_view(
     generator: torch.Generator,
     frames: int = 64,
     part: tuple[float, float] = (0.5, 1.0),
-) -> tuple[Tensor, Tensor]:
+) -> View:
     """Like `test_view`, but a random crop: the view that probes and fine-tuning train on, all people kept.
 
     generator  a CPU generator: the same seed gives the same views on every device
@@ -74,7 +86,7 @@ def random_view(
     return _view_at(store, indices, places)
 
 
-def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate: bool) -> tuple[Tensor, Tensor]:
+def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate: bool) -> View:
     def places(valid: np.ndarray) -> np.ndarray:
         length = np.maximum(np.minimum(valid, frames), np.round(part * valid)).astype(np.int64)
         start = (valid - length) // 2
@@ -86,8 +98,8 @@ def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate:
     return _view_at(store, indices, places)
 
 
-def _view_at(store: ClipStore, indices, places: Callable[[np.ndarray], np.ndarray]) -> tuple[Tensor, Tensor]:
-    """x (B, 3, T, V, M) and people (B, M); `places` turns the number of frames with anyone there (B,) into places (B, T)."""
+def _view_at(store: ClipStore, indices, places: Callable[[np.ndarray], np.ndarray]) -> View:
+    """A view; `places` turns the number of frames with anyone there (B,) into places (B, T)."""
     a, clips = store.arrays, store.clips[store.positions(indices)]
     batch, people = len(clips), store.max_people
     counts = a.first_track[clips + 1] - a.first_track[clips]
@@ -113,9 +125,9 @@ def _view_at(store: ClipStore, indices, places: Callable[[np.ndarray], np.ndarra
     weight = np.repeat(weight[..., None], people, axis=2)
     pick_high = np.where(weight > 0, pick_high, pick_low)
     weight = np.where(pick_low < 0, 1.0, np.where(pick_high < 0, 0.0, weight)).astype(np.float32)
-    x = _interpolate(store, pick_low, pick_high, weight)  # (B, T, M, V, 3)
+    x, seen = _interpolate(store, pick_low, pick_high, weight)  # (B, T, M, V, 3), (B, T, M, V)
     there = torch.from_numpy(((pick_low >= 0) | (pick_high >= 0)).any(axis=1))  # (B, M)
-    return x.permute(0, 4, 1, 3, 2).contiguous(), there  # (B, 3, T, V, M)
+    return x.permute(0, 4, 1, 3, 2).contiguous(), there, seen.transpose(2, 3)  # (B, 3, T, V, M), (B, M), (B, T, V, M)
 
 
 def sample_views(
@@ -175,17 +187,18 @@ def sample_views(
     low = flat.floor()
     weight = (flat - low).float()
     low, high = (_reflect(p.long(), valid[:, None]) + first_row[:, None] for p in (low, low + (weight > 0)))
-    x = _interpolate(store, low.numpy(), high.numpy(), weight.numpy())  # (B, F, V, 3)
-    views = []
-    for part, (count, _, window) in zip(x.split([s[0] * s[2] for s in sizes], dim=1), sizes, strict=True):
+    x, seen = _interpolate(store, low.numpy(), high.numpy(), weight.numpy())  # (B, F, V, 3), (B, F, V)
+    views, known, lengths = [], [], [s[0] * s[2] for s in sizes]
+    for part, shown, (count, _, window) in zip(x.split(lengths, dim=1), seen.split(lengths, dim=1), sizes, strict=True):
         part = part.unflatten(1, (count, window))  # (B, views, T, V, 3)
         views.append(part.permute(1, 0, 4, 2, 3).unsqueeze(-1).contiguous())  # (views, B, 3, T, V, 1)
-    origin = a.joints[track[:, 2], store.skeleton.center].astype(np.float32)
-    lacking = np.flatnonzero(~origin.any(axis=1))  # not seen in the first frame, or a root-centered clip
-    for i in lacking[a.joints[track[lacking, 2]].any(axis=(1, 2))]:
-        path = a.joints[track[i, 2] : track[i, 2] + track[i, 3], store.skeleton.center]
-        origin[i] = path[np.argmax(path.any(axis=1))]
-    return Views(views[0], views[1:], torch.from_numpy(origin))
+        known.append(shown.unflatten(1, (count, window)).transpose(0, 1).unsqueeze(-1))  # (views, B, T, V, 1)
+    center = store.skeleton.center
+    origin = a.joints[track[:, 2], center].astype(np.float32)
+    for i in np.flatnonzero(~a.seen_in(track[:, 2])[:, center]):
+        own = slice(track[i, 2], track[i, 2] + track[i, 3])
+        origin[i] = a.joints[own.start + np.argmax(a.seen_in(own)[:, center]), center]
+    return Views(views[0], views[1:], torch.from_numpy(origin), known)
 
 
 def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
@@ -233,29 +246,34 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.arange(ends[-1]) + np.repeat(starts - np.r_[0, ends[:-1]], lengths)
 
 
-def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> Tensor:
-    """(*shape, V, 3) float32: rows `low` and `high` (*shape) mixed by `weight`; -1 is nobody, all zeros.
+def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Rows `low` and `high` (*shape) of the store mixed by `weight`; -1 is nobody, all zeros and nothing hidden.
 
-    A joint that only one of both rows shows (the other has it at zero) is where that row shows it.
+    Returns x (*shape, V, 3) float32 and seen (*shape, V) bool. A joint that only one of both rows shows is where that row shows
+    it, and seen where that row is the nearer one.
     """
-    joints = store.arrays.joints
+    a, joints = store.arrays, store.arrays.joints
+    every = torch.ones((), dtype=torch.bool).expand(*low.shape, joints.shape[1])  # no memory
     if not len(joints):  # nobody in any clip
-        return torch.zeros(*low.shape, *joints.shape[1:])
+        return torch.zeros(*low.shape, *joints.shape[1:]), every
     flat_low, flat_high, flat_weight = low.ravel(), high.ravel(), weight.ravel()
     x = np.asarray(joints[np.maximum(flat_low, 0)], dtype=np.float32)
     mixed = np.flatnonzero((flat_weight > 0) & (flat_low != flat_high))
-    if len(mixed):
-        w = flat_weight[mixed, None, None]
-        upper = joints[np.maximum(flat_high[mixed], 0)].astype(np.float32)
-        lower = x[mixed]
-        between = np.where(w < 1, lower * (1 - w) + upper * w, upper)
-        zero = np.argwhere(
-            ((lower[:, :, 0] == 0) | (upper[:, :, 0] == 0)) & (w[:, :, 0] < 1)
-        ).T  # few, and unseen joints among them
-        if zero.size:
-            one, other = lower[*zero], upper[*zero]  # (n, 3)
-            lone = one.any(axis=1) != other.any(axis=1)
-            between[*zero[:, lone]] = (one + other)[lone]
-        x[mixed] = between
-    x[np.where(flat_weight >= 1, flat_high, flat_low) < 0] = 0
-    return torch.from_numpy(x.reshape(*low.shape, *joints.shape[1:]))
+    w = flat_weight[mixed, None, None]
+    upper = np.asarray(joints[np.maximum(flat_high[mixed], 0)], dtype=np.float32)
+    lower = x[mixed]
+    between = np.where(w < 1, lower * (1 - w) + upper * w, upper)
+    nobody = np.where(flat_weight >= 1, flat_high, flat_low) < 0
+    seen = None
+    if store.has_unseen:
+        seen = a.seen_in(np.maximum(flat_low, 0))  # (R, V)
+        one, other, near = seen[mixed], a.seen_in(np.maximum(flat_high[mixed], 0)), w[:, :, 0] < 0.5
+        between = np.where(((one != other) & (w[:, :, 0] < 1))[..., None], np.where(one[..., None], lower, upper), between)
+        seen[mixed] = np.where(near, one, other)
+        seen[nobody] = True
+    x[mixed] = between
+    x[nobody] = 0
+    if seen is None:
+        return torch.from_numpy(x.reshape(*low.shape, *joints.shape[1:])), every
+    x[~seen] = 0
+    return torch.from_numpy(x.reshape(*low.shape, *joints.shape[1:])), torch.from_numpy(seen.reshape(*low.shape, -1))

@@ -21,12 +21,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
-from slimlab.data.building import Source, joined, label_names
+from slimlab.data.building import Source, find_seen, joined, label_names
 from slimlab.data.errors import DataError
-from slimlab.data.store import COLUMNS, Arrays, ClipStore, check_names
+from slimlab.data.store import COLUMNS, Arrays, ClipStore, all_seen, check_names
 from slimlab.skeleton import Skeleton
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 SECONDS = 2.0  # between two notes of how far the conversion is
 NUMBERS = ("label", "subject", "camera", "setup", "frames", "people")  # the table's columns of integers
 LONGEST = 1 << 31  # frames of a clip
@@ -107,6 +108,7 @@ def _write_into(folder: Path, source: Source, dtype: np.dtype, key: str, progres
     done = _progress(folder, key)
     arrays = {
         "joints": _Growing(folder / "joints.npy", dtype, (len(source.skeleton), 3), done["joints"]),
+        "seen": _Growing(folder / "seen.npy", np.dtype(np.uint8), (-(-len(source.skeleton) // 8),), done["seen"]),
         "frames": _Growing(folder / "frames.npy", np.dtype(np.int32), (), done["frames"]),
         "tracks": _Growing(folder / "tracks.npy", np.dtype(np.int64), (4,), done["tracks"]),
     }
@@ -117,6 +119,7 @@ def _write_into(folder: Path, source: Source, dtype: np.dtype, key: str, progres
     try:
         for packed in joined(source, done["clips"], done["joints"]):
             arrays["joints"].append(packed.rows)
+            arrays["seen"].append(np.packbits(packed.seen, axis=1, bitorder="little"))
             arrays["frames"].append(packed.frames)
             arrays["tracks"].append(packed.tracks)
             if len(packed.table):
@@ -139,7 +142,7 @@ def _write_into(folder: Path, source: Source, dtype: np.dtype, key: str, progres
 
 def _progress(folder: Path, key: str) -> dict[str, Any]:
     """How far an earlier conversion with this key came; the folder is emptied where there is none."""
-    start = {"key": key, "clips": 0, "joints": 0, "frames": 0, "tracks": 0, "table": 0}
+    start = {"key": key, "clips": 0, "joints": 0, "seen": 0, "frames": 0, "tracks": 0, "table": 0}
     try:
         found = json.loads((folder / "progress.json").read_text())
         if key and found["key"] == key and found.keys() == start.keys():
@@ -162,6 +165,9 @@ def _note(folder: Path, done: dict[str, Any], arrays: dict[str, _Growing], lines
 
 
 def _finish(folder: Path, source: Source) -> None:
+    bits = np.load(folder / "seen.npy", mmap_mode="r")
+    if (bits == all_seen(len(source.skeleton))).all():
+        (folder / "seen.npy").unlink()
     with open(folder / "table.jsonl", "rb") as lines:
         tables = [pd.DataFrame(json.loads(line)) for line in lines]
     if not tables:
@@ -191,9 +197,10 @@ def open_folder(folder: Path) -> ClipStore:
     """Open a store folder as memory maps. Raises DataError where a file is missing, damaged or of another version."""
     try:
         about = json.loads((folder / "store.json").read_text())
-        if about.get("version") != VERSION:
+        if about.get("version") not in READABLE:
             raise DataError(
-                f"{folder}: store version {about.get('version')}, this slimlab reads {VERSION}; convert the source again"
+                f"{folder}: store version {about.get('version')}, this slimlab reads {' and '.join(map(str, READABLE))}; convert "
+                "the source again"
             )
         joints, frames, tracks = (
             np.load(folder / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in ("joints", "frames", "tracks")
@@ -203,6 +210,7 @@ def open_folder(folder: Path) -> ClipStore:
         table = _table(folder / "table.parquet", about["clips"])
         tracks = np.array(tracks)
         _check(joints, frames, tracks, table, skeleton)
+        seen = _seen(folder, about["version"], joints, tracks, table, skeleton)
         if (
             not isinstance(notes, list)
             or not all(isinstance(n, str) for n in [*names, *notes])
@@ -214,7 +222,33 @@ def open_folder(folder: Path) -> ClipStore:
     except Exception as error:  # whatever a damaged file provokes in json, numpy or parquet
         why = " ".join(str(error).split())[:200]
         raise DataError(f"{folder}: damaged store ({why}); convert the source again") from error
-    return ClipStore(Arrays(joints, frames, tracks, clips=len(table)), table, skeleton, names, fps, str(folder), notes=notes)
+    return ClipStore(
+        Arrays(joints, frames, tracks, seen, clips=len(table)), table, skeleton, names, fps, str(folder), notes=notes
+    )
+
+
+def _seen(
+    folder: Path, version: int, joints: np.ndarray, tracks: np.ndarray, table: Any, skeleton: Skeleton
+) -> np.ndarray | None:
+    """The store's bits, or None where every joint was seen. Version 1 has none: they are found in clips flagged zero-joints.
+
+    Raises ValueError where they do not fit the coordinates.
+    """
+    if version == 1:
+        flagged = np.array([i for i, flags in enumerate(table["flags"]) if "zero-joints" in flags.split()], dtype=np.int64)
+        own = tracks[np.isin(tracks[:, 0], flagged)]
+        bits = np.repeat(all_seen(len(skeleton))[None], len(joints), axis=0)  # (R, ceil(V / 8))
+        for track in own:  # one person of one clip
+            rows = slice(track[2], track[2] + track[3])
+            seen = find_seen(np.asarray(joints[rows], dtype=np.float32), np.array([[0, 0, 0, track[3]]]), skeleton)
+            bits[rows] = np.packbits(seen, axis=1, bitorder="little")
+        return bits if (bits != all_seen(len(skeleton))).any() else None
+    if not (folder / "seen.npy").exists():
+        return None
+    bits = np.load(folder / "seen.npy", mmap_mode="r", allow_pickle=False)
+    if bits.dtype != np.uint8 or bits.shape != (len(joints), -(-len(skeleton) // 8)):
+        raise ValueError("seen.npy does not fit the joints")
+    return bits
 
 
 def _table(path: Path, clips: int) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from slimlab.evaluate import corruption
 from slimlab.evaluate.controls import compare, random_encoder, raw_features, readers
 from slimlab.evaluate.curves import label_curve, robustness
-from slimlab.evaluate.features import Features, check_body, features, prepare, to_input, weights_digest
+from slimlab.evaluate.features import Features, Inputs, check_body, features, inputs, prepare, to_input, weights_digest
 from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.fusion import fuse
 from slimlab.evaluate.knn import knn, knn_grid
@@ -34,6 +34,7 @@ __all__ = [
     "PROTOCOLS",
     "SELECTIONS",
     "Features",
+    "Inputs",
     "Interval",
     "NotConverged",
     "Paired",
@@ -50,6 +51,7 @@ __all__ = [
     "few_labels",
     "finetune",
     "fuse",
+    "inputs",
     "knn",
     "knn_grid",
     "label_curve",

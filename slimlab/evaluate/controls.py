@@ -28,17 +28,22 @@ SCALES = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 
 
 def raw_features(store: ClipStore, frames: int = 64) -> Features:
-    """Whole clips resampled linearly, the root joint at the origin in every frame, flattened: (N, M*frames*V*3). A
-    joint that was not seen is zero; a person whose root is never seen has the center joint at the origin."""
+    """Whole clips resampled linearly, the root joint at the origin in every frame, flattened: (N, M*frames*V*3).
+
+    A joint that was not seen lies on the line between the moments that show it, and at zero where none does; a person whose root
+    is never seen has the center joint at the origin.
+    """
     rooted = replace(store.skeleton, center=store.skeleton.root)
     rows = []
     for start in range(0, len(store), 1024):
-        x, _ = resampled(store, np.arange(start, min(start + 1024, len(store))), frames)
-        seen = augment.seen(x, store.skeleton)
+        x, _, seen = resampled(store, np.arange(start, min(start + 1024, len(store))), frames)
+        seen = seen & augment.present(x)[:, 0]
         centered = augment.center(x, rooted, "every_frame", seen=seen)
-        shown = (x[:, :, :, rooted.center] != 0).any(dim=1).any(dim=1)[:, None, None, None]  # (B, 1, 1, 1, M)
+        shown = seen[:, :, rooted.center].any(dim=1)[:, None, None, None]  # (B, 1, 1, 1, M)
         if not shown.all():
             centered = torch.where(shown, centered, augment.center(x, store.skeleton, "every_frame", seen=seen))
+        if store.has_unseen:
+            centered = augment.fill_unseen(centered, seen | ~augment.present(x)[:, 0])
         rows.append(centered.permute(0, 4, 2, 3, 1).flatten(1))
     none = torch.zeros(0, store.max_people * frames * len(store.skeleton) * 3)
     return Features(torch.cat(rows) if rows else none, torch.from_numpy(store.labels), store.table)

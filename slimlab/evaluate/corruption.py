@@ -1,4 +1,4 @@
-"""Recordings made worse on purpose: six faults that a camera or a tracker has, each at a severity.
+"""Recordings made worse on purpose: faults that a camera or a tracker has, each at a severity.
 
 Each function takes a store and gives one of the same clips with other coordinates, in memory; the given one is not changed, and
 nothing is drawn that `seed` does not decide. The fault lies in the recording, before any view is cut from it, so raw
@@ -8,34 +8,62 @@ coordinates and every encoder meet the same one. Occlusion as joints that are mi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from slimlab.data import ClipStore
-from slimlab.data.store import Arrays
+from slimlab.data.store import Arrays, pack_seen
 from slimlab.data.views import ranges
+from slimlab.skeleton import Skeleton
 
 # fault -> (what its severity is, severities); 0 of each is the clean recording
 SEVERITIES: dict[str, tuple[str, tuple[float, ...]]] = {
-    "missing joints": ("part of the joints", (0.1, 0.25, 0.5)),
+    "missing joints": ("part of the joints", (0.12, 0.2, 0.32)),
+    "missing joints, parent's place": ("part of the joints", (0.12, 0.2, 0.32)),
+    "missing joints, zeros": ("part of the joints", (0.12, 0.2, 0.32)),
     "dropped frames": ("part of the frames", (0.25, 0.5, 0.75)),
-    "noise": ("sd in metres", (0.01, 0.03, 0.1)),
+    "noise": ("sd in mean bone lengths", (0.01, 0.03, 0.05)),
     "view rotation": ("degrees", (15.0, 45.0, 90.0)),
     "frame rate": ("every n-th frame is kept", (2.0, 4.0, 8.0)),
     "occluded limb": ("part of the clip", (0.25, 0.5, 1.0)),
 }
 
 
-def missing_joints(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
-    """A random `part` (0..1) of every clip's joints is never seen: they are 0 0 0, as a tracker gives a joint that it missed. The
-    center joint itself stays. Rounded to whole joints."""
+GIVEN = ("declared", "parent", "zeros")
+
+
+def missing_joints(store: ClipStore, part: float, seed: int = 0, given: str = "declared") -> ClipStore:
+    """A random `part` (0..1) of every clip's joints is missing all through the clip, rounded to whole joints; the center joint
+    stays. The same seed chooses the same joints whatever `given` says. SLiM, table 11.
+
+    given  how a missing joint is given: "declared": as not seen, which is what slimlab makes of a joint at 0 0 0 in a file;
+           "parent": as seen, in its parent's place (that of the nearest ancestor that is not missing, of the center joint
+           where there is none); "zeros": as seen, at 0 0 0, as a reader would give it that knows no unseen joints
+    """
     _check_part("missing_joints", part)
+    if given not in GIVEN:
+        raise ValueError(f"missing_joints: given is {given!r}; choose one of {', '.join(GIVEN)}")
     (a, clip), rng = _own(store), np.random.default_rng(seed)
-    joints = len(store.skeleton)
+    body = store.skeleton
+    joints = len(body)
     keys = rng.random((len(store), joints))
-    keys[:, store.skeleton.center] = 2.0  # never among the smallest
+    keys[:, body.center] = 2.0  # never among the smallest
     gone = keys.argsort(axis=1).argsort(axis=1) < round(part * (joints - 1))  # (clips, V)
-    return _hidden(store, a, gone[clip], f"missing_joints {part} {seed}")
+    what = f"missing_joints {part} {seed}"
+    if given == "declared":
+        return _hidden(store, a, gone[clip], what)
+    there = a.joints[np.arange(len(clip))[:, None], _stand_ins(gone, body)[clip]]  # (R, V, 3)
+    return _changed(store, a, np.where(gone[clip][..., None], 0, a.joints) if given == "zeros" else there, f"{what} {given}")
+
+
+def _stand_ins(gone: np.ndarray, body: Skeleton) -> np.ndarray:
+    """(clips, V): each joint itself, or for a missing one (gone (clips, V)) the nearest ancestor that is not missing."""
+    stand_in = np.tile(np.arange(len(body)), (len(gone), 1))
+    for joint in body.order:  # parents first
+        above = stand_in[:, body.parents[joint]] if body.parents[joint] >= 0 else np.full(len(gone), body.center)
+        stand_in[:, joint] = np.where(gone[:, joint], above, joint)
+    return stand_in
 
 
 def occluded_limb(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
@@ -57,17 +85,27 @@ def occluded_limb(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
 
 
 def noise(store: ClipStore, std: float, seed: int = 0) -> ClipStore:
-    """Gaussian noise of `std` metres on every coordinate, anew in every frame; joints at exactly zero (missing) stay there, and
-    clips in the plane (every z zero) in their plane."""
+    """Gaussian noise on every coordinate, anew in every frame, of `std` times the clip's mean bone length (SLiM, table 11).
+    Unseen joints stay as they are, and clips in the plane (every z zero) in their plane."""
     if std < 0:
-        raise ValueError(f"noise: std is {std}; give metres, at least 0")
+        raise ValueError(f"noise: std is {std}; give a part of the mean bone length, at least 0")
     (a, clip), rng = _own(store), np.random.default_rng(seed)
     drawn = rng.standard_normal(a.joints.shape, dtype=np.float32)
     deep = np.zeros(len(store), dtype=bool)
     deep[clip[a.joints[:, :, 2].any(axis=1)]] = True
     drawn[~deep[clip], :, 2] = 0
-    there = (a.joints != 0).any(axis=2, keepdims=True)  # (R, V, 1)
-    return _changed(store, a, np.where(there, a.joints + np.float32(std) * drawn, 0), f"noise {std} {seed}")
+    drawn *= np.float32(std) * _bone_lengths(store, a, clip)[clip, None, None]
+    return _changed(store, a, np.where(a.seen_in(slice(None))[..., None], a.joints + drawn, 0), f"noise {std} {seed}")
+
+
+def _bone_lengths(store: ClipStore, a: Arrays, clip: np.ndarray) -> np.ndarray:
+    """(clips,) float32 meters: the mean length of each clip's bones, over people and frames, of bones with both ends seen."""
+    parents, children = (np.array([bone[i] for bone in store.skeleton.bones]) for i in (0, 1))
+    known = a.seen_in(slice(None))
+    both = known[:, parents] & known[:, children]  # (R, bones)
+    length = np.where(both, np.linalg.norm(a.joints[:, children] - a.joints[:, parents], axis=2), 0)
+    total, count = (np.bincount(clip, weights=v.sum(axis=1), minlength=len(store)) for v in (length, both))
+    return (total / np.maximum(count, 1)).astype(np.float32)
 
 
 def view_rotation(store: ClipStore, degrees: float, seed: int = 0) -> ClipStore:
@@ -115,6 +153,8 @@ def frame_rate(store: ClipStore, every: float, seed: int = 0) -> ClipStore:
 
 CORRUPTIONS: dict[str, Callable[..., ClipStore]] = {
     "missing joints": missing_joints,
+    "missing joints, parent's place": partial(missing_joints, given="parent"),
+    "missing joints, zeros": partial(missing_joints, given="zeros"),
     "dropped frames": dropped_frames,
     "noise": noise,
     "view rotation": view_rotation,
@@ -137,15 +177,16 @@ def _own(store: ClipStore) -> tuple[Arrays, np.ndarray]:
     frames = a.numbers(rows, np.repeat(tracks[:, 0], tracks[:, 3]))
     tracks[:, 0] = np.repeat(np.arange(len(store)), counts)
     tracks[:, 2] = np.cumsum(tracks[:, 3]) - tracks[:, 3]
-    own = Arrays(np.asarray(a.joints[rows], dtype=np.float32), np.asarray(frames), tracks, clips=len(store))
+    seen = None if a.seen is None else np.asarray(a.seen[rows])
+    own = Arrays(np.asarray(a.joints[rows], dtype=np.float32), np.asarray(frames), tracks, seen, clips=len(store))
     return own, np.repeat(tracks[:, 0], tracks[:, 3])
 
 
 def _hidden(store: ClipStore, a: Arrays, gone: np.ndarray, what: str) -> ClipStore:
-    """gone (R, V) are 0 0 0; who has no joint left in a frame is not there."""
-    joints = np.where(gone[:, :, None], np.float32(0), a.joints)
-    shown: np.ndarray = np.any(joints, axis=2)  # (R, V)
-    stays: np.ndarray = np.any(shown, axis=1)
+    """gone (R, V) are not seen; who has no joint left in a frame is not there."""
+    shown = a.seen_in(slice(None)) & ~gone  # (R, V)
+    joints = np.where(shown[:, :, None], a.joints, np.float32(0))
+    stays: np.ndarray = np.any(joints, axis=(1, 2))
     hit = np.zeros(len(store), dtype=bool)
     hit[np.repeat(a.tracks[:, 0], a.tracks[:, 3])[stays & ~shown.all(axis=1)]] = True
     store = store[:]
@@ -153,11 +194,11 @@ def _hidden(store: ClipStore, a: Arrays, gone: np.ndarray, what: str) -> ClipSto
     store.table["flags"] = [
         " ".join([*f, *(["zero-joints"] if h and "zero-joints" not in f else [])]) for f, h in zip(flags, hit, strict=True)
     ]
-    return _kept_rows(store, Arrays(joints, a.frames, a.tracks, clips=a.clips), stays, what)
+    return _kept_rows(store, Arrays(joints, a.frames, a.tracks, pack_seen(shown), clips=a.clips), stays, what)
 
 
 def _changed(store: ClipStore, a: Arrays, joints: np.ndarray, what: str) -> ClipStore:
-    arrays = Arrays(joints.astype(np.float32), a.frames, a.tracks, clips=a.clips)
+    arrays = Arrays(joints.astype(np.float32), a.frames, a.tracks, a.seen, clips=a.clips)
     return _store(store, arrays, what)
 
 
@@ -169,7 +210,8 @@ def _kept_rows(store: ClipStore, a: Arrays, stays: np.ndarray, what: str) -> Cli
     tracks[:, 2] = before[a.tracks[:, 2]]
     tracks = tracks[tracks[:, 3] > 0]
     tracks[:, 1] = np.arange(len(tracks)) - np.searchsorted(tracks[:, 0], tracks[:, 0])  # people are numbered 0.. in a clip
-    return _store(store, Arrays(a.joints[stays], a.frames[stays], tracks, clips=a.clips), what)
+    seen = None if a.seen is None else a.seen[stays]
+    return _store(store, Arrays(a.joints[stays], a.frames[stays], tracks, seen, clips=a.clips), what)
 
 
 def _store(store: ClipStore, arrays: Arrays, what: str) -> ClipStore:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from slimlab import augment
 from slimlab._system import cache as disk
 from slimlab._system import distributed
 from slimlab.data import ClipStore, streams, test_view
-from slimlab.data.views import ranges
+from slimlab.data.views import View, ranges
 from slimlab.encoder import Encoder, EncoderConfig, combined
 from slimlab.evaluate.grid import readings
 from slimlab.released import faults
@@ -37,18 +39,54 @@ class Features:
         return len(self.x)
 
 
-def prepare(x: Tensor, config: EncoderConfig, origin: Tensor | None = None) -> Tensor:
-    """Clips x (B, 3, T, V, M) in metres -> the encoder's input, as its configuration says: centring, stream, scale."""
-    seen = augment.seen(x, config.skeleton, origin)
-    return to_input(augment.center(x, config.skeleton, config.centring, origin, seen), config, seen)
+class Inputs(NamedTuple):
+    """What an encoder takes, on its device: `encoder(x, people=people, seen=seen)`.
 
-
-def to_input(x: Tensor, config: EncoderConfig, seen: Tensor | None = None) -> Tensor:
-    """The part of `prepare` that follows augmentation: centred x (B, 3, T, V, M) -> its stream, times the input scale.
-
-    seen  as in `streams.of`
+    x (B, 3, T, V, M); people (B, M) bool; seen (B, T, V, M) bool, or None where every joint was seen
     """
-    return streams.of(x, config.skeleton, config.stream, seen) * config.input_scale
+
+    x: Tensor
+    people: Tensor
+    seen: Tensor | None
+
+
+def inputs(
+    encoder: Encoder,
+    store: ClipStore,
+    indices: Sequence[int] | np.ndarray,
+    frames: int | None = None,
+    view: Callable[..., View] = test_view,
+) -> Inputs:
+    """The test view of these clips as the encoder takes it.
+
+    frames  length of the view; None: the encoder's own
+    view    what cuts it: called with the store, the indices and the frames, as `data.test_view`
+    """
+    device = next(encoder.parameters()).device
+    x, people, seen = view(store, indices, frames or encoder.config.frames)
+    x, seen = prepare(x.to(device), encoder.config, seen.to(device))
+    return Inputs(x, people.to(device), seen if store.has_unseen else None)
+
+
+def prepare(x: Tensor, config: EncoderConfig, seen: Tensor | None = None, origin: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Clips in meters -> the encoder's x and seen, as its configuration says: centering, stream, scale.
+
+    x       (B, 3, T, V, M) as recorded
+    seen    (B, T, V, M) bool, as of `data.test_view`; None: `augment.find_seen`, where joints at zero were not seen
+    origin  as in `augment.center`
+    """
+    known = augment.find_seen(x, config.skeleton, origin) if seen is None else seen & augment.present(x)[:, 0]
+    return to_input(augment.center(x, config.skeleton, config.centring, origin, known), config, known)
+
+
+def to_input(x: Tensor, config: EncoderConfig, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """The part of `prepare` that follows augmentation: the stream of centered x, times the input scale, and where it has values.
+
+    x     (B, 3, T, V, M)
+    seen  (B, T, V, M) bool, of x as it is here, False where nobody is
+    """
+    shown = streams.seen_in(seen, config.skeleton, config.stream) | ~augment.present(x)[:, 0]
+    return streams.of(x, config.skeleton, config.stream, seen) * config.input_scale, shown
 
 
 def check_body(encoder: Encoder, store: ClipStore) -> None:
@@ -122,9 +160,8 @@ def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progr
     own = distributed.share(len(store)) if shared else slice(0, len(store))
     starts = range(own.start, own.stop, batch_size)
     for start in tqdm(starts, desc="features", disable=not progress or distributed.rank() > 0, leave=False):
-        x, people = view(store, np.arange(start, min(start + batch_size, own.stop)), frames)
-        x, people = prepare(x.to(device), config), people.to(device)
-        read = encoder.features(x, people, blocks, pool, combine).float()
+        x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, own.stop)), frames, view)
+        read = encoder.features(x, people, blocks, pool, combine, seen).float()
         rows.append((torch.cat([read, people.float()], dim=1) if with_people else read).cpu())
     if not len(store):  # no rows, as wide as those of a clip
         x = torch.zeros(1, 3, frames, len(config.skeleton), store.max_people, device=device)
@@ -140,7 +177,8 @@ def _who_when(store: ClipStore) -> str:
     a = store.arrays
     counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
     tracks = a.tracks[ranges(a.first_track[store.clips], counts)]
-    return disk.digest(counts, tracks[:, [1, 3]], np.asarray(a.frames[ranges(tracks[:, 2], tracks[:, 3])]))
+    rows = ranges(tracks[:, 2], tracks[:, 3])
+    return disk.digest(counts, tracks[:, [1, 3]], np.asarray(a.frames[rows]), store.has_unseen)
 
 
 def weights_digest(encoder: Encoder) -> str:

@@ -66,8 +66,8 @@ def finetune(
 
     def draw():
         clips = next(order)
-        x, people = augmented_view(model, few, clips, rng, mirror, rotation, noise)
-        return x, people, truth[clips].to(x.device)
+        given = augmented_view(model, few, clips, rng, mirror, rotation, noise)
+        return given, truth[clips].to(given.x.device)
 
     train_with_labels(model, head, optimizer, draw, steps, combine=combine, progress="fine-tuning" if progress else "")
     f = features(model.eval(), test, combine=combine, cache=None)

@@ -53,8 +53,8 @@ def linear_grid(
 
     @torch.inference_mode()
     def fresh(clips: np.ndarray) -> Tensor:
-        x, people = augmented_view(encoder, train, clips, rng, protocol.mirror, protocol.rotation, protocol.noise)
-        return encoder.features(x, people, most, "cls+mean", protocol.combine).float()  # (B, all columns)
+        x, people, seen = augmented_view(encoder, train, clips, rng, protocol.mirror, protocol.rotation, protocol.noise)
+        return encoder.features(x, people, most, "cls+mean", protocol.combine, seen).float()  # (B, all columns)
 
     was_training = encoder.training
     encoder.eval()

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from slimlab import augment
 from slimlab.data import ClipStore, random_view
 from slimlab.encoder import Encoder
-from slimlab.evaluate.features import to_input
+from slimlab.evaluate.features import Inputs, to_input
 
 ROTATION = (0.3, math.pi, 0.3)  # most rad about x, y (vertical) and z in probe training; pre-training turns by 0.3 about each
 
@@ -27,18 +27,19 @@ def augmented_view(
     mirror: bool = True,
     rotation: float | tuple[float, float, float] = ROTATION,
     noise: float = 0.01,
-) -> tuple[Tensor, Tensor]:
-    """The encoder's input (B, 3, T, V, M) and people (B, M), on its device: a random crop of 50 to 100 % of every clip, with the
+) -> Inputs:
+    """The encoder's input on its device: a random crop of 50 to 100 % of every clip, with the
     skeleton-aware augmentations, and noise of `noise` metres on every other view. SLiM, section 4."""
     config, device = encoder.config, next(encoder.parameters()).device
-    x, people = random_view(store, clips, generator, config.frames)
+    x, people, seen = random_view(store, clips, generator, config.frames)
     x = x.to(device)
-    seen = augment.seen(x, config.skeleton)
+    seen = seen.to(device) & augment.present(x)[:, 0]
     x = augment.center(x, config.skeleton, config.centring, seen=seen)
     x = augment.skeleton_aware(x, config.skeleton, generator, angle=rotation, mirrors=mirror, seen=seen)
     seen = augment.seen_after(x, config.skeleton, seen)
     noisy = torch.rand(len(x), generator=generator) < 0.5
-    return to_input(augment.jitter(x, noise * noisy, generator, seen=seen), config, seen), people.to(device)
+    x, seen = to_input(augment.jitter(x, noise * noisy, generator, seen=seen), config, seen)
+    return Inputs(x, people.to(device), seen if store.has_unseen else None)
 
 
 def linear_head(encoder: Encoder, people: int, classes: int) -> nn.Linear:
@@ -55,7 +56,7 @@ def train_with_labels(
     encoder: Encoder,
     head: nn.Linear,
     optimizer: torch.optim.Optimizer,
-    draw: Callable[[], tuple[Tensor, Tensor | None, Tensor]],
+    draw: Callable[[], tuple[Inputs, Tensor]],
     steps: int,
     warmup: float = 0.0,
     clip: float | None = None,
@@ -64,7 +65,7 @@ def train_with_labels(
 ) -> None:
     """Cross-entropy of the head on CLS and mean token; learning rates rise over the `warmup` part, then follow a cosine to 0.
 
-    draw  a batch: the encoder's input (B, 3, T, V, M), people (B, M) or None, labels (B,)
+    draw  a batch: the encoder's input and labels (B,)
     clip  the most that the gradient's norm may be
     An encoder of which the optimiser holds nothing is not differentiated. `progress` names the bar; "": none.
     """
@@ -75,9 +76,9 @@ def train_with_labels(
         factor = min(1.0, (step + 1) / (warmup * steps + 1)) * 0.5 * (1 + math.cos(math.pi * step / steps))
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * factor
-        x, people, labels = draw()
+        (x, people, seen), labels = draw()
         with torch.set_grad_enabled(trains):
-            pooled = encoder.features(x, people, combine=combine)  # (B, F)
+            pooled = encoder.features(x, people, combine=combine, seen=seen)  # (B, F)
         loss = F.cross_entropy(head(pooled), labels)
         if not math.isfinite(float(loss.detach())):
             raise FloatingPointError(f"step {step}: the loss is {float(loss.detach())}; try a smaller learning rate")

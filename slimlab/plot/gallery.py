@@ -90,7 +90,7 @@ def _of_training(run: Run) -> Iterator[tuple[str, Figure]]:
 def _of_clip(run: Run, shown: ClipStore, index: int, seed: int) -> Iterator[tuple[str, Figure]]:
     """What a clip looks like, what is masked of it, what augmentation makes of it."""
     clip, skeleton = shown[index], shown.skeleton
-    config, (x, _) = run.config, data.test_view(shown, [index], run.config.global_frames)
+    config, (x, _, _) = run.config, data.test_view(shown, [index], run.config.global_frames)
     steps, ratio = config.global_frames // config.patch_frames, sum(config.mask_bounds) / 2
     motion = masking.motion_magnitude(x[..., :1], config.patch_frames)
     draws = {name: masks.draw_mask(name, skeleton, steps, ratio, seed, motion) for name in masking.STRATEGIES}
@@ -99,7 +99,7 @@ def _of_clip(run: Run, shown: ClipStore, index: int, seed: int) -> Iterator[tupl
     yield "mask_grid", masks.mask_grid(draws[config.masking], skeleton)
     yield "mask_strategies", masks.mask_gallery(draws, skeleton)
     x = torch.from_numpy(clip.joints).permute(3, 0, 2, 1)[None].contiguous()  # (1, 3, T, V, M)
-    seen = augment.seen(x, skeleton)
+    seen = torch.from_numpy(clip.seen).permute(0, 2, 1)[None]  # (1, T, V, M)
     x = augment.center(x, skeleton, seen=seen)
     factors = torch.linspace(*config.bone_scale, int(skeleton.part_groups.max()) + 1)[torch.from_numpy(skeleton.part_groups)][
         None
@@ -117,7 +117,7 @@ def _inside(run: Run, shown: ClipStore, index: int, seed: int) -> Iterator[tuple
     """Attention, tokens, and what the masked student makes of a clip."""
     encoder, config = run.encoder, run.config
     look = analysis.inside(encoder, shown, index)
-    x, _ = data.test_view(shown, [index], encoder.config.frames)
+    x, _, _ = data.test_view(shown, [index], encoder.config.frames)
     known = masking.known_of(config.masking, x[..., :1], config.patch_frames)
     rng, ratio = torch.Generator().manual_seed(seed), sum(config.mask_bounds) / 2
     mask = masking.STRATEGIES[config.masking](1, look.steps, shown.skeleton, ratio, generator=rng, **known)[0]

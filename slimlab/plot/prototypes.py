@@ -78,7 +78,7 @@ def prototype_nearest(
     body, cells = store.skeleton, "joint" in found
     rows: Any = found.itertuples()
     for row, line in zip(rows, axes, strict=True):
-        x, _ = test_view(store, [int(row.clip)])
+        x, _, _ = test_view(store, [int(row.clip)])
         joints = x[0].permute(1, 3, 2, 0).numpy()  # (T, M, V, 3)
         steps = int(np.max(prototypes.table["step"])) + 1 if cells else 1
         chosen = np.linspace(0, len(joints) - 1, frames).round().astype(int)

@@ -71,7 +71,8 @@ class Sampler:
     def _made(self, config: Config, store: ClipStore, clips: np.ndarray, step: int) -> Sampled:
         views, rng = views_of_step(config, store, clips, step)
         if self.pinned:
-            views = Views(views.globals.pin_memory(), [x.pin_memory() for x in views.locals], views.origin.pin_memory())
+            pinned = [x.pin_memory() for x in views.locals]
+            views = Views(views.globals.pin_memory(), pinned, views.origin.pin_memory(), [x.pin_memory() for x in views.seen])
         return views, rng
 
 

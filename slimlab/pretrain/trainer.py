@@ -138,7 +138,7 @@ class Trainer:
         own = distributed.share(len(clips))
         config = self.student.encoder.config
         out = []
-        for number, group in enumerate([views.globals, *views.locals]):
+        for number, (group, shown) in enumerate(zip([views.globals, *views.locals], views.seen, strict=True)):
             count = len(group)
             rows = (count * len(clips), rows_of(own, count, len(clips)))
             x = group.to(self.device, non_blocking=True).flatten(0, 1)  # (views*B, 3, T, V, 1)
@@ -146,16 +146,16 @@ class Trainer:
             faulty = c.makes("centring") and config.centring == "first_frame"
             if faulty:
                 x = faults.center(x, origin)
-                seen = augment.present(x).expand(-1, -1, -1, x.shape[3], -1)  # the authors' code knows no unseen joint
+                seen = augment.present(x)[:, 0].expand(-1, -1, x.shape[3], -1)  # the authors' code knows no unseen joint
             else:
-                seen = augment.seen(x, self.skeleton, origin)
+                seen = shown.to(self.device, non_blocking=True).flatten(0, 1) & augment.present(x)[:, 0]  # (views*B, T, V, 1)
                 x = augment.center(x, self.skeleton, config.centring, origin, seen)
             x = augment.skeleton_aware(
                 x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows, seen
             )
             seen = augment.seen_after(x, self.skeleton, seen)
             x = self._noise(x, len(clips), number == 0, rng, rows, seen)
-            out.append(to_input(x, config, seen))
+            out.append(to_input(x, config, seen)[0])
         return out
 
     def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows, seen: Tensor) -> Tensor:

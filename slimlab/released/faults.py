@@ -16,6 +16,7 @@ from torch import Tensor
 from slimlab import _tubes, masking
 from slimlab.data import ClipStore
 from slimlab.data.store import Arrays
+from slimlab.data.views import View
 from slimlab.skeleton import Skeleton
 
 # What `Config(released_quirks=…)` can switch on one by one; True is all of them.
@@ -94,11 +95,12 @@ def with_absent_frames(store: ClipStore, clips: np.ndarray) -> ClipStore:
             frames.append(present)
             tracks.append((number, person, rows, len(present)))
             rows += len(present)
-    filled = Arrays(np.concatenate(joints), np.concatenate(frames), np.array(tracks), clips=len(chosen))
+    # the authors' code knows no unseen joint
+    filled = Arrays(np.concatenate(joints), np.concatenate(frames), np.array(tracks), None, clips=len(chosen))
     return ClipStore(filled, store.table.iloc[chosen], store.skeleton)
 
 
-def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> tuple[Tensor, Tensor]:
+def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
     """As `data.test_view`, but with the start of the centre 95 % even where `frames` are more. Right: start (valid - length)/2.
 
     At 40 to 64 valid frames a view of 64 begins at the second one and ends on the empty frame after the last.
@@ -120,4 +122,5 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
         view = joints[low] * (1 - weight) + joints[high] * weight if valid else joints.new_zeros(frames, *joints.shape[1:])
         x.append(torch.nn.functional.pad(view, (0, 0, 0, 0, 0, store.max_people - view.shape[1])))
         people.append((x[-1] != 0).flatten(2).any(dim=2).any(dim=0))
-    return torch.stack(x).permute(0, 4, 1, 3, 2).contiguous(), torch.stack(people)  # (B, 3, T, V, M), (B, M)
+    views = torch.stack(x).permute(0, 4, 1, 3, 2).contiguous()  # (B, 3, T, V, M)
+    return views, torch.stack(people), torch.ones_like(views[:, 0], dtype=torch.bool)  # the authors' code knows no unseen joint

@@ -89,7 +89,7 @@ class AugmentationExplorer(Still, W.VBox):
     def _load(self) -> None:
         clip = self.store[self.chooser.index]
         x = torch.from_numpy(clip.joints).permute(3, 0, 2, 1)[None].contiguous()  # (1, 3, T, V, M)
-        self.seen = augment.seen(x, self.store.skeleton)
+        self.seen = torch.from_numpy(clip.seen).permute(0, 2, 1)[None]  # (1, T, V, M)
         self.x = augment.center(x, self.store.skeleton, seen=self.seen)
 
     def _reload(self) -> None:
@@ -119,7 +119,10 @@ class AugmentationExplorer(Still, W.VBox):
         there = (self.x != 0).any(dim=1).any(dim=2)[0].numpy()  # (T, M)
         index = self.chooser.index
         off = there[:, :, None, None] * np.float32(1)  # (T, M, 1, 1) m: the centred joint, at the origin, is there too
-        clips = [Clip(x[0].permute(1, 3, 2, 0).numpy() + off, there, int(self.store.labels[index]), name) for name, x in shown]
+        clips = [
+            Clip(x[0].permute(1, 3, 2, 0).numpy() + off, self.store[index].seen, there, int(self.store.labels[index]), name)
+            for name, x in shown
+        ]
         return plot.bodies(clips, self.store.skeleton, fps=self.store.fps)
 
     def figure(self, **given) -> Figure:

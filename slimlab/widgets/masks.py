@@ -138,13 +138,15 @@ class MaskExplorer(Still, W.VBox):
     def view(self) -> Clip:
         """The view on the screen as a clip."""
         i = self.chooser.index
-        return Clip(self._joints, (self._joints != 0).any(axis=(2, 3)), int(self.store.labels[i]), self.store[i].name)
+        return Clip(self._joints, self._seen, self._there, int(self.store.labels[i]), self.store[i].name)
 
     def _load(self) -> None:
         """The chosen clip's view, how much its cells move, and its bodies, twice."""
         index, frames = self.chooser.index, self.frames.value
-        x, _ = test_view(self.store, [index], frames)  # (1, 3, T, V, M)
+        x, _, seen = test_view(self.store, [index], frames)  # (1, 3, T, V, M), (1, T, V, M)
         self._joints = x[0].permute(1, 3, 2, 0).numpy()  # (T, M, V, 3)
+        there = (self._joints != 0).any(axis=(2, 3))  # (T, M)
+        self._seen, self._there = seen[0].permute(0, 2, 1).numpy() & there[..., None], there
         self.motion = masking.motion_magnitude(x[..., :1], self.patch_frames)  # (1, T', V)
         clip = self.view()
         seconds = int(self.store.column("frames")[index]) / (self.store.fps or 30.0)

@@ -61,7 +61,7 @@ class MaskedSample(Still, W.VBox):
         if not self.store.column("people")[index]:
             self.note.value = "Nobody is in this clip; choose another."
             return
-        view, _ = test_view(self.store, [index], config.global_frames)
+        view, _, _ = test_view(self.store, [index], config.global_frames)
         known = masking.known_of(config.masking, view[..., :1], config.patch_frames)
         dice, steps = torch.Generator().manual_seed(self.seed.value), config.global_frames // config.patch_frames
         mask = masking.STRATEGIES[config.masking](1, steps, self.store.skeleton, ratio, generator=dice, **known)[0]

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slimlab._validation import check
-from slimlab.encoder import RULES, Attention, combined
+from slimlab.augment import fill_unseen
+from slimlab.encoder import RULES, Attention, combined, unseen_tokens
 from slimlab.pretrain.run import replace_file, write_json
 from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.weights.layout import misfits
@@ -92,9 +93,12 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         _init(self, config.init_std)
 
-    def embed(self, clips: Tensor) -> Tensor:
-        """(P, 3, T, V) -> tokens with their positions (P, T'*V, D)."""
-        return (self.patch_embed(patches(clips, self.config.patch_frames)) + self.positions()).flatten(1, 2)
+    def embed(self, clips: Tensor, unseen: Tensor | None = None) -> Tensor:
+        """(P, 3, T, V) -> tokens with their positions (P, T'*V, D); of unseen ones (P, T', V) the position alone."""
+        tokens = self.patch_embed(patches(clips, self.config.patch_frames))  # (P, T', V, D)
+        if unseen is not None:
+            tokens = torch.where(unseen[..., None], 0, tokens)
+        return (tokens + self.positions()).flatten(1, 2)  # (P, T'*V, D)
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Any tokens (P, N, D) -> after the final norm (P, N, D)."""
@@ -102,10 +106,12 @@ class Encoder(nn.Module):
             tokens = block(tokens)
         return self.norm(tokens)
 
-    def forward(self, x: Tensor, people: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, people: Tensor | None = None, seen: Tensor | None = None) -> Tensor:
         """x (B, 3, T, V, M) prepared as the config says, T = config.frames -> tokens (B, M, T', V, D).
 
         people  (B, M) bool: who is there; the others are not encoded and come out as zeros. None: everyone
+        seen    (B, T, V, M) bool, as of SLiM's encoder; of a token that was seen in fewer than half of its frames the position
+                alone is encoded. None: every joint was seen
         Raises ValueError where a shape does not fit.
         """
         joints, frames = len(self.config.skeleton), self.config.frames
@@ -115,14 +121,22 @@ class Encoder(nn.Module):
         there = torch.ones(batch, persons, dtype=torch.bool, device=x.device) if people is None else people
         if there.shape != (batch, persons):
             raise ValueError(f"people is {tuple(there.shape)}, should be (B, M) = {(batch, persons)}")
+        unseen = None if seen is None else unseen_tokens(seen, self.config.patch_frames)[there]  # (P, T', V)
+        x = x if seen is None else fill_unseen(x, seen)
         clips = x.permute(0, 4, 1, 2, 3)[there]  # (P, 3, T, V), P people
-        tokens = self.encode(self.embed(clips))  # (P, T'*V, D)
+        tokens = self.encode(self.embed(clips, unseen))  # (P, T'*V, D)
         out = tokens.new_zeros(batch, persons, *tokens.shape[1:])
         out[there] = tokens
         return out.unflatten(2, (self.config.steps, joints))
 
     def features(
-        self, x: Tensor, people: Tensor | None = None, blocks: int = 1, pool: str = "cls+mean", combine: str = "concat"
+        self,
+        x: Tensor,
+        people: Tensor | None = None,
+        blocks: int = 1,
+        pool: str = "cls+mean",
+        combine: str = "concat",
+        seen: Tensor | None = None,
     ) -> Tensor:
         """One vector a clip, (B, F), with the arguments of SLiM's `Encoder.features`.
 
@@ -134,7 +148,7 @@ class Encoder(nn.Module):
                 "features of a MAE, which has no CLS token: pool is mean (or cls+mean, the same), combine concat, sum or mean, "
                 f"blocks 1; not {pool!r}, {combine!r}, {blocks}"
             )
-        return combined(self(x, people).mean(dim=(2, 3)), people, combine)
+        return combined(self(x, people, seen).mean(dim=(2, 3)), people, combine)
 
 
 class MAE(nn.Module):
@@ -154,11 +168,14 @@ class MAE(nn.Module):
         for module in (self.decoder_embed, self.decoder_blocks, self.predict):
             _init(module, config.init_std)
 
-    def forward(self, clips: Tensor, mask: Tensor) -> Tensor:
-        """clips (P, 3, T, V), mask (P, T', V) bool with the same number masked in each -> predictions (P, T', V, 3*frames)."""
+    def forward(self, clips: Tensor, mask: Tensor, unseen: Tensor | None = None) -> Tensor:
+        """clips (P, 3, T, V), mask (P, T', V) bool with the same number masked in each -> predictions (P, T', V, 3*frames).
+
+        unseen  (P, T', V) bool: tokens of which the position alone is encoded, or None
+        """
         visible = (~mask).flatten(1).nonzero()[:, 1].view(len(mask), -1, 1)  # (P, N, 1)
         visible = visible.expand(-1, -1, self.encoder.config.width)
-        seen = self.encoder.encode(self.encoder.embed(clips).gather(1, visible))  # (P, N, D)
+        seen = self.encoder.encode(self.encoder.embed(clips, unseen).gather(1, visible))  # (P, N, D)
         return self.decode(seen, visible)
 
     def decode(self, seen: Tensor, visible: Tensor) -> Tensor:

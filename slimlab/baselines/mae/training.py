@@ -14,6 +14,7 @@ from slimlab import augment, masking, pretrain
 from slimlab._validation import Rule, check, choice, integer, number, pair
 from slimlab.baselines.mae.network import MAE, Encoder, EncoderConfig, load_encoder, motion_target, save_encoder
 from slimlab.data import ClipStore, sample_views
+from slimlab.encoder import unseen_tokens
 from slimlab.evaluate import prepare
 from slimlab.pretrain import run
 from slimlab.pretrain.config import PRESET, take_preset
@@ -213,8 +214,8 @@ class Trainer:
     def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
         """One update on these clips. Returns what to log; raises FloatingPointError, naming it, on NaN."""
         c = self.config
-        x = self.views(store, clips, step)
-        loss = self.loss(x, self.masks(x, step))
+        x, unseen = self.views(store, clips, step)
+        loss = self.loss(x, self.masks(x, step), unseen)
         values = {"loss": loss.item()}
         check_finite(values, ("loss",), step)
         lr = learning_rate(c, step)
@@ -226,17 +227,21 @@ class Trainer:
         self.optimizer.step()
         return values | {"lr": lr}
 
-    def views(self, store: ClipStore, clips: np.ndarray, step: int) -> Tensor:
-        """Two augmented views of one person of each clip: (2B, 3, T, V, 1). Without noise, which would be motion to predict."""
+    def views(self, store: ClipStore, clips: np.ndarray, step: int) -> tuple[Tensor, Tensor | None]:
+        """Two augmented views of one person of each clip, (2B, 3, T, V, 1), without noise, which would be motion to predict; and
+        the tokens (2B, T', V) whose joint was not seen, None where every joint was."""
         c, config = self.config, self.encoder.config
         rng = generator(c.seed, 1, step)
         views = sample_views(store, clips, rng, c.frames, c.view_range, ())
         x = views.globals.to(self.device).flatten(0, 1)  # (2B, 3, T, V, 1)
-        seen = augment.seen(x, config.skeleton, views.origin.repeat(2, 1))
-        x = prepare(x, config, views.origin.repeat(2, 1))  # pyright: ignore[reportArgumentType]  # has the same fields
-        return augment.skeleton_aware(
-            x, config.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, seen=seen
-        )
+        seen = views.seen[0].to(self.device).flatten(0, 1)  # (2B, T, V, 1)
+        origin = views.origin.repeat(2, 1)
+        x, _ = prepare(x, config, seen, origin)  # pyright: ignore[reportArgumentType]  # has the same fields
+        x = augment.skeleton_aware(x, config.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, seen=seen)
+        if not store.has_unseen:
+            return x, None
+        seen = augment.seen_after(x, config.skeleton, seen)
+        return augment.fill_unseen(x, seen), unseen_tokens(seen, c.patch_frames)[:, 0]
 
     def masks(self, x: Tensor, step: int) -> Tensor:
         """(2B, T', V) bool for views x."""
@@ -245,12 +250,12 @@ class Trainer:
         draw, rng = masking.STRATEGIES[c.masking], generator(c.seed, 2, step)
         return draw(len(x), config.steps, config.skeleton, c.mask_ratio, generator=rng, device=self.device, **known)
 
-    def loss(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Mean squared error of the predicted motion over the masked tokens; about 1 where nothing is known."""
+    def loss(self, x: Tensor, mask: Tensor, unseen: Tensor | None = None) -> Tensor:
+        """Mean squared error of the predicted motion over the masked tokens that were seen; about 1 where nothing is known."""
         clips = x.squeeze(-1)  # (2B, 3, T, V)
         target = motion_target(clips, self.config.patch_frames)
-        error = (self.mae(clips, mask) - target).square().mean(dim=-1)  # (2B, T', V)
-        return error[mask].mean()
+        error = (self.mae(clips, mask, unseen) - target).square().mean(dim=-1)  # (2B, T', V)
+        return error[mask if unseen is None else mask & ~unseen].mean()
 
 
 class Run(run.Run):
