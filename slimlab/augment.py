@@ -53,9 +53,9 @@ def fill_unseen(x: Tensor, seen: Tensor) -> Tensor:
     after = torch.where(known, time, frames).flip(1).cummin(dim=1).values.flip(1)  # `frames`: none
     low = torch.where(before < 0, after, before).clamp(max=frames - 1)
     high = torch.where(after == frames, before, after).clamp(min=0)
-    part = (time - low) / (high - low).clamp(min=1)
+    part = (time - low).to(x.dtype) / (high - low).clamp(min=1)
     low, high = (x.gather(2, place[:, None].expand(-1, 3, -1, -1, -1)) for place in (low, high))  # (B, 3, T, V, M)
-    filled = torch.where(known.any(dim=1, keepdim=True)[:, None], torch.lerp(low, high, part[:, None].to(x.dtype)), 0)
+    filled = torch.where(known.any(dim=1, keepdim=True)[:, None], torch.lerp(low, high, part[:, None]), 0)
     return torch.where(seen[:, None], x, filled)
 
 

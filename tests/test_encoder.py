@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from slimlab.encoder import Encoder, EncoderConfig, rotary_tables, rotate
+from slimlab import augment
+from slimlab.encoder import Encoder, EncoderConfig, rotary_tables, rotate, unseen_tokens
 from slimlab.skeleton import COCO, KINECT_V2
 
 
@@ -179,3 +180,45 @@ def test_an_encoder_that_was_looked_at_can_still_be_trained():
         encoder(x)
     encoder(x).cls.sum().backward()
     assert encoder.patch_embed.proj.weight.grad is not None
+
+
+def seen_parts(body, batch=3, frames=64, people=2, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.randn(batch, 3, frames, len(body), people, generator=rng)
+    return x, torch.rand(batch, frames, len(body), people, generator=rng) > 0.3
+
+
+def test_no_coordinate_of_an_unseen_joint_is_read(small):
+    x, seen = seen_parts(small.config.skeleton)
+    other = torch.where(seen[:, None], x, torch.randn(x.shape) * 100)
+    with torch.no_grad():
+        a, b = (small(v, seen=seen) for v in (x, other))
+    for field in ("cls", "registers", "tokens"):
+        torch.testing.assert_close(getattr(a, field), getattr(b, field), rtol=0, atol=0)
+
+
+def test_a_token_seen_in_under_half_of_its_frames_is_the_mask_token(small):
+    span = small.config.patch_frames
+    x, seen = seen_parts(small.config.skeleton)
+    seen[:] = True
+    seen[0, : span // 2 + 1, 4, 0] = False  # one frame more than half of the first token
+    seen[1, : span // 2, 9, 1] = False  # just half: seen
+    mask = torch.zeros(3, 2, x.shape[2] // span, x.shape[3], dtype=torch.bool)
+    mask[0, 0, 0, 4] = True
+    assert torch.equal(unseen_tokens(seen, span), mask)
+    with torch.no_grad():
+        declared, masked = small(x, seen=seen), small(x, mask=mask)
+        torch.testing.assert_close(declared.tokens[0], masked.tokens[0], rtol=0, atol=0)
+        torch.testing.assert_close(declared.tokens[2], small(x).tokens[2], rtol=0, atol=0)
+        filled = small(augment.fill_unseen(x, seen)).tokens
+        torch.testing.assert_close(declared.tokens[1], filled[1], rtol=0, atol=0)
+        both = small(x, mask=mask.flip(0), seen=seen).tokens
+        torch.testing.assert_close(both, small(augment.fill_unseen(x, seen), mask=mask | mask.flip(0)).tokens, rtol=0, atol=0)
+
+
+def test_everything_seen_is_as_nothing_said(small):
+    x, seen = seen_parts(small.config.skeleton)
+    with torch.no_grad():
+        torch.testing.assert_close(small(x, seen=torch.ones_like(seen)).cls, small(x).cls, rtol=0, atol=0)
+    with pytest.raises(ValueError, match=r"seen is \(3, 64, 25\), should be \(B, T, V, M\)"):
+        small(x, seen=seen[..., 0])

@@ -23,41 +23,41 @@ FAR = 3.0  # metres from the camera
 
 
 def recorded(body, batch=4, frames=6, people=2, seed=0, part=0.25):
-    """Clips 3 m from the camera with a random part of the joints unseen in random frames, and what was seen (B, 1, T, V, M).
+    """Clips 3 m from the camera with a random part of the joints unseen in random frames, and what was seen (B, T, V, M).
     The first two joints of everyone are always seen."""
     rng = torch.Generator().manual_seed(seed)
     x = torch.randn(batch, 3, frames, len(body), people, generator=rng, dtype=torch.float64) * 0.3 + FAR
-    seen = torch.rand(batch, 1, frames, len(body), people, generator=rng) >= part
-    seen[:, :, 0] |= torch.arange(len(body)).view(1, 1, -1, 1) < 2
-    return torch.where(seen, x, 0), seen
+    seen = torch.rand(batch, 1, frames, len(body), people, generator=rng)[:, 0] >= part
+    seen[:, 0] |= torch.arange(len(body)).view(1, -1, 1) < 2
+    return torch.where(seen[:, None], x, 0), seen
 
 
 def zero_outside(x, seen):
-    return not torch.where(seen, 0, x).any() and bool((x.abs().sum(dim=1, keepdim=True) > 0)[seen].any())
+    return not torch.where(seen[:, None], 0, x).any() and bool((x.abs().sum(dim=1) > 0)[seen].any())
 
 
 @pytest.mark.parametrize("bad", [0.0, float("nan")])
 def test_seen_is_neither_zero_nor_nan_save_a_root_at_the_origin(bad):
     x, seen = recorded(KINECT_V2)
-    x = torch.where(seen, x, bad)
-    assert torch.equal(augment.seen(x), seen)
+    x = torch.where(seen[:, None], x, bad)
+    assert torch.equal(augment.find_seen(x), seen)
     c = KINECT_V2.center
     x[:, :, :, c, 0] = 0
     rooted = seen.clone()
-    rooted[:, :, :, c, 0] = True
-    assert torch.equal(augment.seen(x, KINECT_V2), rooted)
-    elsewhere = augment.seen(x, KINECT_V2, origin=torch.ones(len(x), 3))  # a crop in which the center joint was never seen
-    assert not elsewhere[:, :, :, c, 0].any()
+    rooted[:, :, c, 0] = True
+    assert torch.equal(augment.find_seen(x, KINECT_V2), rooted)
+    elsewhere = augment.find_seen(x, KINECT_V2, origin=torch.ones(len(x), 3))  # a crop in which the center joint was never seen
+    assert not elsewhere[:, :, c, 0].any()
     x[:, :, :, :, 0] = 0
-    assert not augment.seen(x, KINECT_V2)[..., 0].any()  # who is absent is not seen at all
+    assert not augment.find_seen(x, KINECT_V2)[..., 0].any()  # who is absent is not seen at all
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(BODIES), st.integers(0, 99), st.sampled_from([0.0, float("nan")]))
 def test_unseen_joints_stay_at_zero_through_everything(body, seed, bad):
     x, seen = recorded(body, seed=seed)
-    x = torch.where(seen, x, bad)
-    known = augment.seen(x, body)
+    x = torch.where(seen[:, None], x, bad)
+    known = augment.find_seen(x, body)
     rng = torch.Generator().manual_seed(seed)
     for how in ("first_frame", "every_frame"):
         y = augment.center(x, body, how, seen=known)
@@ -67,16 +67,16 @@ def test_unseen_joints_stay_at_zero_through_everything(body, seed, bad):
         assert zero_outside(augment.rotate(y, torch.ones(4, 3)), known)
         assert zero_outside(augment.jitter(y, 0.1, rng, seen=known), known)
         assert zero_outside(augment.drop_axis(y, torch.tensor([0, 1, 2, -1])), known)
-        mirrored = known[:, :, :, body.mirror_index]
+        mirrored = known[:, :, body.mirror_index]
         assert zero_outside(augment.mirror(y, body), mirrored)
         z = augment.skeleton_aware(y, body, rng, probability=1.0, seen=known)
         assert zero_outside(z, mirrored)
         after = augment.seen_after(z, body, known)
         assert not (after & ~mirrored).any()
-        both = known & known[:, :, :, [p if p >= 0 else j for j, p in enumerate(body.parents)]]
-        assert not torch.where(both, 0, streams.of(y, body, "bone", known)).any()
+        both = known & known[:, :, [p if p >= 0 else j for j, p in enumerate(body.parents)]]
+        assert not torch.where(both[:, None], 0, streams.of(y, body, "bone", known)).any()
         moves = streams.of(y, body, "motion", known)
-        assert not torch.where(known[:, :, 1:] & known[:, :, :-1], 0, moves[:, :, :-1]).any()
+        assert not torch.where((known[:, 1:] & known[:, :-1])[:, None], 0, moves[:, :, :-1]).any()
         assert moves.abs().max() < FAR
 
 
@@ -88,10 +88,10 @@ def test_bone_scaling_with_unseen_joints_agrees_with_a_walk_down_the_tree(body):
     expected = torch.zeros_like(x)
     for b, t, m in np.ndindex(len(x), x.shape[2], x.shape[4]):
         for joint in body.order:
-            if not seen[b, 0, t, joint, m]:
+            if not seen[b, t, joint, m]:
                 continue
             above, steps = body.parents[joint], 1
-            while above >= 0 and not seen[b, 0, t, above, m]:
+            while above >= 0 and not seen[b, t, above, m]:
                 above, steps = body.parents[above], steps + 1
             place = x[b, :, t, joint, m]
             if above >= 0:
@@ -161,7 +161,7 @@ def former(x, skeleton, how, origin, generator):
 
 
 def augment_former(x, skeleton, generator):
-    whole = torch.ones(len(x), 1, x.shape[2], x.shape[3], 1, dtype=torch.bool)
+    whole = torch.ones(len(x), *x.shape[2:], dtype=torch.bool)
     return augment.skeleton_aware(x, skeleton, generator, seen=whole)
 
 
@@ -170,9 +170,9 @@ def test_clips_without_unseen_joints_are_treated_bit_by_bit_as_before(synthetic,
     views = sample_views(synthetic, np.arange(24), torch.Generator().manual_seed(0))
     for group in (views.globals, *views.locals):
         x, origin = group.flatten(0, 1), views.origin.repeat(len(group), 1)
-        assert augment.seen(x).all()
+        assert augment.find_seen(x).all()
         rng = torch.Generator().manual_seed(3)
-        seen = augment.seen(x, KINECT_V2, origin)
+        seen = augment.find_seen(x, KINECT_V2, origin)
         y = augment.center(x, KINECT_V2, how, origin, seen)
         y = augment.skeleton_aware(y, KINECT_V2, rng, seen=seen)
         y = augment.jitter(y, 0.01, rng, seen=augment.seen_after(y, KINECT_V2, seen))
@@ -220,14 +220,14 @@ def test_the_pipelines_input_stays_within_a_bodys_reach(quick):
     for centring in ("first_frame", "every_frame"):
         for stream in streams.STREAMS:
             config = EncoderConfig(centring=centring, stream=stream, input_scale=1.0)
-            x, _ = data.test_view(store, np.arange(8), 64)
-            assert evaluate.prepare(x, config).abs().max() < FAR
+            x, _, _ = data.test_view(store, np.arange(8), 64)
+            assert evaluate.prepare(x, config)[0].abs().max() < FAR
             trainer = Trainer(replace(quick, centring=centring, stream=stream), KINECT_V2)
-            for group in trainer._views(store, np.arange(8), 0):
+            for group in trainer._views(store, np.arange(8), 0)[0]:
                 assert group.abs().max() < FAR * trainer.encoder.config.input_scale
     assert controls.raw_features(store).x.abs().max() < FAR
     masked = mae.Trainer(mae.Config(steps=1), KINECT_V2)
-    assert masked.views(store, np.arange(8), 0).abs().max() < FAR * masked.encoder.config.input_scale
+    assert masked.views(store, np.arange(8), 0)[0].abs().max() < FAR * masked.encoder.config.input_scale
 
 
 def test_zeros_in_the_file_and_the_corruption_are_one_thing(synthetic):
@@ -291,3 +291,25 @@ def test_a_joint_of_empty_cells_is_unseen_and_flagged(long, tmp_path):
     head = KINECT_V2.names.index("head")
     assert not store[0].joints[1, 0, head].any() and store[0].joints[2, 0, head].all()
     assert store.table["flags"].tolist() == ["zero-joints"] and np.isfinite(store.arrays.joints).all()
+
+
+def test_filling_is_numpys_interpolation():
+    x, seen = recorded(KINECT_V2, frames=12, part=0.5)
+    seen[0, :, 3, 0] = False  # never seen
+    x = torch.where(seen[:, None], x, 0)
+    filled = augment.fill_unseen(x, seen)
+    for b, j, m in np.ndindex(len(x), len(KINECT_V2), x.shape[4]):
+        shown = np.flatnonzero(seen[b, :, j, m])
+        for axis in range(3):
+            path = x[b, axis, :, j, m].numpy()
+            expected = np.interp(np.arange(12), shown, path[shown]) if len(shown) else np.zeros(12)
+            np.testing.assert_allclose(filled[b, axis, :, j, m], expected, rtol=1e-12)
+
+
+def test_filling_takes_nothing_from_frames_without_the_person():
+    x, seen = recorded(KINECT_V2, batch=1, people=1, part=0.0)
+    x[:, :, :3] = 0  # away, which hides nothing
+    x[:, :, 3, 7], seen[:, 3, 7] = 0, False
+    filled = augment.fill_unseen(x, seen)
+    torch.testing.assert_close(filled[:, :, 3, 7], x[:, :, 4, 7])
+    assert not filled[:, :, :3].any()

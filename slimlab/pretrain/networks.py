@@ -25,15 +25,16 @@ class Networks(nn.Module):
         self.cls_head = PrototypeHead(*sizes)
         self.token_head = PrototypeHead(*sizes)
 
-    def forward(self, x: Tensor, mask: Tensor | None, with_cells: bool = True) -> Outputs:
+    def forward(self, x: Tensor, mask: Tensor | None, predicted: Tensor | None = None) -> Outputs:
         """What the losses need of the student, in one call, which is what DistributedDataParallel wants.
 
-        x (n, 3, T, V, 1); mask (n, T', V) or None; with_cells: also the masked cells
+        x (n, 3, T, V, 1); mask (n, T', V) bool or None: the tokens that are hidden; predicted (n, T', V) bool: those of them for
+        which the token head has to find the teacher's prototype, None: none
         """
         out = self.encoder(x, mask=None if mask is None else mask[:, None])
         cells = None
-        if with_cells and mask is not None:
-            cells = self.token_head.embed(out.tokens[:, 0][mask]), self.token_head.directions
+        if predicted is not None:
+            cells = self.token_head.embed(out.tokens[:, 0][predicted]), self.token_head.directions
         cls = out.cls[:, 0]  # (n, D)
         return cls, (self.cls_head.embed(cls), self.cls_head.directions), cells
 

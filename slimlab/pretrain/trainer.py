@@ -19,8 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from slimlab import augment, masking
 from slimlab._system import distributed
+from slimlab.augment import fill_unseen
 from slimlab.data import ClipStore
-from slimlab.encoder import Encoder
+from slimlab.encoder import Encoder, unseen_tokens
 from slimlab.evaluate import to_input
 from slimlab.evaluate.rank import effective_prototypes, used_prototypes
 from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, koleo_loss, prototype_cross_entropy, sinkhorn_knopp
@@ -40,7 +41,8 @@ def rows_of(own: slice, views: int, batch: int) -> Tensor:
     return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
 
 
-Piece = tuple[list[Tensor], list[Tensor | None]]  # views, globals first, and their masks, of the clips that are worked on at once
+Masks = list[Tensor | None]  # (views*B, T', V) bool for each group of views, globals first; None: nothing is hidden
+Piece = tuple[list[Tensor], Masks, Masks]  # views, masks and unseen tokens of the clips that are worked on at once
 
 
 class Trainer:
@@ -95,10 +97,10 @@ class Trainer:
     def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
         """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
         now = self.schedule(step)
-        views = self._views(store, clips, step)
+        views, unseen = self._views(store, clips, step)
         masks = self._masks(views, step)
         self.optimizer.zero_grad(set_to_none=True)
-        _, values = self.losses(views, masks, now["temperature"])
+        _, values = self.losses(views, masks, now["temperature"], unseen)
         check_finite(values, LOSSES, step)
         set_rates(self.optimizer, now["lr"], now["weight_decay"])
         frozen = step < self.config.frozen_prototypes * self.config.steps
@@ -131,13 +133,14 @@ class Trainer:
             return (logits.float() / temperature).softmax(dim=-1)
         return sinkhorn_knopp(logits, temperature, inplace=True)
 
-    def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
-        """Augmented views of this process's clips, globals first: each (views*B, 3, T, V, 1), view after view."""
+    def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> tuple[list[Tensor], Masks]:
+        """Augmented views of this process's clips, globals first, each (views*B, 3, T, V, 1), view after view; and the tokens of
+        each whose joint was not seen, None where every joint of the store was."""
         c = self.config
         views, rng = self._sampler(c, store, clips, step)
         own = distributed.share(len(clips))
         config = self.student.encoder.config
-        out = []
+        out, unseen = [], []
         for number, (group, shown) in enumerate(zip([views.globals, *views.locals], views.seen, strict=True)):
             count = len(group)
             rows = (count * len(clips), rows_of(own, count, len(clips)))
@@ -155,8 +158,10 @@ class Trainer:
             )
             seen = augment.seen_after(x, self.skeleton, seen)
             x = self._noise(x, len(clips), number == 0, rng, rows, seen)
-            out.append(to_input(x, config, seen)[0])
-        return out
+            x, shown = to_input(x, config, seen)
+            out.append(fill_unseen(x, shown) if store.has_unseen else x)
+            unseen.append(unseen_tokens(shown, c.patch_frames)[:, 0] if store.has_unseen else None)
+        return out, unseen
 
     def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows, seen: Tensor) -> Tensor:
         """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""
@@ -172,7 +177,7 @@ class Trainer:
         axis = torch.where(first | (torch.rand(count, generator=rng) >= 0.2), -1, axis)
         return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows, seen), axis[which])
 
-    def _masks(self, views: list[Tensor], step: int) -> list[Tensor | None]:
+    def _masks(self, views: list[Tensor], step: int) -> Masks:
         """A bool mask (views*B, T', V) for each group of this process's views, None where nothing is masked.
 
         They are drawn for the whole batch, so that ratios are stratified over it whatever the number of processes.
@@ -186,7 +191,7 @@ class Trainer:
         mask = torch.zeros(counts[0], views[0].shape[2] // c.patch_frames, len(self.skeleton), dtype=torch.bool)
         ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
         mask[which] = self._draw(views[0], 2, ratios, rng, which)
-        masks: list[Tensor | None] = [mask if masked else None]
+        masks: Masks = [mask if masked else None]
         if not c.mask_locals:
             masks += [None] * len(counts[1:])
         else:
@@ -209,8 +214,12 @@ class Trainer:
         draw = faults.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
         return draw(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
-    def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
+    def losses(
+        self, views: list[Tensor], masks: Masks, temperature: float, unseen: Masks | None = None
+    ) -> tuple[Tensor, dict[str, float]]:
         """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
+
+        unseen  tokens whose joint was not seen: they are mask tokens for student and teacher, and no target of MFP
 
         Where gradients are on, they are added to the student's here, `microbatch` clips at a time and group of views after group,
         the local ones first, so that one graph at a time is in memory (large global views are two groups); the loss comes back
@@ -220,29 +229,32 @@ class Trainer:
         c, batch = self.config, len(views[0]) // 2
         size = c.microbatch or batch
         parts = [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
-        pieces = [_part_of(views, masks, part, batch) for part in parts]
+        pieces = [_part_of(views, masks, unseen or [None] * len(views), part, batch) for part in parts]
         targets, cell_targets = self._all_targets(pieces, temperature)  # (2, B, K), (cells, K) for each part
         terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
         koleo, pull = self._koleo(pieces) if len(parts) > 1 else (torch.zeros((), device=self.device), None)
         sums = torch.zeros(2, device=self.device)  # GLCL, MFP
-        for part, (seen, hidden), cells in zip(parts, pieces, cell_targets, strict=True):
-            own, mask, clips = targets[:, part], hidden[0], part.stop - part.start  # own (2, b, K)
-            for x, m in zip(seen[1:], hidden[1:], strict=True):
+        hidden: Tensor | None = None
+        for part, (seen, drawn, lacking), cells in zip(parts, pieces, cell_targets, strict=True):
+            own, clips = targets[:, part], part.stop - part.start  # own (2, b, K)
+            for x, m, u in zip(seen[1:], drawn[1:], lacking[1:], strict=True):
                 with self._alone(), self._cast():
-                    _, embedded, _ = self._forward(x, m, False)
+                    _, embedded, _ = self._forward(x, _either(m, u))
                     both = own.mean(dim=0).repeat(len(x) // clips, 1)  # both teacher views weigh alike
                     weights = targets.new_full((len(x),), 2 / (batch * terms))
                     local = self._compare(embedded, both, weights)
                     _learn(c.glcl_weight * local)
                 sums[0] += local.detach()
                 del embedded, both, local  # and with them their graph
-            weighs = None if mask is None else cell_weights(mask) * clips / batch
+            hidden, predicted = _either(drawn[0], lacking[0]), self._predicted(drawn[0], lacking[0])
+            weighs = None if predicted is None else cell_weights(predicted) * clips / batch
             other = own.flip(0).flatten(0, 1)  # (2b, K): a global view is to predict the other one
             together, first = clips if seen[0].numel() * c.width > LARGE else 2 * clips, 0
             for rows in (slice(start, start + together) for start in range(0, 2 * clips, together)):
                 last = part is parts[-1] and rows.stop == 2 * clips
                 with nullcontext() if last else self._alone(), self._cast():
-                    cls, embedded, known = self._forward(seen[0][rows], None if mask is None else mask[rows], bool(c.mfm_weight))
+                    masked = [None if m is None else m[rows] for m in (hidden, predicted)]
+                    cls, embedded, known = self._forward(seen[0][rows], *masked)
                     weights = targets.new_full((len(cls),), 1 / (batch * terms))
                     glcl = self._compare(embedded, other[rows], weights)
                     loss, mfm = c.glcl_weight * glcl, torch.zeros((), device=self.device)
@@ -256,11 +268,11 @@ class Trainer:
                     else:
                         loss = loss + c.koleo_weight * (cls.float() * pull[:, part].flatten(0, 1)[rows]).sum()
                     if last:
-                        loss = loss + self._reached(mask)
+                        loss = loss + self._reached(hidden, predicted)
                     _learn(loss)
                 sums += torch.stack([glcl.detach(), mfm.detach()])
                 del embedded, known, cls, loss, glcl, mfm
-        self._forget_unused(masks)
+        self._forget_unused(masks, unseen)
         glcl, mfm = sums
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
         numbers = (distributed.total(torch.stack([loss, glcl, mfm, koleo.detach()])) / distributed.world()).tolist()
@@ -277,11 +289,12 @@ class Trainer:
         """The teacher's assignments of the whole batch: CLS (2, B, K), and of each piece's masked cells (cells, K)."""
         teacher, cls, cells = self.teacher, [], []
         with self._cast():
-            for views, masks in pieces:
-                out = teacher.encoder(views[0])
+            for views, masks, unseen in pieces:
+                out = teacher.encoder(views[0], mask=None if unseen[0] is None else unseen[0][:, None])
                 cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
-                if masks[0] is not None and self.config.mfm_weight:
-                    cells.append(out.tokens[:, 0][masks[0]])  # (cells, D)
+                predicted = self._predicted(masks[0], unseen[0])
+                if predicted is not None:
+                    cells.append(out.tokens[:, 0][predicted])  # (cells, D)
             counts = [len(c) for c in cells]
             logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
             of_cells = teacher.token_head(torch.cat(cells)) if cells else None
@@ -293,7 +306,10 @@ class Trainer:
     def _koleo(self, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
         """KoLeo of the whole batch, and its gradient (2, B, D) by the CLS features, from a pass that keeps no graph."""
         with torch.no_grad(), self._cast():
-            seen = [self.student.encoder(v[0], mask=None if m[0] is None else m[0][:, None]).cls[:, 0] for v, m in pieces]
+            seen = []
+            for views, masks, unseen in pieces:
+                hidden = _either(masks[0], unseen[0])
+                seen.append(self.student.encoder(views[0], mask=None if hidden is None else hidden[:, None]).cls[:, 0])
         features = torch.cat([s.float().unflatten(0, (2, -1)) for s in seen], dim=1)  # (2, B, D)
         with torch.enable_grad():
             koleo = _koleo_of(features.requires_grad_())
@@ -303,21 +319,27 @@ class Trainer:
         """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
         return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
 
-    def _reached(self, mask: Tensor | None) -> Tensor | float:
+    def _predicted(self, mask: Tensor | None, unseen: Tensor | None) -> Tensor | None:
+        """The tokens of the global views that MFP predicts: those that are masked and were seen."""
+        if mask is None or not self.config.mfm_weight:
+            return None
+        return mask if unseen is None else mask & ~unseen
+
+    def _reached(self, hidden: Tensor | None, predicted: Tensor | None) -> Tensor | float:
         """Zero, of what the step's last forward pass leaves out: DDP waits for a gradient of every parameter."""
         if not isinstance(self._forward, DistributedDataParallel):
             return 0.0
-        left_out = [] if mask is not None and self.config.mfm_weight else list(self.student.token_head.parameters())
-        if mask is None:
+        left_out = list(self.student.token_head.parameters()) if predicted is None else []
+        if hidden is None:
             left_out.append(self.student.encoder.mask_token)
         return 0.0 * sum(p.sum() for p in left_out)
 
-    def _forget_unused(self, masks: list[Tensor | None]) -> None:
+    def _forget_unused(self, masks: Masks, unseen: Masks | None) -> None:
         """Take the zero gradients of `_reached` away again: one process has none, and a zero one lets AdamW decay the weight."""
         if masks[0] is None or not self.config.mfm_weight:
             for parameter in self.student.token_head.parameters():
                 parameter.grad = None
-        if all(mask is None for mask in masks):
+        if all(mask is None for mask in (*masks, *(unseen or []))):
             self.student.encoder.mask_token.grad = None
 
     def _alone(self):
@@ -329,15 +351,25 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
 
 
-def _part_of(views: list[Tensor], masks: list[Tensor | None], part: slice, batch: int) -> Piece:
-    """Views and masks of some of the batch's clips, view after view."""
+def _either(mask: Tensor | None, unseen: Tensor | None) -> Tensor | None:
+    """What the student does not see: the masked tokens and those whose joint was not seen."""
+    if mask is None or unseen is None:
+        return unseen if mask is None else mask
+    return mask | unseen
+
+
+def _part_of(views: list[Tensor], masks: Masks, unseen: Masks, part: slice, batch: int) -> Piece:
+    """Views, masks and unseen tokens of some of the batch's clips, view after view."""
     if part == slice(0, batch):
-        return views, masks
+        return views, masks, unseen
 
     def own(x: Tensor) -> Tensor:
         return x.unflatten(0, (-1, batch))[:, part].flatten(0, 1)
 
-    return [own(x) for x in views], [None if m is None else own(m) for m in masks]
+    def own_of(group: Masks) -> Masks:
+        return [None if m is None else own(m) for m in group]
+
+    return [own(x) for x in views], own_of(masks), own_of(unseen)
 
 
 def _koleo_of(cls: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def test_against_a_plain_loop(networks, synthetic, mask):
     student, teacher = networks
     found = analysis.agreement(student, teacher, synthetic, 4, mask)
     assert student.training and teacher.training  # as they were
-    x = prepare(view_of(synthetic, [4], 32)[0][..., :1], teacher.encoder.config)
+    x = prepare(view_of(synthetic, [4], 32)[0][..., :1], teacher.encoder.config)[0]
     ours = student.token_head(student.encoder(x, mask=mask).tokens[0, 0])
     theirs = teacher.token_head(teacher.encoder(x).tokens[0, 0])
     cells = [tuple(c) for c in mask.nonzero().tolist()]

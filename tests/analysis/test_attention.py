@@ -96,9 +96,9 @@ def test_inside_is_what_the_encoder_does(synthetic):
     assert encoder.training
     assert plain.joints.shape == (64, 2, 25, 3) and plain.attention.shape == (2, 2, 2, 205, 205)
     assert (plain.layers, plain.heads, plain.steps, plain.registers, plain.patch_frames) == (2, 2, 8, 4, 8)
-    x, people = data.test_view(synthetic, [two])
+    x, people, _ = data.test_view(synthetic, [two])
     with torch.no_grad():
-        out = encoder(prepare(x, encoder.config), people=people, mask=mask)
+        out = encoder(prepare(x, encoder.config)[0], people=people, mask=mask)
     np.testing.assert_allclose(masked.tokens[-1], out.tokens[0], atol=1e-5)
     assert not np.allclose(plain.tokens[-1], masked.tokens[-1], atol=1e-3)
     np.testing.assert_allclose(plain.attention.sum(dim=-1), 1, atol=1e-5)

@@ -17,8 +17,8 @@ def test_every_token_of_every_person_once_a_layer(synthetic):
     people = int(store.column("people").sum())
     assert len(table) == 2 * people * (1 + 4 + 2 * 25)
     assert (table.groupby(["layer", "clip", "person", "kind"]).size().unstack()["cell"] == 50).all()
-    x, there = data.test_view(store, np.arange(20), 32)
-    out = model(evaluate.prepare(x, model.config), people=there, return_intermediates=True)
+    x, there, _ = data.test_view(store, np.arange(20), 32)
+    out = model(evaluate.prepare(x, model.config)[0], people=there, return_intermediates=True)
     clip, person = 13, 0
     wanted = out.intermediates[1].tokens[clip, person].norm(dim=-1).detach()
     mine = table[(table["layer"] == 1) & (table["clip"] == clip) & (table["person"] == person)]

@@ -24,9 +24,9 @@ def test_clips_and_cells_one_by_one(parts):
     cells = analysis.prototypes(encoder, head, store, "cells", batch_size=2)
     assert len(clips) == 4 and len(cells) == 4 * 8 * 25
     for i in range(3):
-        x, people = data.test_view(store, [i])
+        x, people, _ = data.test_view(store, [i])
         with torch.no_grad():
-            out = encoder(prepare(x, encoder.config), people=people)
+            out = encoder(prepare(x, encoder.config)[0], people=people)
             for person in people[0].nonzero().flatten().tolist():
                 logits = head(out.cls[0, person])
                 row = clips.table.query("clip == @i and person == @person").index

@@ -100,7 +100,7 @@ def test_the_motion_target_by_a_plain_loop():
 
 def test_the_loss_is_over_masked_cells_alone(train, quick):
     trainer = Trainer(quick, train.skeleton)
-    x = trainer.views(train, np.arange(4), 0)
+    x, _ = trainer.views(train, np.arange(4), 0)
     mask = trainer.masks(x, 0)
     assert x.shape == (8, 3, 16, 25, 1) and mask.sum(dim=(1, 2)).tolist() == [90] * 8
     prediction, target = trainer.mae(x[..., 0], mask), mae.motion_target(x[..., 0], 4)

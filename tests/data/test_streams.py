@@ -60,7 +60,7 @@ def test_the_stream_travels_with_the_weights_and_is_applied(tmp_path, synthetic)
     assert loaded.config.stream == "bone"
     x = torch.randn(2, 3, 32, 25, 1)
     expected = streams.bone(augment.center(x, KINECT_V2, "every_frame"), KINECT_V2) * 2.0
-    torch.testing.assert_close(evaluate.prepare(x, loaded.config), expected)
+    torch.testing.assert_close(evaluate.prepare(x, loaded.config)[0], expected)
     joint = Encoder(replace(config, stream="joint")).eval()
     joint.load_state_dict(encoder.state_dict())
     store = synthetic[:3]
@@ -71,7 +71,7 @@ def test_pre_training_makes_the_stream_after_the_augmentations(synthetic, quick)
     """Bones of the augmented joints: the same draws with stream="joint", turned into bones afterwards."""
     joint, bone, motion = (Trainer(replace(quick, stream=s), synthetic.skeleton) for s in streams.STREAMS)
     scale = quick.input_scale
-    views = zip(*(t._views(synthetic, np.arange(4), 3) for t in (joint, bone, motion)), strict=True)
+    views = zip(*(t._views(synthetic, np.arange(4), 3)[0] for t in (joint, bone, motion)), strict=True)
     for x, b, m in views:
         torch.testing.assert_close(b, streams.bone(x / scale, KINECT_V2) * scale)
         torch.testing.assert_close(m, streams.motion(x / scale) * scale)

@@ -31,7 +31,7 @@ def numbers(x: torch.Tensor) -> np.ndarray:
 def test_the_test_view_is_the_naive_one(lengths, frames):
     """Centre 95 %, no fewer than `frames`: picked evenly, or interpolated where there are fewer."""
     store = make_store([counting_clip(t) for t in lengths])
-    x, people = data.test_view(store, range(len(store)), frames=frames)
+    x, people, _ = data.test_view(store, range(len(store)), frames=frames)
     assert x.shape == (len(lengths), 3, frames, 25, 1) and x.dtype == torch.float32 and people.all()
     for view, valid in zip(numbers(x), lengths, strict=True):
         length = max(min(valid, frames), round(0.95 * valid))
@@ -46,7 +46,7 @@ def test_the_test_view_starts_and_ends_where_people_do():
     x = counting_clip(100)
     x[:20] = 0
     x[80:] = 0
-    view, _ = data.test_view(make_store([x]), [0], frames=64)
+    view, _, _ = data.test_view(make_store([x]), [0], frames=64)
     assert numbers(view).min() == 21 and numbers(view).max() == 80  # 60 frames are there, all of them are used
 
 
@@ -56,20 +56,20 @@ def test_two_people_keep_their_places_and_an_absent_one_is_zero():
     late = counting_clip(64, people=2)
     late[:32, 1] = 0
     store = make_store([pair, counting_clip(64), late])
-    x, people = data.test_view(store, [0, 1, 2], frames=64)
+    x, people, _ = data.test_view(store, [0, 1, 2], frames=64)
     assert people.tolist() == [[True, True], [True, False], [True, True]]
     assert (x[0, ..., 1] - x[0, ..., 0] == 1000).all() and not x[1, ..., 1].any()
     assert not x[2, :, :32, :, 1].any() and (x[2, :, 32:, :, 1] == x[2, :, 32:, :, 0]).all()
 
 
 def test_an_empty_clip_gives_zeros_and_nobody():
-    x, people = data.test_view(make_store([np.zeros((5, 1, 25, 3), np.float32), counting_clip(3)]), [0, 1])
+    x, people, _ = data.test_view(make_store([np.zeros((5, 1, 25, 3), np.float32), counting_clip(3)]), [0, 1])
     assert not x[0].any() and people.tolist() == [[False], [True]] and np.isfinite(x.numpy()).all()
 
 
 def test_resampled_is_linear_interpolation_of_the_whole_clip(synthetic):
     store = synthetic[::13]
-    x, _ = data.resampled(store, range(len(store)), frames=50)
+    x, _, _ = data.resampled(store, range(len(store)), frames=50)
     for i, clip in enumerate(store):
         t = np.linspace(0, len(clip.joints) - 1, 50)
         for person, joint, axis in ((0, 3, 1), (0, 20, 2)):
@@ -78,7 +78,7 @@ def test_resampled_is_linear_interpolation_of_the_whole_clip(synthetic):
 
 
 def test_views_do_not_depend_on_the_order_of_the_batch(synthetic):
-    together, _ = data.test_view(synthetic, [4, 50, 9])
+    together, _, _ = data.test_view(synthetic, [4, 50, 9])
     for row, i in enumerate([4, 50, 9]):
         torch.testing.assert_close(together[row], data.test_view(synthetic, [i])[0][0], rtol=0, atol=0)
 
@@ -193,8 +193,8 @@ def test_random_views_are_crops_in_order(lengths, frames, seed):
     """Half of the frames at least (no fewer than `frames`), never beyond the clip, in time's order; same seed, same view."""
     lengths = [100, *lengths]
     store = make_store([counting_clip(t) if t else np.zeros((3, 1, 25, 3), np.float32) for t in lengths])
-    x, people = data.random_view(store, range(len(store)), seeded(seed), frames)
-    again, _ = data.random_view(store, range(len(store)), seeded(seed), frames)
+    x, people, _ = data.random_view(store, range(len(store)), seeded(seed), frames)
+    again, _, _ = data.random_view(store, range(len(store)), seeded(seed), frames)
     assert torch.equal(x, again) and x.shape == (len(lengths), 3, frames, 25, 1)
     assert people[:, 0].tolist() == [t > 0 for t in lengths]
     for view, valid in zip(numbers(x), lengths, strict=True):
@@ -215,7 +215,7 @@ def test_random_views_cover_the_asked_part_and_keep_all_people():
     pair = counting_clip(400, people=2)
     pair[:, 1] += 1000
     store = make_store([pair] * 50)
-    x, people = data.random_view(store, range(50), seeded(), frames=16, part=(0.5, 1.0))
+    x, people, _ = data.random_view(store, range(50), seeded(), frames=16, part=(0.5, 1.0))
     assert people.all() and (x[..., 1] - x[..., 0] == 1000).all()
     covered = np.ptp(numbers(x), axis=1)
     assert 0.4 * 400 < covered.min() < 0.6 * 400 and covered.max() > 0.9 * 400 and np.ptp(numbers(x)[:, 0]) > 100
@@ -223,5 +223,5 @@ def test_random_views_cover_the_asked_part_and_keep_all_people():
 
 def test_a_set_of_empty_clips_gives_empty_views():
     store = make_store([np.zeros((5, 1, 25, 3), np.float32)] * 2)
-    x, people = data.test_view(store, [0, 1], frames=8)
+    x, people, _ = data.test_view(store, [0, 1], frames=8)
     assert x.shape[:4] == (2, 3, 8, 25) and not x.any() and not people.any()

@@ -39,8 +39,8 @@ def test_the_seed_decides_and_what_is_given_stays(store, name):
     for clip, before in zip(store, unchanged, strict=True):
         np.testing.assert_array_equal(clip.joints, before)
     assert one.max_people == store.max_people and list(one.table["clip"]) == list(store.table["clip"])
-    assert np.array_equal(one.labels, store.labels) and name.split()[-1][:5] in one.source
-    x, people = data.test_view(one, np.arange(len(one)), 16)
+    assert np.array_equal(one.labels, store.labels) and name.split()[0].rstrip("s")[:5] in one.source
+    x, people, _ = data.test_view(one, np.arange(len(one)), 16)
     assert torch.isfinite(x).all() and people[:, 0].all()
     data.test_view(one[[2, 0]], [1], 16)  # a part of it is a store like any other
 
@@ -55,6 +55,24 @@ def test_missing_joints_are_zero_for_the_whole_clip_and_flagged(store, part):
         assert not clip.joints[:, :, ever].any()
         np.testing.assert_array_equal(clip.joints[:, :, ~ever], before.joints[:, :, ~ever])
     assert all("zero-joints" in str(flags).split() for flags in worse.table["flags"])
+
+
+def test_three_ways_of_giving_a_missing_joint_hide_the_same_joints(store):
+    declared, parent, zeros = (corruption.missing_joints(store, 0.3, 7, given) for given in corruption.GIVEN)
+    body = store.skeleton
+    for before, hidden, moved, zero in zip(store, declared, parent, zeros, strict=True):
+        gone = ~hidden.seen[before.valid]  # (R, V)
+        assert gone.any() and (gone == gone[0]).all()
+        assert (moved.seen == before.seen).all() and (zero.seen == before.seen).all()
+        np.testing.assert_array_equal(zero.joints, hidden.joints)
+        for joint in range(len(body)):
+            ancestor = joint
+            while ancestor >= 0 and gone[0, ancestor]:
+                ancestor = body.parents[ancestor]
+            ancestor = body.center if ancestor < 0 else ancestor
+            np.testing.assert_array_equal(moved.joints[:, :, joint], before.joints[:, :, ancestor])
+    with pytest.raises(ValueError, match="choose one of declared, parent, zeros"):
+        corruption.missing_joints(store, 0.3, given="nan")
 
 
 @pytest.mark.parametrize("part", [0.25, 0.5, 1.0])
@@ -74,12 +92,14 @@ def test_an_occluded_limb_is_one_part_for_one_stretch_of_time(store, part):
 
 
 def test_noise_has_its_standard_deviation_and_leaves_the_missing_alone():
-    clip = np.ones((200, 1, 25, 3), np.float32)
-    clip[:, :, 3] = 0
+    pose = np.random.default_rng(0).normal(size=(1, 1, 25, 3)) + 5
+    clip = np.repeat(pose, 200, axis=0).astype(np.float32)
+    clip[:, :, 3] = 0  # a leaf, the head
     worse = corruption.noise(make_store([clip]), 0.05)[0].joints
     assert not worse[:, :, 3].any()
-    shift = np.delete(worse, 3, axis=2) - 1
-    assert shift.std() == pytest.approx(0.05, rel=0.02) and abs(shift.mean()) < 0.002
+    lengths = [np.linalg.norm(pose[0, 0, j] - pose[0, 0, p]) for j, p in enumerate(KINECT_V2.parents) if p >= 0 and j != 3]
+    shift = np.delete(worse - clip, 3, axis=2)
+    assert shift.std() == pytest.approx(0.05 * np.mean(lengths), rel=0.02) and abs(shift.mean()) < 0.002
     assert abs(np.corrcoef(shift[:-1].ravel(), shift[1:].ravel())[0, 1]) < 0.03  # anew in every frame
 
 
@@ -142,8 +162,8 @@ def test_empty_clips_pass_and_impossible_severities_are_refused():
 
 
 def test_clips_in_the_plane_are_not_seen_from_another_side_and_their_noise_stays_in_it():
-    flat, deep = counting_clip(9), counting_clip(9)
-    flat[..., 2] = 0
+    deep = np.random.default_rng(0).normal(size=(9, 1, 25, 3)).astype(np.float32)
+    flat = deep * np.array([1, 1, 0], np.float32)
     with pytest.raises(ValueError, match="lie in the plane"):
         corruption.view_rotation(make_store([flat]), 30)
     noisy = corruption.noise(make_store([flat, deep]), 0.1)

@@ -20,7 +20,7 @@ def encoder():
 
 def test_features_are_the_encoders_on_the_prepared_test_view(encoder, synthetic):
     f = evaluate.features(encoder, synthetic, batch_size=10)
-    x, people = data.test_view(synthetic, [13], frames=32)
+    x, people, _ = data.test_view(synthetic, [13], frames=32)
     x = augment.center(x, synthetic.skeleton, "every_frame") * 3.0
     with torch.no_grad():
         torch.testing.assert_close(f.x[13:14], encoder.features(x, people), atol=1e-5, rtol=1e-5)

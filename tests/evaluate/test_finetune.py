@@ -114,7 +114,7 @@ def test_the_first_step_is_sgds(poses):
     result = evaluate.finetune(encoder, train, test, steps=1, batch_size=8, head_lr=0.5, seed=4)
     rng = torch.Generator().manual_seed(4)
     clips = next(batches(len(train), 8, 1, rng))
-    x, people = augmented_view(encoder, train, clips, rng)
+    x, people, _ = augmented_view(encoder, train, clips, rng)
     with torch.no_grad():
         pooled = encoder.features(x, people, combine="sum").double()
     labels = torch.from_numpy(train.labels[clips])

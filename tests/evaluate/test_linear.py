@@ -21,7 +21,7 @@ def test_readings_are_the_encoders(synthetic):
     """Columns of the long vector are what the encoder gives for each setting alone, summed and concatenated."""
     torch.manual_seed(0)
     encoder = Encoder(EncoderConfig(width=16, depth=3, heads=2, frames=16, init_std=None)).eval()
-    x, people = data.test_view(synthetic, [0, 130], frames=16)
+    x, people, _ = data.test_view(synthetic, [0, 130], frames=16)
     with torch.no_grad():
         for combine in ("sum", "concat"):
             every = encoder.features(x, people, 3, "cls+mean", combine)

@@ -84,7 +84,7 @@ def test_paper_settings_train_too(synthetic, changes):
 def test_the_losses_are_those_of_the_objectives(synthetic, quick):
     """Recomputed view by view from the networks' outputs."""
     trainer = Trainer(quick, synthetic.skeleton)
-    views = trainer._views(synthetic, np.arange(6), 3)
+    views, _ = trainer._views(synthetic, np.arange(6), 3)
     masks = trainer._masks(views, 3)
     _, values = trainer.losses(views, masks, 0.05)
     student, teacher = trainer.student, trainer.teacher
@@ -119,7 +119,7 @@ def test_large_views_one_after_the_other_give_the_same_step(synthetic, quick, mo
 
 def test_losses_without_gradients_leave_none(synthetic, quick):
     trainer = Trainer(quick, synthetic.skeleton)
-    views = trainer._views(synthetic, np.arange(6), 3)
+    views, _ = trainer._views(synthetic, np.arange(6), 3)
     with torch.no_grad():
         _, without = trainer.losses(views, trainer._masks(views, 3), 0.05)
     assert all(p.grad is None for p in trainer.student.parameters())

@@ -70,7 +70,7 @@ def test_the_test_view_reads_one_frame_past_the_clip(valid, right, faulty):
     """First and last frame, from 1; 0 is the empty frame after the last."""
     store = make_store([counting_clip(valid)])
     for view, ends in ((data.test_view, right), (faults.test_view, faulty)):
-        x, people = view(store, [0])
+        x, people, _ = view(store, [0])
         assert x.shape == (1, 3, 64, 25, 1) and people.tolist() == [[True]]
         assert (numbers(x)[0, 0], numbers(x)[0, -1]) == ends, view.__module__
 
@@ -98,7 +98,7 @@ def plain(**changes) -> Config:
 
 
 def test_a_late_person_is_centred_on_the_origin(late):
-    right, faulty = (Trainer(plain(released_quirks=q), KINECT_V2)._views(late, np.arange(64), 0)[0] for q in (False, True))
+    right, faulty = (Trainer(plain(released_quirks=q), KINECT_V2)._views(late, np.arange(64), 0)[0][0] for q in (False, True))
     assert right.abs().max() < 1e-4  # everyone stands still on the own centre joint, in frames that show the person
     assert {0.0, 7.0} == set(faulty.round().flatten().tolist())  # the late one stays at 7 m, after empty frames
 
@@ -107,7 +107,7 @@ def test_absent_frames_become_minus_the_origin():
     clip = np.full((200, 2, 25, 3), 100.0, np.float32)
     clip[:, 1] = 7.0
     clip[100:, 1] = 0.0  # leaves half way
-    views = Trainer(plain(released_quirks=True), KINECT_V2)._views(make_store([clip] * 64), np.arange(64), 0)[0]
+    views = Trainer(plain(released_quirks=True), KINECT_V2)._views(make_store([clip] * 64), np.arange(64), 0)[0][0]
     assert {0.0, -7.0} == set(views.round().flatten().tolist())
 
 
@@ -125,7 +125,7 @@ def test_filled_clips_keep_their_frames(synthetic):
 def test_local_mask_ratios_stand_in_order(synthetic):
     for switched, low, high in ((False, 0.7, 0.7), (True, 0.6, 0.79)):
         trainer = Trainer(plain(released_quirks=switched), synthetic.skeleton)
-        masks = trainer._masks(trainer._views(synthetic, np.arange(64), 0), 0)
+        masks = trainer._masks(trainer._views(synthetic, np.arange(64), 0)[0], 0)
         for mask in masks[1:]:
             of_first, of_second = mask.float().mean(dim=(1, 2)).chunk(2)  # views inside global view 1, inside global view 2
             assert float(of_first.mean()) == pytest.approx(low, abs=0.03) and float(of_second.mean()) == pytest.approx(
@@ -154,7 +154,7 @@ def test_quirks_can_be_made_one_by_one(synthetic):
     drawn = {}
     for name, config in settings.items():
         trainer = Trainer(config, synthetic.skeleton)
-        views = trainer._views(synthetic, np.arange(64), 0)
+        views, _ = trainer._views(synthetic, np.arange(64), 0)
         drawn[name] = views[0], trainer._masks(views, 0)[0]
     assert torch.equal(drawn["none"][0], drawn["masks"][0]) and not torch.equal(drawn["none"][1], drawn["masks"][1])
     assert torch.equal(drawn["none"][1], drawn["bones"][1]) and not torch.equal(drawn["none"][0], drawn["bones"][0])
