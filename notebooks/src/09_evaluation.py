@@ -273,15 +273,18 @@ assert difference.p >= difference.smallest_p
 # %% [markdown]
 # ## Worse recordings
 # Training clips stay clean, test clips get worse. *Predict: which hurts the encoder more than raw coordinates: noise, or a
-# camera that walks around by 90 degrees?*
+# camera that walks around by 90 degrees? And a joint that the camera misses: does it matter how the file gives it, as not seen,
+# in its parent's place, or at zero?* (The paper's table 11.)
 
 # %%
 faults = (
-    {"noise": (0.03, 0.1), "view rotation": (45, 90), "frame rate": (4,)}
+    {"missing joints": (0.32,), "missing joints, zeros": (0.32,), "noise": (0.05,), "view rotation": (45, 90)}
     if quick
     else {
-        "missing joints": (0.1, 0.25, 0.5),
-        "noise": (0.01, 0.03, 0.1),
+        "missing joints": (0.12, 0.2, 0.32),
+        "missing joints, parent's place": (0.12, 0.2, 0.32),
+        "missing joints, zeros": (0.12, 0.2, 0.32),
+        "noise": (0.01, 0.03, 0.05),
         "view rotation": (15, 45, 90),
         "dropped frames": (0.5, 0.75),
         "frame rate": (2, 4, 8),
