@@ -62,7 +62,8 @@ def read(path: str | Path) -> Source:
                 check_same(body, file.place, Skeleton(first.names, first.parents), origin)
             joints = _places(motion)[:, dropped:] * metres
             table = {"clip": [name], "label": [label], "flags": [f"unit-{unit}"], "file": [file.place]}
-            yield Block(joints[:, None], np.array([0, len(joints)]), table)
+            seen = np.ones((len(joints), 1, joints.shape[1]), dtype=bool)  # joints follow from rotations: none can be unseen
+            yield Block(joints[:, None], np.array([0, len(joints)]), table, seen=seen)
 
     blocks, fps = Blocks(after, single=True), 1 / first.frame_time
     return Source(str(path), skeleton, blocks, classes, fps, len(found), metres, "y", (note, "up: y, the format's usual one"))

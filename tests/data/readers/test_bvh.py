@@ -58,6 +58,14 @@ def test_places_by_scipy(tmp_path):
         np.testing.assert_allclose(store[0].joints[t, 0], np.array(expected) / 100, atol=1e-6)
 
 
+def test_a_joint_of_rotations_is_never_unseen(tmp_path):
+    still = VALUES.copy()
+    still[:, :3] = 0  # the root stays at the origin, which in a file of places would say that it was not seen
+    store = data.open(write(tmp_path / "still.bvh", still))
+    assert not store[0].joints[:, 0, 0].any() and store[0].seen.all() and not store.has_unseen
+    assert "zero-joints" not in store.table["flags"][0]
+
+
 def test_folders_are_classes_and_bodies_must_agree(tmp_path):
     for name in ("bow/a", "bow/b", "punch/c"):
         write(tmp_path / f"{name}.bvh")
