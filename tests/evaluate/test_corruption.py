@@ -79,6 +79,7 @@ def test_noise_has_its_standard_deviation_and_leaves_the_missing_alone():
     worse = corruption.noise(make_store([clip]), 0.05)[0].joints
     assert not worse[:, :, 3].any()
     shift = np.delete(worse, 3, axis=2) - 1
+    # ten seeds: 0.0497 to 0.0506, to 0.0009, to 0.014
     assert shift.std() == pytest.approx(0.05, rel=0.02) and abs(shift.mean()) < 0.002
     assert abs(np.corrcoef(shift[:-1].ravel(), shift[1:].ravel())[0, 1]) < 0.03  # anew in every frame
 
