@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from slimlab._system.cache import replace_file
+
 OUT = Path("out/bench")
 
 
@@ -122,4 +124,4 @@ def report(name: str, rows: list[dict], note: str = "", device: str = "cpu") -> 
     print(f"\n{name}: {note}\n{about}\n\n{markdown(rows)}\n")
     OUT.mkdir(parents=True, exist_ok=True)
     record = {"machine": about, "date": time.strftime("%Y-%m-%d"), "note": note, "rows": rows}
-    (OUT / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    replace_file(OUT / f"{name}.json", lambda f: f.write((json.dumps(record, indent=1) + "\n").encode()))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from slimlab._system.cache import replace_file
 from slimlab.analysis import cost
 from slimlab.baselines import mae
 from slimlab.encoder import Encoder
@@ -65,8 +66,8 @@ def main() -> None:
     a.out.mkdir(parents=True, exist_ok=True)
     record = {"machine": machine(a.device), "people": a.people, "batch": a.batch, "sizes": sizes}
     record |= {name: json.loads(table.to_json(orient="records")) for name, table in (("table", printed), ("mix", mixed))}
-    (a.out / "cost.json").write_text(json.dumps(record, indent=1) + "\n")
-    (a.out / "cost.md").write_text("\n\n".join(text) + "\n")
+    replace_file(a.out / "cost.json", lambda f: f.write((json.dumps(record, indent=1) + "\n").encode()))
+    replace_file(a.out / "cost.md", lambda f: f.write(("\n\n".join(text) + "\n").encode()))
 
 
 if __name__ == "__main__":

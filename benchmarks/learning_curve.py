@@ -3,7 +3,7 @@
     python benchmarks/learning_curve.py UTD_MHAD [--minutes 30] [--steps N] [--start WEIGHTS] [--points 12] [--out out/curve]
 
 Odd performers train, even ones test, preset `tiny`. The curve is for looking at: no setting and no moment is chosen by it, the
-result is its last line. Interrupted, the same command goes on.
+result is its last line. Interrupted, the same command goes on; a point that was being judged when it was stopped may be missing.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import torch
 
 import slimlab
 from slimlab import data, evaluate, plot, pretrain
+from slimlab._system.cache import replace_file
 from slimlab.plot.style import colour, figure, styled
 
 READINGS = ("cls+mean", "tokens")
@@ -66,8 +67,12 @@ def main() -> None:
             row = {"step": step.step + 1} | scores(step.trainer.teacher.encoder, train, test)
             print(row, flush=True)
             before = pd.read_csv(file) if file.exists() else pd.DataFrame()
-            pd.concat([before, pd.DataFrame([row])]).drop_duplicates("step").sort_values("step").to_csv(file, index=False)
+            table = pd.concat([before, pd.DataFrame([row])]).drop_duplicates("step").sort_values("step")
+            replace_file(file, lambda f, table=table: table.to_csv(f, index=False))
     run, curve = pretrain.Run(a.out / "run"), pd.read_csv(file)
+    expected = np.linspace(0, run.config.steps - 1, a.points + 1).round().astype(int) + 1
+    if missing := sorted(set(expected.tolist()) - set(curve["step"])):
+        print(f"not judged, as the run was stopped there: steps {missing}; remove {a.out} and run again for a whole curve")
     run.check_unseen(test)
     print(f"{run.config.steps} steps, {run.about['seconds'] / 60:.1f} wall minutes, {a.threads} threads")
     print(curve.to_string(index=False, float_format="{:.3f}".format))

@@ -10,12 +10,14 @@ is its "swipe right". "0 views" is the deterministic test view on both sides, no
 import argparse
 import time
 import warnings
+from pathlib import Path
 
 import pandas as pd
 import torch
 
 import slimlab
 from slimlab import data, evaluate
+from slimlab._system.cache import replace_file
 
 
 def main() -> None:
@@ -25,7 +27,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, nargs="+", default=[1, 4, 16], help="how many cached views of each clip")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--mirror", action="store_true")
-    parser.add_argument("--out", help="write every row there, as CSV")
+    parser.add_argument("--out", type=Path, help="write every row there, as CSV")
     a = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)  # joints without a counterpart are expected here
     store = data.open(a.data)
@@ -44,7 +46,7 @@ def main() -> None:
             print(f"seed {seed}, {name}, {rows[-1]['seconds'][0]:.0f} s\n{shown}", flush=True)
     everything = pd.concat(rows, ignore_index=True)
     if a.out:
-        everything.to_csv(a.out, index=False)
+        replace_file(a.out, lambda f: everything.to_csv(f, index=False))
     print(f"\n{a.steps} steps of 64 clips, {a.seeds} seeds, {torch.get_num_threads()} threads\n")
     print("| training views | chosen on held-out performers | chosen on the test split | seconds |\n|---|---|---|---|")
     for name, group in everything.groupby("training", sort=False):

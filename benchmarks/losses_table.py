@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from slimlab import data, evaluate, pretrain
+from slimlab._system.cache import replace_file
 
 LINES = {
     "GLCL alone, global views whole": {"mfm_weight": 0.0, "mask_globals": 0.0},
@@ -62,7 +63,7 @@ def main() -> None:
     seeds, names = zip(*itertools.product(range(a.seeds), LINES), strict=True)
     with ProcessPoolExecutor(2) as pool:
         rows = pd.DataFrame(pool.map(trial, *([v] * len(names) for v in (a.data, a.steps, a.out)), names, seeds))
-    rows.to_csv(a.out / "table.csv", index=False)
+    replace_file(a.out / "table.csv", lambda f: rows.to_csv(f, index=False))
     columns = [c for pair in READINGS.values() for c in pair]
     print(f"\n{a.steps} steps, {a.seeds} seeds\n\n| features | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for name, group in rows.groupby("features", sort=False):

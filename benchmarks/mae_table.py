@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from slimlab import data, evaluate, pretrain
+from slimlab._system.cache import replace_file
 from slimlab.analysis import cost
 from slimlab.baselines import mae
 
@@ -63,7 +64,7 @@ def main() -> None:
             lines.append(line(f"{method}, untrained", untrained, sides, seed=seed))
             print(pd.DataFrame(lines[-2:]).to_string(index=False, float_format="{:.3f}".format), flush=True)
     rows = pd.DataFrame(lines)
-    rows.to_csv(a.out / "table.csv", index=False)
+    replace_file(a.out / "table.csv", lambda f: rows.to_csv(f, index=False))
     print(f"\n{len(train)} training, {len(test)} test clips; {os.cpu_count()} cores, {torch.get_num_threads()} threads\n")
     columns = [c for c in rows.columns if c not in ("method", "seed")]
     print(f"| | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from slimlab import data, pretrain
+from slimlab._system.cache import replace_file
 from slimlab.pretrain.monitor import monitor
 from slimlab.pretrain.sampling import clips_of_step
 from slimlab.pretrain.trainer import Trainer
@@ -44,7 +45,8 @@ def main() -> None:
         for kind, changed in KINDS.items():
             config = pretrain.Config(preset="tiny", seed=seed, steps=80, evaluations=8, snapshots=1, **changed)
             metrics = measured(store, config)
-            metrics[COLUMNS].to_csv(folder / f"{kind}-{seed}.csv", index=False, float_format="%.5g")
+            table = metrics[COLUMNS]
+            replace_file(folder / f"{kind}-{seed}.csv", lambda f, t=table: t.to_csv(f, index=False, float_format="%.5g"))
             print(metrics[COLUMNS].iloc[-1].round(2).to_dict(), kind, seed, flush=True)
 
 

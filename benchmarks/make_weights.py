@@ -15,6 +15,7 @@ import pandas as pd
 
 import slimlab
 from slimlab import data, evaluate, pretrain, skeleton
+from slimlab._system.cache import replace_file
 
 TURNED = {"rotation": (0.3, math.pi, 0.3)}  # rad about x, y (up), z: cameras stand anywhere
 RECIPES = {
@@ -59,8 +60,9 @@ def main() -> None:
         "environment": {k: v for k, v in run.about["environment"].items() if k not in ("command", "platform")},
         f"results on synthetic, seeds {JUDGED}": results.reset_index().to_dict("records"),
     }
-    (target / "record.json").write_text(json.dumps(record, indent=1) + "\n")
-    run.metrics.iloc[::50].drop(columns=["knn", "rank"]).round(4).to_csv(target / "metrics.csv", index=False)
+    metrics = run.metrics.iloc[::50].drop(columns=["knn", "rank"]).round(4)
+    replace_file(target / "metrics.csv", lambda f: metrics.to_csv(f, index=False))
+    replace_file(target / "record.json", lambda f: f.write((json.dumps(record, indent=1) + "\n").encode()))
 
 
 if __name__ == "__main__":

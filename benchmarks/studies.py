@@ -173,7 +173,7 @@ def document(name: str, chosen: Study, table: pd.DataFrame, docs: Path) -> None:
     plot.save(plot.study(table, chosen.x, chosen.hue, names=chosen.names), docs / f"{name}-figure.png")
     text = f"# {chosen.question}\n\n{made(name, table)}\n\n![]({name}-figure.png)\n\n{report.markdown()}"
     if len(pairs):
-        pairs.to_csv(docs / f"{name}-pairs.csv", index=False, float_format="%.6g")
+        replace_file(docs / f"{name}-pairs.csv", lambda f: pairs.to_csv(f, index=False, float_format="%.6g"))
         text += f"\nIn pairs (same seed, all else alike), a minus b:\n\n{pair_lines(pairs, chosen.names)}"
     if "held_out_knn" in table:
         arm = study.best(table)

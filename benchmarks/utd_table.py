@@ -17,6 +17,7 @@ import torch
 
 import slimlab
 from slimlab import data, evaluate, pretrain
+from slimlab._system.cache import replace_file
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def main() -> None:
             table.to_string(index=False, float_format="{:.3f}".format), f"\n{wall:.1f} min, {run.config.steps} steps", flush=True
         )
     rows = pd.concat(tables, ignore_index=True)
-    rows.to_csv(a.out / "table.csv", index=False)
+    replace_file(a.out / "table.csv", lambda f: rows.to_csv(f, index=False))
     print(f"\n{len(train)} training, {len(test)} test clips; {os.cpu_count()} cores, {torch.get_num_threads()} threads\n")
     print("| features | kNN | linear probe | wall minutes |\n|---|---|---|---|")
     for name, group in rows.groupby("features", sort=False):

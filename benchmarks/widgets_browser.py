@@ -17,6 +17,7 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 from slimlab import data, plot, widgets
+from slimlab._system.cache import replace_file
 from slimlab._system.doctor import chromium
 
 HARNESS = """async ([code, state]) => {
@@ -111,7 +112,7 @@ def main() -> None:
             f"p90 {line['p90_ms']:6.1f} ms a frame   ({line['frames']} frames)"
         )
     if a.json:
-        Path(a.json).write_text(json.dumps(found, indent=1) + "\n")
+        replace_file(Path(a.json), lambda f: f.write((json.dumps(found, indent=1) + "\n").encode()))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from _report import OUT, markdown
 
+from slimlab._system.cache import replace_file
+
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -28,7 +30,8 @@ def main() -> int:
         record = json.loads(file.read_text())
         return f"{found[1]}{record['note']}. {record['machine']}; {record['date']}.\n\n{markdown(record['rows'])}\n{found[3]}"
 
-    PAGE.write_text(TABLE.sub(filled, text))
+    page = TABLE.sub(filled, text)
+    replace_file(PAGE, lambda f: f.write(page.encode()))
     print(f"{PAGE}: written" + (f"; not measured, left as they were: {', '.join(missing)}" if missing else ""))
     return int(bool(missing))
 

@@ -28,6 +28,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jo
 os.environ["SLIMLAB_CACHE"] = "off"  # what a test computes is computed; tests of the cache name a folder
 
 
+@pytest.fixture(autouse=True)
+def same_dice():
+    """The global generator of torch as no other test left it: a test alone and a test among others draw the same numbers."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def synthetic():
     """132 synthetic clips: every action by an odd and an even performer, 3 cameras."""

@@ -121,7 +121,7 @@ def test_jitter_has_the_asked_spread_per_clip():
     x = torch.ones(2, 3, 64, 25, 1)
     noise = augment.jitter(x, torch.tensor([0.0, 0.05]), torch.Generator().manual_seed(0)) - x
     assert noise[0].abs().max() == 0
-    assert abs(float(noise[1].std()) - 0.05) < 0.002
+    assert abs(float(noise[1].std()) - 0.05) < 0.002  # ten seeds: 0.0492 to 0.0506
 
 
 def test_dropping_an_axis():
@@ -136,11 +136,11 @@ def test_dropping_an_axis():
 
 
 def test_skeleton_aware_is_its_three_parts_and_the_seed_decides():
-    x = clips(KINECT_V2, batch=64, people=1).float()
+    x = clips(KINECT_V2, batch=400, people=1).float()
     y = augment.skeleton_aware(x, KINECT_V2, torch.Generator().manual_seed(1))
     torch.testing.assert_close(y, augment.skeleton_aware(x, KINECT_V2, torch.Generator().manual_seed(1)))
     unchanged = torch.isclose(y, x, atol=1e-5).flatten(1).all(dim=1).float().mean()
-    assert 0.02 < unchanged < 0.3  # (1 - 0.5)^3 = 0.125 of the views
+    assert 0.05 < unchanged < 0.2  # (1 - 0.5)^3 = 0.125 of the views; ten seeds: 0.087 to 0.153
     ratio = bone_vectors(y, KINECT_V2).norm(dim=1) / bone_vectors(x, KINECT_V2).norm(dim=1)
     mirrored = torch.stack([bone_vectors(augment.mirror(x, KINECT_V2), KINECT_V2).norm(dim=1)]).squeeze(0)
     either = torch.minimum((ratio - 1).abs(), (bone_vectors(y, KINECT_V2).norm(dim=1) / mirrored - 1).abs())

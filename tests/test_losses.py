@@ -39,7 +39,7 @@ def test_sinkhorn_is_the_naive_loop(samples, prototypes, temperature, seed):
 
 def test_sinkhorn_uses_prototypes_equally():
     logits = randn(256, 16) + torch.linspace(0, 3, 16)  # one prototype is preferred by all
-    assert logits.argmax(1).bincount(minlength=16).max() > 60
+    assert logits.argmax(1).bincount(minlength=16).max() > 45  # 16 if all were equal; ten seeds: 63 to 81
     columns = sinkhorn_knopp(logits, 0.5, iterations=20).sum(0)
     torch.testing.assert_close(columns, torch.full((16,), 16.0), atol=0.2, rtol=0)
 
@@ -62,7 +62,7 @@ def test_koleo_spreads():
     x = randn(6, 4).requires_grad_()
     before = koleo_loss(x).item()
     koleo_loss(x).backward()
-    assert koleo_loss(x.detach() - 0.05 * x.grad).item() < before
+    assert koleo_loss(x.detach() - 1e-3 * x.grad).item() < before  # a small step against the gradient
     same = torch.ones(4, 3, requires_grad=True)
     koleo_loss(same).backward()
     assert torch.isfinite(same.grad).all() and float(koleo_loss(torch.ones(1, 3))) == 0.0

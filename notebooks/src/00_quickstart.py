@@ -165,7 +165,7 @@ print(record["command"], f"-> {record['config']['steps']} steps, {record['second
 
 # %%
 others = {"shipped encoder": shipped}
-table = evaluate.compare(run.encoder, train, test, others=others)
+table = evaluate.compare(run.encoder, train, test, here.seed, others=others)
 table.to_csv(out / "figures" / "results.csv", index=False)
 caption = f"accuracy; chance is {1 / len(store.label_names):.3f}"
 table.style.format(precision=3).hide(axis="index").set_caption(caption)
@@ -246,7 +246,7 @@ known = evaluate.features(shipped, test)
 plot.embedding(projection.fit(known.x), known, title="shipped encoder")
 
 # %%
-untrained_features = evaluate.features(evaluate.random_encoder(run.encoder.config), test)
+untrained_features = evaluate.features(evaluate.random_encoder(run.encoder.config, here.seed), test)
 plane = projection.fit(untrained_features.x)
 plot.embedding(plane, untrained_features, title="control: same network, untrained")
 

@@ -73,7 +73,7 @@ plot.guess_maps(missed, body, title="one clip: how far the guess is off")
 # no neighbour at all. If one strategy merely hid what moves more, its control would be higher too.
 
 # %%
-table = analysis.guess_errors(store, [ratio], clips=16 if quick else 64)
+table = analysis.guess_errors(store, [ratio], clips=16 if quick else 64, seed=here.seed)
 shown = table.pivot(index="strategy", columns="guess", values="error").round(1)
 shown["best"] = shown[["time", "body", "time and body"]].min(axis=1)
 shown.sort_values("best")
@@ -94,7 +94,7 @@ print(f"By this measure random cells are {'easier than' if easier > 1 else 'NOT 
 
 # %%
 ratios = (0.3, 0.7) if quick else (0.3, 0.5, 0.7, 0.9)
-many = analysis.guess_errors(store, ratios, guesses=("time and body",), clips=8 if quick else 48)
+many = analysis.guess_errors(store, ratios, guesses=("time and body",), clips=8 if quick else 48, seed=here.seed)
 line = {s: t["error"].to_numpy() for s, t in many[many["guess"] == "time and body"].groupby("strategy")}
 for at, tubes_miss, random_miss in zip(ratios, line["semantic_tubes"], line["random_cells"], strict=True):
     print(f"{at}: tubes {tubes_miss:.1f} cm, random cells {random_miss:.1f} cm")

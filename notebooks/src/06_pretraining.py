@@ -169,7 +169,7 @@ print("GLCL has fallen, with many prototypes in use" if learned else "too few st
 
 # %%
 trained = evaluate.features(run.encoder, test, pool="cls", combine="sum").x
-untrained = evaluate.features(evaluate.random_encoder(run.encoder.config), test, pool="cls", combine="sum").x
+untrained = evaluate.features(evaluate.random_encoder(run.encoder.config, here.seed), test, pool="cls", combine="sum").x
 one_way = trained[:1] + 1e-4 * trained  # the control: all clips (nearly) the same
 ranks = {"trained": trained, "untrained": untrained, "one clip for all": one_way}
 ranks = {name: analysis.rankme(x) for name, x in ranks.items()}
@@ -289,7 +289,7 @@ plot.runs(tables, ["kNN, test performers"], smooth=1)
 
 # %%
 others = {} if quick else {"shipped encoder": slimlab.pretrained("tiny", skeleton=store.skeleton)}
-table = evaluate.compare(run.encoder, train, test, others=others)
+table = evaluate.compare(run.encoder, train, test, here.seed, others=others)
 table.style.format(precision=3).hide(axis="index").set_caption(f"accuracy; chance is {1 / len(store.label_names):.3f}")
 
 # %%

@@ -27,7 +27,7 @@ here = lessons.begin("07_attention")  # another store: lessons.begin("07_attenti
 store, quick = here.store[here.store.column("people") > 0], here.quick
 body = store.skeleton
 trained = slimlab.pretrained("tiny", skeleton=body).eval()
-both = {"trained": trained, "untrained": evaluate.random_encoder(trained.config).eval()}  # the encoder and its control
+both = {"trained": trained, "untrained": evaluate.random_encoder(trained.config, here.seed).eval()}  # the encoder and its control
 
 # %% [markdown]
 # ## One joint's view

@@ -98,7 +98,7 @@ lessons.check_knn_votes(knn_votes)
 # *Predict: how far above chance is a random encoder?*
 
 # %%
-table = evaluate.compare(encoder, train, test, details=True)
+table = evaluate.compare(encoder, train, test, here.seed, details=True)
 columns = ["features", "kNN", "kNN_low", "kNN_high", "probe", "probe_low", "probe_high"]
 print(f"chance: {chance:.3f}; low, high: 95 % interval over the {len(np.unique(test.column('subject')))} test performers")
 table[columns].style.format(precision=3).hide(axis="index")
@@ -291,7 +291,7 @@ faults = (
         "occluded limb": (0.25, 0.5, 1.0),
     }
 )
-robust = evaluate.robustness(encoder, train, test, faults, classifiers=("kNN",))
+robust = evaluate.robustness(encoder, train, test, faults, classifiers=("kNN",), seed=here.seed)
 plot.robustness(robust)
 
 # %%

@@ -75,7 +75,7 @@ print(f"the paper's encoder: {count:,} parameters; the one used below: {cost.par
 # says nothing: the same network untrained, and raw coordinates.
 
 # %%
-table = evaluate.compare(encoder, train, test)
+table = evaluate.compare(encoder, train, test, here.seed)
 table.style.format(precision=3).hide(axis="index").set_caption(f"accuracy; chance is {1 / len(store.label_names):.3f}")
 
 # %% [markdown]
@@ -90,7 +90,7 @@ table.style.format(precision=3).hide(axis="index").set_caption(f"accuracy; chanc
 # %%
 length = {"steps": 100 if quick else 2000}
 both = ("held-out performers", "test split")
-linear = evaluate.run(encoder, train, test, "slim-linear-cached", select=both, **length)
+linear = evaluate.run(encoder, train, test, "slim-linear-cached", here.seed, select=both, **length)
 linear[["selected_on", "selected_at", "accuracy", "blocks", "pool", "lr", "candidates"]].round(4)
 
 # %%

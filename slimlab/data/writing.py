@@ -54,6 +54,9 @@ def write(source: Source, destination: str | Path, dtype: str = "float32", key: 
     with _only_one(beside, destination):
         try:
             _write_into(beside, source, np.dtype(dtype), key, progress)
+            for file in beside.iterdir():  # a store under its own name is whole, also after the power failed
+                with open(file, "r+b") as written:
+                    os.fsync(written.fileno())
             os.replace(beside, destination)
         except OSError as error:
             shutil.rmtree(beside, ignore_errors=True)
@@ -160,7 +163,10 @@ def _note(folder: Path, done: dict[str, Any], arrays: dict[str, _Growing], lines
         file.flush()
         os.fsync(file.fileno())
     done |= {name: array.rows for name, array in arrays.items()} | {"table": lines.tell()}
-    (folder / "progress.new").write_text(json.dumps(done))
+    with open(folder / "progress.new", "w") as note:
+        json.dump(done, note)
+        note.flush()
+        os.fsync(note.fileno())
     os.replace(folder / "progress.new", folder / "progress.json")
 
 

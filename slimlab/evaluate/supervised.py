@@ -28,6 +28,7 @@ def supervised(
     device: torch.device | str = "cpu",
     progress: bool = False,
     seconds: float | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Encoder:
     """An encoder (as `config` says) trained with the labels of `train`; its features are judged like any other's.
 
@@ -36,12 +37,13 @@ def supervised(
 
     seconds  train for so many wall seconds instead of `steps`: the control at equal time. A few throw-away steps say beforehand
              how many steps that is on this machine, so the schedule is complete; `encoder.steps` holds the number
+    clock    what those throw-away steps are timed with, in seconds
 
     Raises DataError where labels are missing or clips are empty.
     """
     if seconds is not None:
         sizes = {"batch_size": batch_size, "lr": lr, "mirror": mirror, "rotation": rotation, "seed": seed, "device": device}
-        steps = _steps_within(seconds, lambda steps: supervised(config, train, steps, **sizes))
+        steps = _steps_within(seconds, lambda steps: supervised(config, train, steps, **sizes), clock)
     usable = (train.labels >= 0) & (train.column("people") > 0)
     if not usable.all():
         raise DataError(f"{train.source}: {int((~usable).sum())} training clips have no label or nobody in them; leave them out")
@@ -65,7 +67,7 @@ def supervised(
     return encoder.eval()
 
 
-def _steps_within(seconds: float, train: Callable[[int], object], clock: Callable[[], float] = time.perf_counter) -> int:
+def _steps_within(seconds: float, train: Callable[[int], object], clock: Callable[[], float]) -> int:
     """How many steps fit: the time of 8 more steps than 2, so that what happens once does not count.
 
     On a busy machine that difference can be close to zero or negative. A step therefore counts as at least a quarter of the

@@ -57,10 +57,10 @@ def test_cells_are_means_over_their_frames():
 def test_random_cells_are_easier_than_tubes_and_the_control_is_not(synthetic):
     table = analysis.guess_errors(synthetic, strategies=("semantic_tubes", "random_cells"), clips=24)
     error = table.set_index(["strategy", "guess"])["error"]
-    for by in ("time", "body", "time and body"):
-        assert error["semantic_tubes", by] > 1.15 * error["random_cells", by]
+    for by in ("time", "body", "time and body"):  # ten sets: 1.28 to 1.66, 1.55 to 1.66, 1.72 to 2.00
+        assert error["semantic_tubes", by] > 1.1 * error["random_cells", by]
     control = error["semantic_tubes", "average pose"] / error["random_cells", "average pose"]
-    assert control == pytest.approx(1, abs=0.15)
+    assert control == pytest.approx(1, abs=0.1)  # ten sets: 0.994 to 1.033
     assert len(table) == 8 and (table["standard_error"] > 0).all()
     again = analysis.guess_errors(synthetic, strategies=("semantic_tubes", "random_cells"), clips=24)
     assert table.equals(again)

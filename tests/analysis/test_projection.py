@@ -54,7 +54,8 @@ def test_what_cannot_be_projected_is_refused(x, method, settings):
 def test_clusters_stay_clusters_and_are_kept_on_disk(clusters, tmp_path):
     (x, labels), method = clusters, "tsne"
     first = projection.fit(x, method, labels=labels, cache=tmp_path)
-    assert first.quality["label_agreement"] > 0.9 and first.quality["trustworthiness"] > 0.7 and first.seconds > 0
+    # ten seeds: 1.00 and 0.947 to 0.957; labels shuffled 0.27 to 0.34, a random plane 0.48 to 0.54
+    assert first.quality["label_agreement"] > 0.9 and first.quality["trustworthiness"] > 0.8 and first.seconds > 0
     again = projection.fit(x, method, labels=labels, cache=tmp_path)
     np.testing.assert_array_equal(again.xy, first.xy)
     assert again.seconds == 0 and again.quality == first.quality and len(list(tmp_path.iterdir())) == 1
@@ -91,7 +92,7 @@ def test_quality_by_hand(clusters):
         agree_far += (labels[far] == labels[i]).mean() / 90
     assert got["neighbours_kept"] == pytest.approx(kept)
     assert got["label_agreement"] == pytest.approx(agree) and got["of_features"] == pytest.approx(agree_far)
-    assert got["of_chance"] == pytest.approx(1 / 3, abs=0.08)
+    assert got["of_chance"] == pytest.approx(1 / 3, abs=0.08)  # ten seeds: 0.306 to 0.378
     unknown = projection.quality(x, xy, np.where(np.arange(90) < 85, -1, labels), k=4)
     assert "label_agreement" not in unknown
     assert projection.quality(x[:5], xy[:5]) == {}
@@ -101,7 +102,7 @@ def test_quality_by_hand(clusters):
 def test_known_points_are_placed_where_they_are(clusters, method):
     x, labels = clusters
     p = projection.fit(x, method, labels=labels, cache=None)
-    assert p.quality["label_agreement"] > 0.9
+    assert p.quality["label_agreement"] > 0.9  # ten seeds: 1.00
     placed = p.transform(x[:20])
     scale = p.xy.std()
     assert np.abs(placed - p.xy[:20]).max() < (1e-3 if method == "pca" else 0.7) * scale
@@ -137,7 +138,7 @@ def test_cosine_does_not_see_how_long_a_feature_is(clusters, method):
     got = projection.fit(x, method, labels=labels, cache=None, metric="cosine")
     stretched = projection.fit(longer, method, labels=labels, cache=None, metric="cosine")
     np.testing.assert_allclose(got.xy, stretched.xy, atol=1e-3 * got.xy.std())
-    assert got.quality == pytest.approx(stretched.quality) and got.quality["label_agreement"] > 0.9
+    assert got.quality == pytest.approx(stretched.quality) and got.quality["label_agreement"] > 0.9  # ten seeds: 1.00
     assert not np.allclose(projection.fit(longer, method, cache=None).xy, stretched.xy, atol=0.1)
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     by_hand = projection.quality(unit, got.xy, labels)  # neighbours by Euclid among unit vectors are those by cosine
@@ -155,7 +156,7 @@ def test_new_points_are_placed_by_the_same_metric(clusters):
 def test_the_unit_of_features_does_not_end_the_process(clusters, scale):
     x, labels = clusters
     p = projection.fit(x * scale, "tsne", labels=labels, cache=None)
-    assert np.isfinite(p.xy).all() and p.quality["label_agreement"] > 0.9
+    assert np.isfinite(p.xy).all() and p.quality["label_agreement"] > 0.9  # ten seeds: 1.00
 
 
 @pytest.mark.parametrize("x", [np.arange(6.0)[:, None], np.repeat(np.eye(2, 16), 10, axis=0), np.eye(5, 3), np.eye(20)[:, :1]])

@@ -315,6 +315,29 @@ def test_a_folder_that_cannot_be_written_is_named(ragged, tmp_path):
         data.convert(ragged, tmp_path / "file" / "store")
 
 
+def test_what_a_store_or_a_note_says_is_on_the_disk_before_it_is_said(ragged, tmp_path, monkeypatch):
+    """Every file is flushed as it is when it, or the folder it lies in, gets its name: a power failure leaves no half of one."""
+    flushed, named, flush, rename = {}, [], os.fsync, os.replace
+
+    def fsync(handle):
+        flush(handle)
+        about = os.fstat(handle)
+        flushed[about.st_ino] = about.st_size
+
+    def replace(source, target):
+        source = tmp_path / source
+        for file in source.iterdir() if source.is_dir() else [source]:
+            assert flushed.get(file.stat().st_ino) == file.stat().st_size, file
+        named.append(source.name)
+        rename(source, target)
+
+    monkeypatch.setattr(writing, "SECONDS", -1)  # a note after every block
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    data.convert(ragged, tmp_path / "store", progress=False)
+    assert named == ["progress.new"] * (len(named) - 1) + [".store.part"] and len(named) > 1
+
+
 @kills
 @pytest.mark.integration
 def test_a_killed_conversion_leaves_no_store(ragged, tmp_path):

@@ -35,6 +35,7 @@ def test_there_may_be_more_performers():
     np.testing.assert_array_equal(many[0].joints, data.synthetic(clips=3, seed=1, performers=40)[0].joints)
 
 
+@pytest.mark.integration  # a clock
 def test_the_default_set_is_there_in_time():
     begin = time.process_time()  # what this process computed; other work on the machine does not count
     assert len(data.synthetic()) == 960

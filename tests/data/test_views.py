@@ -149,6 +149,7 @@ def test_the_parts_of_a_clip_are_uniform():
     store = make_store([counting_clip(1000)] * 64)
     frames = np.concatenate([numbers(sample_views(store, range(64), seeded(s)).globals).reshape(-1, 64) for s in range(8)])
     span = (frames[:, -1] - frames[:, 0]) / 1000
+    # ten seeds: 0.7365 to 0.7422, from 0.487; 1 to 3 and 997 to 1000
     assert abs(span.mean() - 0.74) < 0.02 and span.min() > 0.45 and span.max() <= 1.0  # half a bin is lost at each end
     assert frames[:, 0].min() < 30 and frames[:, -1].max() > 970
 
@@ -171,7 +172,7 @@ def test_each_person_is_drawn():
     pair[:, 1] += 1000
     views = sample_views(make_store([pair] * 200), range(200), seeded())
     second = (numbers(views.globals)[0, :, 0] > 1000).mean()
-    assert 0.4 < second < 0.6
+    assert 0.35 < second < 0.65  # ten seeds: 0.465 to 0.545
     assert ((numbers(views.globals)[0, :, 0] > 1000) == (numbers(views.locals[0])[1, :, 0] > 1000)).all()  # one clip, one person
 
 
@@ -218,7 +219,8 @@ def test_random_views_cover_the_asked_part_and_keep_all_people():
     x, people, _ = data.random_view(store, range(50), seeded(), frames=16, part=(0.5, 1.0))
     assert people.all() and (x[..., 1] - x[..., 0] == 1000).all()
     covered = np.ptp(numbers(x), axis=1)
-    assert 0.4 * 400 < covered.min() < 0.6 * 400 and covered.max() > 0.9 * 400 and np.ptp(numbers(x)[:, 0]) > 100
+    # ten seeds: 182 to 195, 363 to 392, 149 to 187
+    assert 0.4 * 400 < covered.min() < 0.6 * 400 and covered.max() > 0.82 * 400 and np.ptp(numbers(x)[:, 0]) > 100
 
 
 def test_a_set_of_empty_clips_gives_empty_views():

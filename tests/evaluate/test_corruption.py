@@ -99,7 +99,8 @@ def test_noise_has_its_standard_deviation_and_leaves_the_missing_alone():
     assert not worse[:, :, 3].any()
     lengths = [np.linalg.norm(pose[0, 0, j] - pose[0, 0, p]) for j, p in enumerate(KINECT_V2.parents) if p >= 0 and j != 3]
     shift = np.delete(worse - clip, 3, axis=2)
-    assert shift.std() == pytest.approx(0.05 * np.mean(lengths), rel=0.02) and abs(shift.mean()) < 0.002
+    # of 14,400 values the sd is known to 0.6 %, the mean to 0.8 % of the sd
+    assert shift.std() == pytest.approx(0.05 * np.mean(lengths), rel=0.03) and abs(shift.mean()) < 0.05 * shift.std()
     assert abs(np.corrcoef(shift[:-1].ravel(), shift[1:].ravel())[0, 1]) < 0.03  # anew in every frame
 
 

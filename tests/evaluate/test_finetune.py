@@ -86,7 +86,7 @@ def poses():
     """A label that the height of the arms gives away: 40 clips to train on, 20 to test."""
     rng, labels = np.random.default_rng(0), np.arange(60) % 2
     clips = rng.normal(0, 0.05, (60, 1, 1, 25, 3)) + np.zeros((1, 12, 1, 1, 1))
-    clips[:, :, :, 4:12, 1] += np.where(labels, 0.2, -0.2)[:, None, None, None]
+    clips[:, :, :, 4:12, 1] += np.where(labels, 0.5, -0.5)[:, None, None, None]
     store = make_store(list(clips.astype(np.float32)), label=labels, subject=np.arange(60) // 20)
     return data.split(store, "cross-subject", train_subjects=[0, 1])
 
@@ -99,9 +99,10 @@ def test_it_learns_repeats_itself_and_leaves_the_encoder_alone(poses, frozen):
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    results = [evaluate.finetune(encoder, *poses, fraction=0.2, steps=n, frozen=frozen, seed=2, **rates) for n in (25, 25, 1)]
+    results = [evaluate.finetune(encoder, *poses, fraction=0.5, steps=n, frozen=frozen, seed=2, **rates) for n in (25, 25, 1)]
     assert torch.equal(torch.rand(1), expected)
-    assert results[0].accuracy > 0.85 and torch.equal(results[0].scores, results[1].scores)
+    # ten seeds: 0.90 to 1.00 frozen, 1.00 not; a head that is not trained: 0.50
+    assert results[0].accuracy > 0.75 and torch.equal(results[0].scores, results[1].scores)
     assert not torch.equal(results[0].scores, results[2].scores)
     assert all(torch.equal(v, before[k]) for k, v in encoder.state_dict().items())
 

@@ -83,6 +83,7 @@ def test_the_rates_are_the_papers():
 def test_the_probe_chooses_its_rate_on_held_out_performers():
     """By hand: train without performer 5, measure on performer 5, take the best rate of the grid trained on everybody."""
     result = evaluate.linear_probe(TRAIN, TEST, protocol="slim", steps=60, learning_rates=(1e-5, 0.5))
+    # ten seeds: -0.022 to 0.011 apart, and 0.26 to 0.92 above the slow rate alone
     assert result.accuracy == pytest.approx(evaluate.linear_probe(TRAIN, TEST).accuracy, abs=0.05)
     torch.testing.assert_close(result.scores.argmax(dim=1), result.predictions)
     slow = evaluate.linear_probe(TRAIN, TEST, protocol="slim", steps=60, learning_rates=(1e-5,))
@@ -141,7 +142,7 @@ def test_every_way_of_drawing_views_learns_and_repeats_itself(encoder, labelled_
     held, test = linear_grid(encoder, *labelled_poses, protocol, seed=3)
     assert (held.selected_on, test.selected_on) == ("held-out performers", "test split") and held.candidates == 8
     assert held.lr == 4.0 and {c.reading.blocks for c in (held, test)} <= {1, 2}  # this encoder has two blocks, not four
-    assert test.result.accuracy >= held.result.accuracy > 0.75, (held, test)
+    assert test.result.accuracy >= held.result.accuracy > 0.75, (held, test)  # ten seeds: 0.90 to 1.00; labels shuffled: to 0.75
     assert test.selected_at == test.result.accuracy
     again = linear_grid(encoder, *labelled_poses, protocol, seed=3)[0]
     assert torch.equal(again.result.scores, held.result.scores)

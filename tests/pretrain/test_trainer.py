@@ -53,12 +53,12 @@ def test_every_body_trains(body, quick):
 
 def test_motion_aware_masks_see_the_views_motion(synthetic, quick):
     trainer = Trainer(replace(quick, masking="motion_aware", mask_ratio=0.1, mask_locals=True), synthetic.skeleton)
-    views = [torch.zeros(40, 3, 32, 25, 1), torch.zeros(20, 3, 16, 25, 1)]
+    views = [torch.zeros(400, 3, 32, 25, 1), torch.zeros(200, 3, 16, 25, 1)]
     for x in views:
         x[:, 0, :, 3] = torch.arange(x.shape[2])[:, None].float()  # the head alone moves
     for mask in trainer._masks(views, 0):
         share = mask[mask.any(dim=(1, 2))].float().mean(dim=(0, 1))
-        assert share.argmax() == 3 and share[3] > 1.5 * share.mean()
+        assert share.argmax() == 3 and share[3] > 1.5 * share.mean()  # ten seeds: 2.6 to 3.4; the next joint to 1.5
 
 
 @pytest.mark.parametrize("changes", [{}, {"local_views": PREPRINT_VIEWS}], ids=["released", "preprint"])
@@ -136,7 +136,7 @@ def test_bf16_follows_fp32(synthetic, quick):
         gradients.append(torch.cat([p.grad.flatten() for p in trainer.student.parameters()]))
         assert {p.dtype for p in trainer.student.parameters()} == {torch.float32}
     assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=1e-2)
-    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.98
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.98  # ten seeds: from 0.999; losses to 0.0009 apart
 
 
 @pytest.mark.full
@@ -245,7 +245,7 @@ def test_targets_without_balance_are_a_softmax_and_collapse(synthetic, quick):
         for s in range(30):
             values = trainer.step(synthetic, clips_of_step(len(synthetic), 16, config.seed, s), s)
         used[targets] = values["used_prototypes"]
-    assert used["softmax"] < 2.5 and used["sinkhorn"] > 6
+    assert used["softmax"] < 2.5 and used["sinkhorn"] > 6  # ten seeds: 1.0 to 1.5 and 10.3 to 15.0
 
 
 def test_a_mask_ratio_that_masks_nothing_is_refused(quick):

@@ -45,7 +45,8 @@ def test_bone_scaling_in_index_order_is_the_loop():
         np.testing.assert_allclose(ours[0, :, frame, :, 0].T, pose, atol=1e-5)
 
 
-# what was counted in the authors' code: missed budgets and mean ratio
+# What was counted in the authors' code: missed budgets and mean ratio. Ours, ten seeds: 0.174 to 0.201 and 0.400 to 0.433;
+# 0.4985 to 0.4988, 0.8895 to 0.8907, 0.4767 to 0.4773.
 @pytest.mark.parametrize("steps, ratio, missed, mean", [(8, 0.5, 0.18, 0.499), (8, 0.9, 0.41, 0.891), (1, 0.5, None, 0.477)])
 def test_tubes_that_give_up_miss_their_budget(steps, ratio, missed, mean):
     ours = faults.semantic_tubes(2000, steps, KINECT_V2, ratio, rng())
@@ -141,7 +142,7 @@ def test_faulty_scaling_touches_the_views_that_are_scaled_alone():
     right, faulty = (augment.skeleton_aware(x, s, rng(1), 0.5, (1.0, 1.0), 0.0, False) for s in (KINECT_V2, FAULTY))
     torch.testing.assert_close(right, x)
     broken = (faulty - x).abs().amax(dim=(1, 2, 3, 4)) > 1e-4
-    assert 0.4 < float(broken.float().mean()) < 0.6
+    assert 0.4 < float(broken.float().mean()) < 0.6  # ten seeds: 0.46 to 0.53
 
 
 def test_quirks_can_be_made_one_by_one(synthetic):
