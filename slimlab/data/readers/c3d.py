@@ -15,42 +15,26 @@ from typing import Any
 
 import numpy as np
 
+from slimlab import _extras
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import files, markers, units
-from slimlab.data.readers.recordings import Recording, check_size, source
+from slimlab.data.readers.markers import UNITS, Markers
+from slimlab.data.readers.recordings import check_size
 from slimlab.skeleton import Skeleton
-
-UNITS = {"m": 1.0, "meter": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "inch": 0.0254, "inches": 0.0254}
 
 
 def read(path: str | Path, skeleton: Skeleton | None = None) -> Source:
     """A file, a folder or a zip of files with one set of markers; `skeleton` gives the tree where the set is not known.
-    Raises DataError, also where ezc3d is not installed."""
-    found, up = files.find(path, ".c3d"), ""
-
-    def parse(file: files.File, raw: bytes) -> Recording:
-        nonlocal up
-        labels, x, fps, unit, screen = _parsed(file, raw)
-        body, places = markers.body(labels, file.place, skeleton)
-        x = x[:, places]
-        how = "from POINT:Y_SCREEN" if screen else "seen from head and feet"
-        if not up:
-            up = screen or markers.axis_up(body, x)
-        if not up:
-            up, how = "z", "the laboratories' usual one, the file does not tell"
-        joints = units.turned(x * UNITS[unit], up)[:, None]
-        return Recording(joints, body, fps, UNITS[unit], up, (f"unit: {unit}, from the file", f"up: {up}, {how}"))
-
-    return source(path, found, parse)
+    Raises DataError, and MissingExtra where ezc3d is not installed."""
+    _extras.require("formats", "C3D files", "ezc3d")
+    usual = ("z", "the laboratories' usual one, the file does not tell")
+    return markers.read(path, ".c3d", _parsed, skeleton, usual, "from POINT:Y_SCREEN")
 
 
-def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float, str, str]:
-    """(labels, x (T, V, 3) in the file's unit with NaN where not seen, fps, unit, up axis or ""). Raises DataError."""
-    try:
-        opened: Callable[[str], Any] = importlib.import_module("ezc3d").c3d
-    except ImportError as error:
-        raise DataError(f"{file.place}: C3D needs the package ezc3d: pip install 'slimlab[formats]'") from error
+def _parsed(file: files.File, raw: bytes) -> Markers:
+    """Raises DataError."""
+    opened: Callable[[str], Any] = importlib.import_module("ezc3d").c3d
     _check_header(raw, file.place)
     try:
         if file.member:
@@ -76,7 +60,7 @@ def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float,
             "export it again"
         )
     x[(residual < 0) | ~np.isfinite(x).all(axis=2)] = np.nan
-    return labels[: x.shape[1]], x, fps, unit, screen if screen in units.TURNS else ""
+    return Markers(labels[: x.shape[1]], x, fps, unit, screen if screen in units.TURNS else "")
 
 
 def _check_header(raw: bytes, place: str) -> None:
