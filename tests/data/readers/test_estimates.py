@@ -7,7 +7,9 @@ import pytest
 
 from slimlab import data
 from slimlab.data import DataError
+from slimlab.data.readers import estimates
 from slimlab.skeleton import AZURE_KINECT_32, COCO, COCO_18, H36M, HALPE_26, KINECT_V2, MEDIAPIPE_33, OPENPOSE_25, SMPL_22
+from tests.data.readers import test_bvh
 
 RNG = np.random.default_rng(0)
 
@@ -317,3 +319,46 @@ def test_a_folder_a_class(tmp_path):
         assert store.table["label_name"].tolist() == ["run", "wave"], format
         converted = data.convert(tmp_path / format, tmp_path / f"{format}.store", progress=False)
         assert converted.table["digest"].tolist() == store.table["digest"].tolist()
+
+
+def test_folders_of_one_name_are_one_class(tmp_path):
+    """anna/walk and ben/walk, of motion capture as of estimates; folders that all have one name say no class."""
+    for who in ("anna", "ben"):
+        for label in ("run", "walk"):
+            for format in ("points", "capture", "alone"):
+                folder = tmp_path / format / who / (label if format != "alone" else "json")
+                folder.mkdir(parents=True, exist_ok=True)
+                if format == "capture":
+                    test_bvh.write(folder / "a.bvh")
+                else:
+                    points = [{"image_id": "0.jpg", "keypoints": person(17).ravel().tolist()}]
+                    (folder / f"{label}.json").write_text(json.dumps(points))
+    for format in ("points", "capture"):
+        store = data.open(tmp_path / format)
+        assert store.label_names == ("run", "walk") and store.labels.tolist() == [0, 1, 0, 1], format
+        assert len(set(store.column("clip"))) == 4
+    assert data.open(tmp_path / "alone").labels.tolist() == [-1] * 4
+
+
+def test_results_of_many_folders_of_images_are_parsed_once(tmp_path, monkeypatch):
+    results = [
+        {"image_id": f"clip{c}/{t}.jpg", "keypoints": person(17, 100.0 * c).ravel().tolist()} for t in (1, 0) for c in (2, 0, 1)
+    ]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    parsed = []
+    monkeypatch.setattr(estimates, "loaded", lambda raw, place, of=estimates.loaded: parsed.append(place) or of(raw, place))
+    store = data.open(tmp_path / "results.json", "coco-results", unit=1)
+    assert len(parsed) == 1 and store.column("clip").tolist() == ["results/clip0", "results/clip1", "results/clip2"]
+    for c in range(3):
+        for t in range(2):
+            entry = next(r for r in results if r["image_id"] == f"clip{c}/{t}.jpg")
+            np.testing.assert_allclose(store[c].joints[t, 0], image(np.reshape(entry["keypoints"], (17, 3))), rtol=1e-6)
+
+
+def test_tables_of_other_points_name_both_files(tmp_path):
+    for name, point in (("a", "head"), ("b", "tail")):
+        (tmp_path / f"{name}.csv").write_text(
+            f"scorer,n,n,n\nbodyparts,{point},{point},{point}\ncoords,x,y,likelihood\n0,1,2,1\n"
+        )
+    with pytest.raises(DataError, match=r"b\.csv: 1 joints \(tail, .*a\.csv"):
+        data.open(tmp_path)
