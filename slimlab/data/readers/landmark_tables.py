@@ -22,7 +22,7 @@ from slimlab.data.readers import estimates, files
 from slimlab.data.readers.estimates import MIN_SCORE, PIXELS, Person
 from slimlab.data.readers.mediapipe import number, rows_of
 from slimlab.data.readers.recordings import check_same, check_size, first_sound
-from slimlab.skeleton import Skeleton, inference
+from slimlab.skeleton import Skeleton
 
 TREE = ("bones: none in the file, all points hang from the first",)
 H5 = (
@@ -88,10 +88,8 @@ def _body(columns: list[Column], place: str) -> Skeleton:
     if len(columns) > 10_000 or any(len({a for _, p, a, _ in columns if p == n} & {"x", "y"}) < 2 for n in names[:1000]):
         raise DataError(f"{place}: a point without both x and y in the header; write it again")
     check_size(1, len(names), place)
-    line = [i - 1 for i in range(len(names))]
-    pairs = inference.mirror_pairs(names, line, range(len(names)))  # a line has no branches that look alike: by names alone
     try:
-        return Skeleton(names, [-1] + [0] * (len(names) - 1), {"all": range(len(names))}, pairs, 0)
+        return Skeleton(names, [-1] + [0] * (len(names) - 1), {"all": range(len(names))}, center=0)
     except ValueError as error:
         raise DataError(f"{place}: {error}; write it again") from error
 
