@@ -362,3 +362,47 @@ def test_tables_of_other_points_name_both_files(tmp_path):
         )
     with pytest.raises(DataError, match=r"b\.csv: 1 joints \(tail, .*a\.csv"):
         data.open(tmp_path)
+
+
+def scored(folder):
+    """Of each format whose joints have scores: a file of one person, whose joint 1 has a score of .5 and the others of .9."""
+    points = person(17)
+    points[1, 2] = 0.5
+    openpose(folder / "openpose", "v", {0: [np.r_[points, points[-8:]]]})
+    (folder / "coco.json").write_text(json.dumps([{"image_id": "0.jpg", "keypoints": points.ravel().tolist()}]))
+    (folder / "yolo").mkdir()
+    line = [0, 0.5, 0.5, 0.2, 0.8, *(points / [1920, 1080, 1]).ravel()]
+    (folder / "yolo" / "a_0.txt").write_text(" ".join(f"{v:.5f}" for v in line))
+    landmark = [{"x": float(i), "y": 1.0, "z": 2.0, "visibility": 0.5 if i == 1 else 0.9} for i in range(33)]
+    (folder / "mediapipe.json").write_text(json.dumps([{"worldLandmarks": [landmark]}]))
+    cells = [["scorer"], ["bodyparts"], ["coords"], ["0"]]
+    for name, point in zip("abc", points, strict=False):
+        for line, values in zip(cells, (["n"] * 3, [name] * 3, ["x", "y", "likelihood"], map(str, point)), strict=True):
+            line.extend(values)
+    (folder / "table.csv").write_text("\n".join(",".join(line) for line in cells))
+    return {
+        "openpose": folder / "openpose",
+        "coco-results": folder / "coco.json",
+        "yolo": folder / "yolo",
+        "mediapipe": folder / "mediapipe.json",
+        "landmark-tables": folder / "table.csv",
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*the bodies are:UserWarning")
+def test_the_least_score_of_a_joint_that_was_seen_is_an_argument(tmp_path):
+    for format, path in scored(tmp_path).items():
+        for least, seen in ((None, (True, True)), (0.5, (True, True)), (0.6, (True, False)), (0.95, (False, False))):
+            for store in (
+                data.open(path, min_score=least),
+                data.convert(path, tmp_path / f"{format} {least}", progress=False, min_score=least),
+            ):
+                x = store[0].joints
+                assert (x[0, 0, 2].any(), x[0, 0, 1].any()) == seen, (format, least)
+        with pytest.raises(DataError, match="min_score=30; give a number from 0 to 1"):
+            data.open(path, min_score=30)
+    with pytest.raises(DataError, match="is a store already; give"):
+        data.open(tmp_path / "yolo None", min_score=0.5)
+    np.save(tmp_path / "x.npy", standing(H36M, "y"))
+    with pytest.raises(DataError, match=r"format 'poses' has no scores .* leave it out .it is for openpose"):
+        data.open(tmp_path / "x.npy", min_score=0.5)
