@@ -153,12 +153,15 @@ def axis_up(skeleton: Skeleton, x: np.ndarray) -> str:
         return ""
     told: np.ndarray = np.all(np.isfinite(x), axis=2)  # (T, V)
     x = x[told[:, upper].any(axis=1) & told[:, feet].any(axis=1)]
-    rise = np.nanmean(x[:, upper], axis=1) - np.nanmean(x[:, feet], axis=1) if len(x) else x[:, 0]
-    rise = rise[np.isfinite(rise).all(axis=1)]
-    if not len(rise):
+    if not len(x):
         return ""
-    middle = np.median(rise, axis=0)
-    axis = int(np.argmax(np.abs(middle)))
-    if abs(middle[axis]) < 0.8 * np.linalg.norm(middle) or not middle.any():
-        return ""
+    with np.errstate(over="ignore", invalid="ignore"):  # of absurd places, which are refused later
+        rise = np.nanmean(x[:, upper], axis=1, dtype=np.float64) - np.nanmean(x[:, feet], axis=1, dtype=np.float64)
+        rise = rise[np.isfinite(rise).all(axis=1)]
+        if not len(rise):
+            return ""
+        middle = np.median(rise, axis=0)
+        axis = int(np.argmax(np.abs(middle)))
+        if not middle.any() or not abs(middle[axis]) >= 0.8 * np.linalg.norm(middle):
+            return ""
     return ("-" if middle[axis] < 0 else "") + "xyz"[axis]
