@@ -32,6 +32,7 @@ from slimlab.data.readers import (
     ragged,
     shrec,
     skipping,
+    sleap,
     sniffing,
     tables,
     trc,
@@ -67,6 +68,7 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "azure-kinect": azure_kinect.read,
     "kinect-dump": kinect_dump.read,
     "landmark-tables": landmark_tables.read,
+    "sleap": sleap.read,
     "poses": poses.read,
 }
 SCORED: dict[str, Callable[[str | Path, float], Source]] = {  # formats whose joints have a score
@@ -75,13 +77,14 @@ SCORED: dict[str, Callable[[str | Path, float], Source]] = {  # formats whose jo
     "yolo": yolo.read,
     "mediapipe": mediapipe.read,
     "landmark-tables": landmark_tables.read,
+    "sleap": sleap.read,
 }
 MARKERS: dict[str, Callable[[str | Path, Skeleton], Source]] = {"c3d": c3d.read, "trc": trc.read}
 ONE_FILE: dict[str, Callable[[Path], str]] = {  # endings of files that are opened one by one: what tells their format
     ".pkl": lambda _: "pyskl",
     ".csv": sniffing.table,
     ".npy": sniffing.array,
-    ".h5": lambda _: "landmark-tables",
+    ".h5": lambda _: "sleap",
 }
 PATTERNS = {  # of file names, single or in a folder or a zip
     r".*\.mat": "utd-mhad",
@@ -93,6 +96,7 @@ PATTERNS = {  # of file names, single or in a folder or a zip
     r".*\.trc": "trc",
     r".*\.mvnx": "mvnx",
     r".*\.amc": "amc",
+    r".*\.h5": "sleap",
     r"skeletons?_world\.txt": "shrec",
     r"(train|val|test)_data(_joint)?\.npy": "npy",
 }
@@ -102,7 +106,7 @@ KNOWN = (
     "ST-GCN's .npy files with their label.pkl, .bvh, .csv and .npy files, "
     "motion capture as .c3d, .trc, .mvnx and .amc with its .asf, SHREC'17 and DHG skeletons_world.txt, "
     "JSON of OpenPose, AlphaPose, COCO, MediaPipe, YOLO and Azure Kinect, "
-    "tables of MediaPipe, Kinect recorders, DeepLabCut and SLEAP, "
+    "tables of MediaPipe, Kinect recorders, DeepLabCut and SLEAP, SLEAP's analysis .h5, "
     "arrays (frames, joints, 3), "
     "UTD-MHAD *_skeleton.mat files (one, a folder or a .zip of them); "
     "see data/README.md"

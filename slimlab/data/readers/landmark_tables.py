@@ -9,7 +9,7 @@ which: all hang from the first; pairs are those that are called left and right.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -25,10 +25,6 @@ from slimlab.data.readers.recordings import check_same, check_size, first_sound
 from slimlab.skeleton import Skeleton
 
 TREE = ("bones: none in the file, all points hang from the first",)
-H5 = (
-    "an .h5 table holds pickled names, which slimlab never unpickles; DeepLabCut writes the same as .csv with save_as_csv=True "
-    "or deeplabcut.convert_h5_to_csv, SLEAP with 'Export Analysis CSV': open that"
-)
 Column = tuple[str, str, str, int]  # individual, point, "x", "y" or "likelihood", place in the row
 
 
@@ -42,8 +38,6 @@ def kind(rows: list[list[str]]) -> str:
 
 def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
     """A table, a folder or a zip of tables of the same points. Raises DataError, naming the line."""
-    if Path(path).suffix == ".h5":
-        raise DataError(f"{path}: {H5}")
     found = files.find(path, ".csv")
     body, origin = first_sound(found, lambda file, raw: _body(_header(rows_of(raw, file.place), file.place).columns, file.place))
     entries, classes = estimates.a_file_each(found, lambda file: _frames(file, body, origin, min_score))
@@ -87,6 +81,11 @@ def _body(columns: list[Column], place: str) -> Skeleton:
     names = list(dict.fromkeys(point for _, point, axis, _ in columns if axis in ("x", "y")))
     if len(columns) > 10_000 or any(len({a for _, p, a, _ in columns if p == n} & {"x", "y"}) < 2 for n in names[:1000]):
         raise DataError(f"{place}: a point without both x and y in the header; write it again")
+    return star(names, place)
+
+
+def star(names: Sequence[str], place: str) -> Skeleton:
+    """A body whose bones no file tells: all points hang from the first; pairs are by name. Raises DataError."""
     check_size(1, len(names), place)
     try:
         return Skeleton(names, [-1] + [0] * (len(names) - 1), {"all": range(len(names))}, center=0)

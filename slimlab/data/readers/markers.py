@@ -156,7 +156,8 @@ def axis_up(skeleton: Skeleton, x: np.ndarray) -> str:
     if not len(x):
         return ""
     with np.errstate(over="ignore", invalid="ignore"):  # of absurd places, which are refused later
-        rise = np.nanmean(x[:, upper], axis=1, dtype=np.float64) - np.nanmean(x[:, feet], axis=1, dtype=np.float64)
+        x = x.astype(np.float64)
+        rise = np.nanmean(x[:, upper], axis=1) - np.nanmean(x[:, feet], axis=1)
         rise = rise[np.isfinite(rise).all(axis=1)]
         if not len(rise):
             return ""

@@ -85,9 +85,9 @@ def test_what_damage_has_found(write, file, old, new, says, tmp_path):
 
 def test_sizes_that_leave_a_c3d_s_records_are_refused_before_they_are_read(tmp_path):
     pytest.importorskip("ezc3d")
-    from tests.data.readers.damaged_c3d import write
+    from tests.data.readers.damaged_binaries import c3d
 
-    path = write(tmp_path / "a.c3d")
+    path = c3d(tmp_path / "a.c3d")
     assert len(data.open(path)[0].joints) == 4
     raw = bytearray(path.read_bytes())
     at = raw.index(b"LABELS") + 6  # way to the next record, type, number of dimensions, dimensions
@@ -101,11 +101,12 @@ def test_sizes_that_leave_a_c3d_s_records_are_refused_before_they_are_read(tmp_p
 
 @limits
 @pytest.mark.parametrize("count", [20, pytest.param(500, marks=pytest.mark.full)])
-def test_mutants_of_c3d_are_read_or_refused_in_bounded_memory(count, tmp_path):
-    """In a process of its own, with limits of time and memory: ezc3d is a C++ library."""
-    pytest.importorskip("ezc3d")
+@pytest.mark.parametrize(("kind", "package"), [("c3d", "ezc3d"), ("h5", "h5py")])
+def test_mutants_of_binaries_are_read_or_refused_in_bounded_memory(kind, package, count, tmp_path):
+    """In a process of its own, with limits of time and memory: C libraries read them."""
+    pytest.importorskip(package)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.data.readers.damaged_c3d", tmp_path, str(count)],
+        [sys.executable, "-m", "tests.data.readers.damaged_binaries", kind, tmp_path, str(count)],
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
