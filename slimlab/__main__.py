@@ -14,7 +14,7 @@ from slimlab._extras import MissingExtra, require
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status: 1 after a complaint about input, 2 a wrong command line, 130 Ctrl-C, 143 SIGTERM."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
         return COMMANDS[arguments.command](arguments) or 0
     except (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
@@ -31,6 +31,17 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"\nstopped{_how_to_resume(arguments)}", file=sys.stderr)
         return int(status)
+
+
+def _joined(argv: list[str]) -> list[str]:
+    """`--up -y` as `--up=-y`: argparse takes what begins with a minus for an option."""
+    out: list[str] = []
+    for word in argv:
+        if out and out[-1] == "--up" and word in ("-x", "-y", "-z"):
+            out[-1] = f"--up={word}"
+        else:
+            out.append(word)
+    return out
 
 
 def _how_to_resume(a: argparse.Namespace) -> str:
@@ -57,7 +68,18 @@ def lab(a: argparse.Namespace) -> int:
 def convert(a: argparse.Namespace) -> None:
     from slimlab import data
 
-    print(data.convert(a.source, a.destination, a.format, a.dtype))
+    unit = None if a.unit is None else _number(a.unit)
+    print(
+        data.convert(a.source, a.destination, a.format, a.dtype, unit=unit, up=a.up, on_error=a.on_error, min_score=a.min_score)
+    )
+
+
+def _number(text: str) -> str | float:
+    """A number where it is one, else the word."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def export(a: argparse.Namespace) -> None:
@@ -248,6 +270,16 @@ def _parser() -> argparse.ArgumentParser:
         "--format", help="where it is not recognised: ragged, utd-mhad, ntu-npz, ntu-skeleton, pyskl, … (data/README.md)"
     )
     p.add_argument("--dtype", default="float32", choices=["float32", "float16"])
+    p.add_argument(
+        "--unit", help="of the source's lengths: m, cm, mm, inch, or the meters in one (default: what the source says)"
+    )
+    p.add_argument("--up", help="the source's axis that points up: x, y, z, -x, -y, -z (default: what the source says)")
+    p.add_argument(
+        "--min-score", type=float, help="a joint with a lower score was not seen, 0 to 1 (pose estimators; default: 0.3)"
+    )
+    p.add_argument(
+        "--on-error", default="raise", choices=["raise", "skip"], help="skip: leave bad clips out and list them in skipped.csv"
+    )
     p = command("export", "Write clips as ragged .npz, NTU's .npz, .csv, a store's folder, or an .html page that plays them.")
     p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
     p.add_argument("destination", help="….csv, ….npz, ….html, or a folder's name")

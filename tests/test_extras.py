@@ -13,7 +13,8 @@ import slimlab
 
 ROOT = Path(slimlab.__file__).parents[1]
 OPTIONAL = (
-    "matplotlib plotly jupyterlab ipywidgets anywidget IPython ipykernel nbclient nbformat jupytext umap huggingface_hub ezc3d"
+    "matplotlib plotly jupyterlab ipywidgets anywidget IPython ipykernel nbclient nbformat jupytext umap huggingface_hub ezc3d "
+    "h5py"
 ).split()
 
 

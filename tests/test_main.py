@@ -102,6 +102,36 @@ def test_convert(files, tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
+def test_convert_takes_what_the_source_does_not_say(tmp_path, capsys):
+    x = np.random.default_rng(0).normal(size=(5, 17, 3)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    for number, (up, turned) in enumerate({"-y": x * [1, -1, -1], "z": x[..., [0, 2, 1]] * [1, 1, -1]}.items()):
+        out = str(tmp_path / f"store{number}")
+        assert cli.main(["convert", str(tmp_path / "x.npy"), out, "--unit", "0.5", "--up", up]) == 0
+        np.testing.assert_allclose(data.open(out)[0].joints[:, 0], turned / 2, rtol=1e-6)
+    assert cli.main(["convert", str(tmp_path / "x.npy"), str(tmp_path / "cm"), "--unit", "cm", "--up=-y"]) == 0
+    np.testing.assert_allclose(data.open(tmp_path / "cm")[0].joints[:, 0], x * [0.01, -0.01, -0.01], rtol=1e-6)
+    for words, says in (
+        (["--unit", "mile"], "give one of m, cm"),
+        (["--up", "w"], "give one of x"),
+        (["--min-score", "0.5"], "no scores"),
+    ):
+        assert cli.main(["convert", str(tmp_path / "x.npy"), str(tmp_path / "bad"), *words]) == 1
+        assert says in capsys.readouterr().err and not (tmp_path / "bad").exists()
+
+
+def test_convert_leaves_bad_clips_out_when_asked(tmp_path, capsys):
+    for name, text in (("a", "0,1,2,1"), ("b", "0,1"), ("c", "0,5,6,0.5")):
+        (tmp_path / f"{name}.csv").write_text(f"scorer,n,n,n\nbodyparts,p,p,p\ncoords,x,y,likelihood\n{text}\n")
+    assert cli.main(["convert", str(tmp_path), str(tmp_path / "store")]) == 1
+    assert "b.csv: line 4" in capsys.readouterr().err
+    assert cli.main(["convert", str(tmp_path), str(tmp_path / "store"), "--on-error", "skip", "--min-score", "0.6"]) == 0
+    store = data.open(tmp_path / "store")
+    assert store.column("clip").tolist() == ["a", "c"] and "1 skipped" in capsys.readouterr().out
+    assert store[0].joints.any() and not store[1].joints.any()  # 0.5 is under 0.6
+    assert "b.csv: line 4" in (tmp_path / "store" / "skipped.csv").read_text()
+
+
 @pytest.mark.parametrize(
     "command, says",
     [

@@ -167,10 +167,11 @@ lessons.check_pairs(pairs)
 
 # %% [markdown]
 # ## Bodies that are declared, and others
-# Six bodies are declared; a file with other joints gets a body inferred from its names and its tree.
+# The bodies of the usual formats are declared; a file with other joints gets a body inferred from its names and its tree.
 
 # %%
-rows = {name: getattr(skeleton, name) for name in ("KINECT_V2", "KINECT_V1", "H36M", "COCO", "SMPL_22", "SMPL_24")}
+usual = "KINECT_V2 KINECT_V1 H36M COCO SMPL_22 SMPL_24 HAND_21".split()
+rows = {name: getattr(skeleton, name) for name in usual}
 table = [(name, len(s), len(s.mirror), s.names[s.root], s.names[s.center]) for name, s in rows.items()]
 pd.DataFrame(table, columns=["body", "joints", "mirror pairs", "root", "centre"])
 
@@ -180,14 +181,13 @@ pd.DataFrame(table, columns=["body", "joints", "mirror pairs", "root", "centre"]
 
 # %%
 nameless = skeleton.Skeleton([f"j{j}" for j in range(len(body))], body.parents)
-declared, guessed = ({frozenset(p) for p in s.mirror} for s in (body, nameless))
-print(f"{len(guessed & declared)} of {len(declared)} pairs found from the tree alone, {len(guessed - declared)} wrong")
+print(f"{len(nameless.mirror)} of {len(body.mirror)} pairs found from the tree alone")
 print("parts:", ", ".join(f"{k} ({len(v)})" for k, v in nameless.parts.items()))
 plot.anatomy(nameless, clip, title="the same body without its names")
 
 # %% [markdown]
-# Equal branches look alike, so a tree alone may pair an arm with a leg where both have as many joints, and it cannot know which
-# side is left. That is why an inferred body is *shown*: look at it, and say what is wrong with
+# Pairs come from names alone. Equal branches look alike: an arm may have as many joints as a leg, the fingers of a hand are no
+# pairs at all, and no tree says which side is left. An inferred body is *shown*: look at it, and say what is missing with
 # `Skeleton(names, parents, parts=…, mirror=…, center=…)`.
 #
 # ### From one body to another

@@ -16,7 +16,7 @@ EXTRAS = {  # as in pyproject.toml
     "notebook": "jupyterlab ipywidgets anywidget ipykernel nbclient jupytext".split(),
     "umap": ["umap-learn"],
     "hub": ["huggingface_hub"],
-    "formats": ["ezc3d"],
+    "formats": ["ezc3d", "h5py"],
     "dev": ["playwright"],
 }
 

@@ -32,6 +32,7 @@ from slimlab.data.readers import (
     ragged,
     shrec,
     skipping,
+    sleap,
     sniffing,
     tables,
     trc,
@@ -67,14 +68,23 @@ READERS: dict[str, Callable[[str | Path], Source]] = {
     "azure-kinect": azure_kinect.read,
     "kinect-dump": kinect_dump.read,
     "landmark-tables": landmark_tables.read,
+    "sleap": sleap.read,
     "poses": poses.read,
+}
+SCORED: dict[str, Callable[[str | Path, float], Source]] = {  # formats whose joints have a score
+    "openpose": openpose.read,
+    "coco-results": coco_results.read,
+    "yolo": yolo.read,
+    "mediapipe": mediapipe.read,
+    "landmark-tables": landmark_tables.read,
+    "sleap": sleap.read,
 }
 MARKERS: dict[str, Callable[[str | Path, Skeleton], Source]] = {"c3d": c3d.read, "trc": trc.read}
 ONE_FILE: dict[str, Callable[[Path], str]] = {  # endings of files that are opened one by one: what tells their format
     ".pkl": lambda _: "pyskl",
     ".csv": sniffing.table,
     ".npy": sniffing.array,
-    ".h5": lambda _: "landmark-tables",
+    ".h5": lambda _: "sleap",
 }
 PATTERNS = {  # of file names, single or in a folder or a zip
     r".*\.mat": "utd-mhad",
@@ -86,6 +96,7 @@ PATTERNS = {  # of file names, single or in a folder or a zip
     r".*\.trc": "trc",
     r".*\.mvnx": "mvnx",
     r".*\.amc": "amc",
+    r".*\.h5": "sleap",
     r"skeletons?_world\.txt": "shrec",
     r"(train|val|test)_data(_joint)?\.npy": "npy",
 }
@@ -95,7 +106,7 @@ KNOWN = (
     "ST-GCN's .npy files with their label.pkl, .bvh, .csv and .npy files, "
     "motion capture as .c3d, .trc, .mvnx and .amc with its .asf, SHREC'17 and DHG skeletons_world.txt, "
     "JSON of OpenPose, AlphaPose, COCO, MediaPipe, YOLO and Azure Kinect, "
-    "tables of MediaPipe, Kinect recorders, DeepLabCut and SLEAP, "
+    "tables of MediaPipe, Kinect recorders, DeepLabCut and SLEAP, SLEAP's analysis .h5, "
     "arrays (frames, joints, 3), "
     "UTD-MHAD *_skeleton.mat files (one, a folder or a .zip of them); "
     "see data/README.md"
@@ -134,20 +145,37 @@ def recognise(path: Path) -> str:
     raise DataError(f"{path}: {what}; slimlab reads {KNOWN}")
 
 
-def _source(path: Path, format: str) -> Source:
+def _source(path: Path, format: str, min_score: float | None) -> Source:
     if format not in READERS:
         raise DataError(f"{path}: format '{format}' is unknown; choose one of {', '.join(READERS)}")
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    return READERS[format](path)
+    if min_score is None:
+        return READERS[format](path)
+    if format not in SCORED:
+        raise DataError(
+            f"{path}: format '{format}' has no scores of joints that min_score could look at; leave it out (it is for "
+            f"{', '.join(SCORED)})"
+        )
+    if isinstance(min_score, bool) or not isinstance(min_score, (int, float)) or not 0 <= min_score <= 1:
+        raise DataError(f"{path}: min_score={min_score!r}; give a number from 0 to 1")
+    return SCORED[format](path, min_score)
 
 
-def open(path: str | Path, format: str | None = None, unit: str | float | None = None, up: str | None = None) -> ClipStore:
+def open(
+    path: str | Path,
+    format: str | None = None,
+    unit: str | float | None = None,
+    up: str | None = None,
+    min_score: float | None = None,
+) -> ClipStore:
     """Open clips of any known format. A store opens as memory maps, anything else is read into memory.
 
     format  a key of `READERS` where the path's own look is misleading
     unit    of the file's lengths: "m", "cm", "mm", "inch", or the meters in one unit; None: what the file says, or a guess
     up      the file's axis that points up: "x", "y", "z", "-x", "-y", "-z"; None: what the file says, or the format's usual one
+    min_score  a joint whose score (confidence, likelihood, visibility) is lower was not seen, 0 to 1; None: 0.3. For the formats
+            in `SCORED` alone
 
     Clips are in meters with y up. Warns where a body cannot be: too small or large, upside down, lying all the time.
     Raises DataError, naming the file, the place in it and the remedy.
@@ -155,10 +183,10 @@ def open(path: str | Path, format: str | None = None, unit: str | float | None =
     path = Path(path).expanduser()
     known = format or recognise(path)
     if format is None and known == "store":
-        if unit is not None or up is not None:
-            raise DataError(f"{path}: a store is in meters, y up; give unit= and up= where its source is converted")
+        if unit is not None or up is not None or min_score is not None:
+            raise DataError(f"{path}: is a store already; give unit=, up= and min_score= where its source is converted")
         return writing.open_folder(path)
-    return _looked_at(building.build(units.said(_source(path, known), unit, up)))
+    return _looked_at(building.build(units.said(_source(path, known, min_score), unit, up)))
 
 
 def _looked_at(store: ClipStore) -> ClipStore:
@@ -191,12 +219,13 @@ def convert(
     unit: str | float | None = None,
     up: str | None = None,
     on_error: str = "raise",
+    min_score: float | None = None,
 ) -> ClipStore:
     """Stream any known format into a memory-mapped store folder and open it.
 
     dtype     "float32", or "float16" for half the space (positions then hold about a millimetre at 2 m)
     progress  a bar, where it takes longer than a second
-    unit, up  as in `open`
+    unit, up, min_score  as in `open`
     on_error  "raise": the first bad clip ends the conversion; "skip": bad clips are left out, and listed with the reason in
               skipped.csv in the store's folder
 
@@ -212,8 +241,9 @@ def convert(
     if format == "store":
         raise DataError(f"{source}: is a store already; data.open(…), then data.export(store, destination) for another one")
     asked = "" if (unit, up, on_error) == (None, None, "raise") else f" {unit} {up} {on_error}"
+    asked += "" if min_score is None else f" {min_score}"
     key = f"{files.identity(source)} {format} {dtype} {writing.VERSION}{asked}" if source.exists() else ""
-    read = units.said(_source(source, format), unit, up)
+    read = units.said(_source(source, format, min_score), unit, up)
     if on_error == "skip":
         read = skipping.skipping(read)
     writing.write(read, destination, dtype, key, progress)

@@ -191,8 +191,42 @@ MPII_16 = Skeleton(
     center=7,
 )
 
+FINGERS = ("thumb", "index", "middle", "ring", "pinky")
+
+
+def _fingers(first: int) -> dict[str, tuple[int, ...]]:
+    """Of each finger four joints from its base to its tip, finger after finger."""
+    return {f: tuple(range(first + 4 * i, first + 4 * i + 4)) for i, f in enumerate(FINGERS)}
+
+
+# MediaPipe's hand landmarks, which hang from the wrist: https://ai.google.dev/edge/mediapipe/solutions/vision/hand_landmarker
+# One hand has no mirror pairs.
+HAND_21 = Skeleton(
+    names=(
+        "wrist thumb_cmc thumb_mcp thumb_ip thumb_tip "
+        + " ".join(
+            f"{f}_{j}" for f in ("index_finger", "middle_finger", "ring_finger", "pinky") for j in "mcp pip dip tip".split()
+        )
+    ).split(),
+    parents=(-1, *(p for j in range(1, 21, 4) for p in (0, j, j + 1, j + 2))),
+    parts={"palm": (0,)} | _fingers(1),
+    mirror=(),
+    center=0,
+)
+
+# The hand of SHREC'17 and DHG (Intel RealSense): wrist, palm, and four joints a finger; the thumb hangs from the wrist.
+# http://www-rech.telecom-lille.fr/shrec2017-hand/
+HAND_22 = Skeleton(
+    names=["wrist", "palm", *(f"{f}_{j}" for f in FINGERS for j in ("base", "first", "second", "tip"))],
+    parents=(-1, 0, 0, 2, 3, 4, *(p for j in range(6, 22, 4) for p in (1, j, j + 1, j + 2))),
+    parts={"palm": (0, 1)} | _fingers(2),
+    mirror=(),
+    center=1,
+)
+
+HANDS = (HAND_21, HAND_22)
 ESTIMATED = (OPENPOSE_25, COCO_18, HALPE_26, MEDIAPIPE_33, AZURE_KINECT_32, MPII_16)
-DECLARED = (KINECT_V2, KINECT_V1, H36M, COCO, SMPL_22, SMPL_24, *ESTIMATED)
+DECLARED = (KINECT_V2, KINECT_V1, H36M, COCO, SMPL_22, SMPL_24, *ESTIMATED, *HANDS)
 
 
 def declared(skeleton: Skeleton) -> Skeleton:

@@ -27,7 +27,7 @@ class Skeleton:
     names    V joint names, all different.
     parents  V indices, -1 at the one root; index order need not be topological.
     parts    name -> joints in chain order; together they hold every joint once. None: inferred from names and tree.
-    mirror   pairs (left, right) of joints; None: inferred.
+    mirror   pairs (left, right) of joints; None: inferred from names, no pairs where no name says left or right.
     center   index of the joint that clips are centred on; None: the middle of the spine, or the root.
 
     Raises ValueError that names the joint which breaks one of these rules.
@@ -44,7 +44,7 @@ class Skeleton:
         put("names", tuple(str(n) for n in self.names))
         put("parents", tuple(int(p) for p in self.parents))
         _check_tree(self.names, self.parents)
-        mirror = inference.mirror_pairs(self.names, self.parents, self.order) if self.mirror is None else self.mirror
+        mirror = inference.mirror_pairs(self.names) if self.mirror is None else self.mirror
         put("mirror", tuple((int(a), int(b)) for a, b in mirror))
         _check_mirror(self.names, self.mirror)
         parts = self.parts

@@ -1,4 +1,4 @@
-"""Proposals for an unknown body: mirror pairs, parts and centre, from joint names and the tree alone.
+"""Proposals for an unknown body: mirror pairs from joint names, parts and center from names and the tree.
 
 What is proposed is shown to the user to correct (`Skeleton(..., parts=, mirror=, center=)` overrides each).
 """
@@ -39,44 +39,14 @@ def _is_left(name: str) -> bool:
     return bool({"left", "l"} & set(words_of(name)))
 
 
-def mirror_pairs(names: Sequence[str], parents: Sequence[int], order: Sequence[int]) -> list[tuple[int, int]]:
-    """Pairs (left, right) by name; where no name has a side, equal branches that hang from one joint are paired."""
+def mirror_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs (left, right) by name. Branches that look alike are no pair unless their names say so: fingers look alike, too."""
     by_words = {tuple(words_of(n)): i for i, n in enumerate(names)}
     pairs = []
     for joint, name in enumerate(names):
         other = by_words.get(_swapped(name) or ())
         if other is not None and _is_left(name):
             pairs.append((joint, other))
-    return pairs or _tree_pairs(parents, order)
-
-
-def _tree_pairs(parents: Sequence[int], order: Sequence[int]) -> list[tuple[int, int]]:
-    children: dict[int, list[int]] = {}
-    for joint in order:
-        children.setdefault(parents[joint], []).append(joint)
-    shape: dict[int, tuple] = {}
-    for joint in reversed(order):
-        shape[joint] = tuple(sorted(shape[c] for c in children.get(joint, [])))
-    pairs: list[tuple[int, int]] = []
-
-    def pair(a: int, b: int) -> None:
-        pairs.append((a, b))
-        ordered = [sorted(children.get(j, []), key=lambda c: shape[c]) for j in (a, b)]
-        for x, y in zip(*ordered, strict=True):
-            pair(x, y)
-
-    def visit(joint: int) -> None:
-        kids = list(children.get(joint, []))
-        while kids:
-            kid = kids.pop(0)
-            twin = next((k for k in kids if shape[k] == shape[kid]), None)
-            if twin is None:
-                visit(kid)
-            else:
-                kids.remove(twin)
-                pair(kid, twin)
-
-    visit(order[0])
     return pairs
 
 

@@ -10,6 +10,7 @@ SAME = {
     "base spine": "pelvis",
     "spine base": "pelvis",
     "hip center": "pelvis",
+    "mid hip": "pelvis",  # OpenPose's
     "hip": "pelvis",  # without a side
     "waist": "pelvis",
     "hips": "pelvis",

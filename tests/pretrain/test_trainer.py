@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from slimlab import losses
+from slimlab import augment, losses
+from slimlab.pretrain import fit
 from slimlab.pretrain import trainer as trainer_module
 from slimlab.pretrain.config import PREPRINT_VIEWS, Config
 from slimlab.pretrain.sampling import clips_of_step, generator
 from slimlab.pretrain.trainer import Trainer
-from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2
+from slimlab.skeleton import COCO, H36M, HAND_21, HAND_22, KINECT_V1, KINECT_V2, Skeleton
 from tests.conftest import make_store
 
 
@@ -49,6 +50,21 @@ def test_every_body_trains(body, quick):
     store = make_store([rng.normal(size=(t, 1, len(body), 3)).astype(np.float32) for t in (1, 5, 40, 200)], body)
     values = Trainer(quick, body).step(store, np.array([0, 1, 2, 3]), 0)
     assert all(math.isfinite(v) for v in values.values())
+
+
+NAMELESS = Skeleton([f"marker {i}" for i in range(9)], [-1, 0, 1, 0, 3, 0, 5, 6, 0])
+
+
+@pytest.mark.parametrize("body", [HAND_21, HAND_22, NAMELESS], ids=["21", "22", "nameless"])
+def test_a_body_without_mirror_pairs_is_mirrored_whole_and_pretrains(body, quick, tmp_path):
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(scale=0.1, size=(20 + t, 1, len(body), 3)).astype(np.float32) for t in range(6)]
+    x = torch.from_numpy(clips[0]).permute(3, 0, 2, 1)[None]
+    once = augment.mirror(x, body)
+    torch.testing.assert_close(once[:, 1:], x[:, 1:])  # no joint takes another's place
+    torch.testing.assert_close(augment.mirror(once, body), x)
+    run = fit(make_store(clips, body), replace(quick, steps=3, batch_size=4, evaluations=1), tmp_path / "run", progress=False)
+    assert len(run.metrics) == 3 and np.isfinite(run.metrics["loss"]).all()
 
 
 def test_motion_aware_masks_see_the_views_motion(synthetic, quick):

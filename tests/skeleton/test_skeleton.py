@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slimlab import skeleton
-from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2, Skeleton
+from slimlab.skeleton import COCO, H36M, HAND_21, HAND_22, KINECT_V1, KINECT_V2, Skeleton
 
 DECLARED = [KINECT_V2, KINECT_V1, H36M, COCO]
 
@@ -48,8 +48,30 @@ def test_inference_reads_the_usual_ways_of_naming_sides(names):
 
 def test_nameless_bodies_get_limbs_from_the_tree():
     body = Skeleton([f"j{i}" for i in range(7)], [-1, 0, 1, 1, 2, 3, 1])
-    assert {frozenset(p) for p in body.mirror} == {frozenset((2, 3)), frozenset((4, 5))}
-    assert sorted(map(len, body.parts.values())) == [2, 2, 3]
+    assert body.mirror == ()  # equal branches may be arms, legs or fingers: only names make a pair
+    assert list(map(set, body.parts.values())) == [{0, 1}, {2, 4}, {3, 5}, {6}]
+
+
+@pytest.mark.parametrize(("body", "palm"), [(HAND_21, {"wrist"}), (HAND_22, {"wrist", "palm"})], ids=["MediaPipe", "SHREC"])
+def test_hands_have_five_fingers_and_no_pairs(body, palm):
+    assert body in skeleton.DECLARED and body.mirror == () and {len(j) for p, j in body.parts.items() if p != "palm"} == {4}
+    assert list(body.parts) == ["palm", "thumb", "index", "middle", "ring", "pinky"]
+    assert {body.names[j] for j in body.parts["palm"]} == palm and body.names[body.root] == "wrist"
+    for finger, joints in body.parts.items():
+        if finger == "palm":
+            continue
+        assert all(body.names[j].startswith(finger) for j in joints) and body.names[joints[-1]].endswith("tip")
+        assert [body.parents[j] for j in joints[1:]] == list(joints[:-1]) and body.names[body.parents[joints[0]]] in palm
+    assert Skeleton(body.names, body.parents).mirror == ()  # nor are any inferred
+
+
+def test_mediapipe_s_hand_has_its_order_and_connections():
+    """https://ai.google.dev/edge/mediapipe/solutions/vision/hand_landmarker, and mp.solutions.hands_connections.HAND_CONNECTIONS
+    without those across the palm (5-9, 9-13, 13-17), of which 0-9 and 0-13 take the place."""
+    known = "0 wrist 1 thumb_cmc 2 thumb_mcp 4 thumb_tip 5 index_finger_mcp 8 index_finger_tip 12 middle_finger_tip 20 pinky_tip"
+    words = known.split()
+    assert all(HAND_21.names[int(i)] == name for i, name in zip(words[::2], words[1::2], strict=True))
+    assert {(0, 1), (1, 2), (2, 3), (3, 4), (0, 5), (5, 6), (7, 8), (0, 17), (19, 20)} <= set(HAND_21.bones)
 
 
 @st.composite

@@ -87,10 +87,11 @@ def _matrix(order: str, angles: np.ndarray) -> np.ndarray:
     return out
 
 
-def _numbers(words: list[str]) -> np.ndarray:
-    values = np.array([float(w) for w in words])
-    if not np.isfinite(values).all():
-        raise ValueError("a number is not finite")
+def _numbers(words: list[str], count: int) -> np.ndarray:
+    """The first `count` words. Raises ValueError where they are fewer, or no finite numbers."""
+    values = np.array([float(w) for w in words[:count]])
+    if len(values) < count or not np.isfinite(values).all():
+        raise ValueError(f"{count} finite numbers belong here")
     return values
 
 
@@ -121,7 +122,7 @@ def _asf(raw: bytes, place: str) -> tuple[list[_Bone], float, bool]:
             key, rest = words[0].lower(), words[1:]
             if section == ":units":
                 if key == "length":
-                    length = float(_numbers(rest[:1])[0])
+                    length = float(_numbers(rest, 1)[0])
                 elif key == "angle":
                     degrees = rest[0].lower().startswith("deg")
             elif section == ":root":
@@ -130,9 +131,9 @@ def _asf(raw: bytes, place: str) -> tuple[list[_Bone], float, bool]:
                 elif key == "axis":
                     root_axis = _order(rest[0])
                 elif key == "position":
-                    root.offset = _numbers(rest[:3])
+                    root.offset = _numbers(rest, 3)
                 elif key == "orientation":
-                    root_angles = _numbers(rest[:3])
+                    root_angles = _numbers(rest, 3)
             elif section == ":bonedata":
                 if key == "name":
                     current = _Bone(rest[0])
@@ -140,11 +141,11 @@ def _asf(raw: bytes, place: str) -> tuple[list[_Bone], float, bool]:
                         raise ValueError(f"two bones are called {rest[0][:40]}")
                     bones[rest[0]] = current
                 elif key == "direction":
-                    direction[current.name] = _numbers(rest[:3])
+                    direction[current.name] = _numbers(rest, 3)
                 elif key == "length":
-                    size[current.name] = float(_numbers(rest[:1])[0])
+                    size[current.name] = float(_numbers(rest, 1)[0])
                 elif key == "axis":
-                    axes[current.name] = (_numbers(rest[:3]), _order(rest[3]))
+                    axes[current.name] = (_numbers(rest, 3), _order(rest[3]))
                 elif key == "dof":
                     current.dof = [w.lower() for w in rest]
             elif section == ":hierarchy" and key not in ("begin", "end"):

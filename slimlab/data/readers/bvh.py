@@ -52,7 +52,7 @@ def read(path: str | Path) -> Source:
         raise DataError(f"{origin}: {error}") from error
     unit, metres, note = _unit(first)
     names_of_clips = clip_names(found)
-    classes, labels = by_folder(found)
+    classes, labels = by_folder([f.folder for f in found])
 
     def after(done: int, at_a_time: int = 1) -> Iterator[Block]:
         for name, label, (file, raw) in zip(names_of_clips[done:], labels[done:], files.contents(found[done:]), strict=True):

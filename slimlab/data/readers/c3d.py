@@ -7,6 +7,7 @@ A marker whose residual is negative was not seen.
 from __future__ import annotations
 
 import importlib
+import math
 import struct
 import tempfile
 from collections.abc import Callable
@@ -15,43 +16,30 @@ from typing import Any
 
 import numpy as np
 
+from slimlab import _extras
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import files, markers, units
-from slimlab.data.readers.recordings import Recording, check_size, source
+from slimlab.data.readers.markers import UNITS, Markers
+from slimlab.data.readers.recordings import check_size
 from slimlab.skeleton import Skeleton
 
-UNITS = {"m": 1.0, "meter": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "inch": 0.0254, "inches": 0.0254}
+MOST_PARAMETERS = 10_000
 
 
 def read(path: str | Path, skeleton: Skeleton | None = None) -> Source:
     """A file, a folder or a zip of files with one set of markers; `skeleton` gives the tree where the set is not known.
-    Raises DataError, also where ezc3d is not installed."""
-    found, up = files.find(path, ".c3d"), ""
-
-    def parse(file: files.File, raw: bytes) -> Recording:
-        nonlocal up
-        labels, x, fps, unit, screen = _parsed(file, raw)
-        body, places = markers.body(labels, file.place, skeleton)
-        x = x[:, places]
-        how = "from POINT:Y_SCREEN" if screen else "seen from head and feet"
-        if not up:
-            up = screen or markers.axis_up(body, x)
-        if not up:
-            up, how = "z", "the laboratories' usual one, the file does not tell"
-        joints = units.turned(x * UNITS[unit], up)[:, None]
-        return Recording(joints, body, fps, UNITS[unit], up, (f"unit: {unit}, from the file", f"up: {up}, {how}"))
-
-    return source(path, found, parse)
+    Raises DataError, and MissingExtra where ezc3d is not installed."""
+    _extras.require("formats", "C3D files", "ezc3d")
+    usual = ("z", "the laboratories' usual one, the file does not tell")
+    return markers.read(path, ".c3d", _parsed, skeleton, usual, "from POINT:Y_SCREEN")
 
 
-def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float, str, str]:
-    """(labels, x (T, V, 3) in the file's unit with NaN where not seen, fps, unit, up axis or ""). Raises DataError."""
-    try:
-        opened: Callable[[str], Any] = importlib.import_module("ezc3d").c3d
-    except ImportError as error:
-        raise DataError(f"{file.place}: C3D needs the package ezc3d: pip install 'slimlab[formats]'") from error
+def _parsed(file: files.File, raw: bytes) -> Markers:
+    """Raises DataError."""
+    opened: Callable[[str], Any] = importlib.import_module("ezc3d").c3d
     _check_header(raw, file.place)
+    _check_parameters(raw, file.place)
     try:
         if file.member:
             with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +64,7 @@ def _parsed(file: files.File, raw: bytes) -> tuple[list[str], np.ndarray, float,
             "export it again"
         )
     x[(residual < 0) | ~np.isfinite(x).all(axis=2)] = np.nan
-    return labels[: x.shape[1]], x, fps, unit, screen if screen in units.TURNS else ""
+    return Markers(labels[: x.shape[1]], x, fps, unit, screen if screen in units.TURNS else "")
 
 
 def _check_header(raw: bytes, place: str) -> None:
@@ -93,6 +81,41 @@ def _check_header(raw: bytes, place: str) -> None:
         raise DataError(
             f"{place}: {frames} frames of {points} markers do not fit in {len(raw):,} bytes; it was cut off: export it again"
         )
+
+
+def _check_parameters(raw: bytes, place: str) -> None:
+    """ezc3d reads what sizes and offsets say, however long that takes: refuse those that leave the file. Raises DataError.
+
+    A record is: length of the name, group (negative: the group itself), the name, the way to the next record, and of a parameter
+    also type, number of dimensions, dimensions, values; then a description (User Guide, "The Parameter Section")."""
+    at = 512 * (raw[0] - 1)
+    order = "big" if raw[at + 3] - 83 == 3 else "little"
+    at, number = at + 4, 0
+    try:
+        while length := abs(_signed(raw[at])):
+            group, to = _signed(raw[at + 1]), at + 2 + length
+            way = int.from_bytes(raw[to : to + 2], order)
+            end = to + 2
+            if group > 0:
+                kind, dimensions = abs(_signed(raw[end])), raw[end + 2 : end + 2 + raw[end + 1]]
+                if kind not in (1, 2, 4) or len(dimensions) > 7:
+                    raise ValueError(f"type {kind} in {len(dimensions)} dimensions")
+                end += 2 + len(dimensions) + kind * math.prod(dimensions)
+            end += 1 + raw[end]
+            if end > len(raw) or (way and to + way < end) or not group:
+                raise ValueError("a size that leaves the record")
+            at, number = to + way, number + 1
+            if not way:
+                break
+            if number > MOST_PARAMETERS:
+                raise ValueError(f"more than {MOST_PARAMETERS} parameters")
+    except (IndexError, ValueError) as error:
+        text = str(error) if isinstance(error, ValueError) else "they leave the file"
+        raise DataError(f"{place}: damaged parameters of a C3D file (number {number}: {text}); export it again") from error
+
+
+def _signed(byte: int) -> int:
+    return byte - 256 if byte > 127 else byte
 
 
 def _is_list(name: str, stem: str) -> bool:

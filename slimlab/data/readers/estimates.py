@@ -17,7 +17,7 @@ import numpy as np
 from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import files
-from slimlab.data.readers.recordings import check_size, clip_names
+from slimlab.data.readers.recordings import by_folder, check_size, clip_names
 from slimlab.skeleton import Skeleton
 
 MIN_SCORE = 0.3  # a joint with a lower score was not seen
@@ -49,18 +49,11 @@ class Entry:
     label: int = -1
 
 
-def labelled(folders: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
-    """(classes, a label each) of clips by the names of the folders they lie in; no classes where they lie in one."""
-    names = [f.rsplit("/", 1)[-1] for f in folders]
-    classes = tuple(sorted(set(names))) if len(set(folders)) > 1 else ()
-    return classes, [classes.index(n) if classes else -1 for n in names]
-
-
 def a_file_each(
     found: Sequence[files.File], read: Callable[[files.File], dict[int, list[Person]]]
 ) -> tuple[list[Entry], tuple[str, ...]]:
     """(entries, classes) of files that hold a clip each."""
-    classes, labels = labelled([f.folder for f in found])
+    classes, labels = by_folder([f.folder for f in found])
     names = clip_names(list(found))
     return [Entry(n, f.place, lambda f=f: read(f), v) for n, f, v in zip(names, found, labels, strict=True)], classes
 

@@ -9,6 +9,9 @@ which: all hang from the first; pairs are those that are called left and right.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +21,10 @@ from slimlab.data.errors import DataError
 from slimlab.data.readers import estimates, files
 from slimlab.data.readers.estimates import MIN_SCORE, PIXELS, Person
 from slimlab.data.readers.mediapipe import number, rows_of
-from slimlab.data.readers.recordings import check_same, check_size
-from slimlab.skeleton import Skeleton, inference
+from slimlab.data.readers.recordings import check_same, check_size, first_sound
+from slimlab.skeleton import Skeleton
 
 TREE = ("bones: none in the file, all points hang from the first",)
-H5 = (
-    "an .h5 table holds pickled names, which slimlab never unpickles; DeepLabCut writes the same as .csv with save_as_csv=True "
-    "or deeplabcut.convert_h5_to_csv, SLEAP with 'Export Analysis CSV': open that"
-)
 Column = tuple[str, str, str, int]  # individual, point, "x", "y" or "likelihood", place in the row
 
 
@@ -39,39 +38,42 @@ def kind(rows: list[list[str]]) -> str:
 
 def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
     """A table, a folder or a zip of tables of the same points. Raises DataError, naming the line."""
-    if Path(path).suffix == ".h5":
-        raise DataError(f"{path}: {H5}")
     found = files.find(path, ".csv")
-    first: tuple[Skeleton, str] | None = None
-    for file, raw in files.contents(found):
-        here = _body(_columns(raw, file.place)[0], file.place)
-        if first:
-            check_same(here, file.place, *first)
-        first = first or (here, file.place)
-    assert first is not None
-    body = first[0]
-    entries, classes = estimates.a_file_each(found, lambda file: _frames(file, body, min_score))
+    body, origin = first_sound(found, lambda file, raw: _body(_header(rows_of(raw, file.place), file.place).columns, file.place))
+    entries, classes = estimates.a_file_each(found, lambda file: _frames(file, body, origin, min_score))
     return estimates.source(str(path), body, entries, notes=PIXELS + TREE, classes=classes)
 
 
-def _columns(raw: bytes, place: str) -> tuple[list[Column], int, int]:
-    """(columns, header rows, the frame's column). Raises DataError."""
-    head = [[c.strip() for c in row] for _, row in zip(range(4), rows_of(raw, place), strict=False)]
+@dataclass(frozen=True)
+class _Header:
+    """columns; the frame's and the track's place in a row, -1: none; how many rows the header has; what was read behind it."""
+
+    columns: list[Column]
+    frame: int
+    track: int
+    height: int
+    behind: list[list[str]]
+
+
+def _header(rows: Iterator[list[str]], place: str) -> _Header:
+    """What the first rows say; takes four of `rows`. Raises DataError."""
+    first = list(islice(rows, 4))
+    head = [[c.strip() for c in row] for row in first]
     which = kind(head)
-    out: list[Column] = []
     if which == "deeplabcut":
         lines = {row[0].lower(): row for row in head if row}
         coords, points = lines.get("coords", []), lines.get("bodyparts", [])
         who = lines.get("individuals", [""] * len(coords))
         if not len(coords) == len(points) == len(who):
             raise DataError(f"{place}: its header rows 'bodyparts' and 'coords' have different lengths; write it again")
-        out = [(who[i], points[i], coords[i].lower(), i) for i in range(1, len(coords))]
-        return out, 4 if "individuals" in lines else 3, 0
+        height = 4 if "individuals" in lines else 3
+        columns = [(who[i], points[i], coords[i].lower(), i) for i in range(1, len(coords))]
+        return _Header(columns, 0, -1, height, first[height:])
     if which == "sleap":
-        for i, cell in enumerate(head[0]):
-            if match := re.fullmatch(r"(?!instance\.)(.+)\.(x|y|score)", cell):
-                out.append(("", match[1], "likelihood" if match[2] == "score" else match[2], i))
-        return out, 1, head[0].index("frame_idx")
+        matches = [(re.fullmatch(r"(?!instance\.)(.+)\.(x|y|score)", cell), i) for i, cell in enumerate(head[0])]
+        columns = [("", m[1], "likelihood" if m[2] == "score" else m[2], i) for m, i in matches if m]
+        track = head[0].index("track") if "track" in head[0] else -1
+        return _Header(columns, head[0].index("frame_idx"), track, 1, first[1:])
     raise DataError(f"{place}: neither DeepLabCut's three header rows nor SLEAP's columns; give DeepLabCut's or SLEAP's own .csv")
 
 
@@ -79,28 +81,32 @@ def _body(columns: list[Column], place: str) -> Skeleton:
     names = list(dict.fromkeys(point for _, point, axis, _ in columns if axis in ("x", "y")))
     if len(columns) > 10_000 or any(len({a for _, p, a, _ in columns if p == n} & {"x", "y"}) < 2 for n in names[:1000]):
         raise DataError(f"{place}: a point without both x and y in the header; write it again")
+    return star(names, place)
+
+
+def star(names: Sequence[str], place: str) -> Skeleton:
+    """A body whose bones no file tells: all points hang from the first; pairs are by name. Raises DataError."""
     check_size(1, len(names), place)
-    chain = [i - 1 for i in range(len(names))]
-    pairs = inference.mirror_pairs(names, chain, range(len(names)))  # a chain has no branches that look alike: by names alone
     try:
-        return Skeleton(names, [-1] + [0] * (len(names) - 1), {"all": range(len(names))}, pairs, 0)
+        return Skeleton(names, [-1] + [0] * (len(names) - 1), {"all": range(len(names))}, center=0)
     except ValueError as error:
         raise DataError(f"{place}: {error}; write it again") from error
 
 
-def _frames(file: files.File, body: Skeleton, min_score: float) -> dict[int, list[Person]]:
+def _frames(file: files.File, body: Skeleton, origin: str, min_score: float) -> dict[int, list[Person]]:
     ((_, raw),) = files.contents([file])
-    columns, skip, at = _columns(raw, file.place)
+    rows = rows_of(raw, file.place)
+    header = _header(rows, file.place)
+    columns = header.columns
+    check_same(_body(columns, file.place), file.place, body, origin)
     joints = {n: i for i, n in enumerate(body.names)}
     people = {who: i for i, who in enumerate(dict.fromkeys(c[0] for c in columns))}
-    header = next(rows_of(raw, file.place))
-    track = header.index("track") if skip == 1 and "track" in header else -1
-    width = 1 + max(at, *(place for *_, place in columns))
+    width = 1 + max(header.frame, *(place for *_, place in columns))
     tracks: dict[str, int] = {}
     out: dict[int, list[Person]] = {}
     first: int | None = None
-    for line, row in enumerate(rows_of(raw, file.place), 1):
-        if line <= skip or not any(c.strip() for c in row):
+    for line, row in enumerate(chain(header.behind, rows), header.height + 1):
+        if not any(c.strip() for c in row):
             continue
         if len(row) < width:
             raise DataError(f"{file.place}: line {line} has {len(row)} cells, the header {width}; it was cut off: write it again")
@@ -110,7 +116,9 @@ def _frames(file: files.File, body: Skeleton, min_score: float) -> dict[int, lis
             if axis in ("x", "y", "likelihood") and point in joints:
                 cell = number(row[place], file.place, line)
                 values[people[who], joints[point], ("x", "y", "likelihood").index(axis)] = cell
-        stated = number(row[at], file.place, line) if re.fullmatch(r"\s*\d{1,9}(\.0)?\s*", row[at]) else np.nan
+        stated = (
+            number(row[header.frame], file.place, line) if re.fullmatch(r"\s*\d{1,9}(\.0)?\s*", row[header.frame]) else np.nan
+        )
         frame = int(stated) if np.isfinite(stated) else max(out, default=-1) + 1 + (first or 0)
         first = frame if first is None else first
         frame -= first
@@ -120,9 +128,9 @@ def _frames(file: files.File, body: Skeleton, min_score: float) -> dict[int, lis
         for i, points in enumerate(values):
             empty = np.isnan(points).any(axis=1)
             x, y, score = np.nan_to_num(points).T
-            name = row[track].strip() if track >= 0 else ""
+            name = row[header.track].strip() if header.track >= 0 else ""
             identity = i if len(people) > 1 else tracks.setdefault(name, len(tracks)) if name else None
-            identity = 0 if track < 0 and len(people) == 1 else identity
+            identity = 0 if header.track < 0 and len(people) == 1 else identity
             here.append(Person(estimates.flat(x, y, np.where(empty, -1.0, score), min_score), identity))
     if not out:
         raise DataError(f"{file.place}: no rows below the header; write it again")

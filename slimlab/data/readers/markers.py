@@ -6,11 +6,20 @@ The set of Pose2Sim's `.trc` files is HALPE_26 with its names (https://github.co
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 
+from slimlab.data.building import Source
 from slimlab.data.errors import DataError
+from slimlab.data.readers import files, units
+from slimlab.data.readers.recordings import Recording, source
 from slimlab.data.readers.units import head_and_feet
 from slimlab.skeleton import Skeleton
+
+UNITS = {"m": 1.0, "meter": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "inch": 0.0254, "inches": 0.0254}
 
 _SIDE = {
     "SHO": "C7", "UPA": "SHO", "ELB": "SHO", "FRM": "ELB", "WRA": "ELB", "WRB": "ELB", "FIN": "WRA",
@@ -30,6 +39,51 @@ POSE2SIM |= {f"{s}Knee": f"{s}Hip" for s in "LR"}
 KNOWN = {"Plug-in Gait": PLUG_IN_GAIT, "Pose2Sim": POSE2SIM}
 NEEDED = {"Plug-in Gait": ("LASI", "RASI"), "Pose2Sim": ("Hip", "Neck")}  # without these it is another set
 FEWEST, PART = 8, 0.6  # markers of a known set, and their part of all named ones
+
+
+@dataclass(frozen=True)
+class Markers:
+    """One file's markers. x (T, V, 3) in the file's unit, NaN where not seen; unit: a key of UNITS; up: "" where not said."""
+
+    labels: list[str]
+    x: np.ndarray
+    fps: float
+    unit: str
+    up: str = ""
+
+
+def read(
+    path: str | Path,
+    ending: str,
+    parse: Callable[[files.File, bytes], Markers],
+    skeleton: Skeleton | None,
+    usual: tuple[str, str],
+    said: str = "",
+) -> Source:
+    """A file, a folder or a zip of files with one set of markers.
+
+    skeleton  the tree, where the set is not known
+    usual     the up axis where neither the file nor the first body tells, and why that one
+    said      how a file says it, for the note
+
+    All files are turned by what the first one tells. Raises DataError.
+    """
+    up, how = "", ""
+
+    def recording(file: files.File, raw: bytes) -> Recording:
+        nonlocal up, how
+        found = parse(file, raw)
+        of, places = body(found.labels, file.place, skeleton)
+        x = found.x[:, places]
+        if not up:
+            seen = "" if found.up else axis_up(of, x)
+            up = found.up or seen or usual[0]
+            how = said if found.up else "seen from head and feet" if seen else usual[1]
+        scale = UNITS[found.unit]
+        notes = (f"unit: {found.unit}, from the file", f"up: {up}, {how}")
+        return Recording(units.turned(x * scale, up)[:, None], of, found.fps, scale, up, notes)
+
+    return source(path, files.find(path, ending), recording)
 
 
 def plain(label: str) -> str:
@@ -99,12 +153,16 @@ def axis_up(skeleton: Skeleton, x: np.ndarray) -> str:
         return ""
     told: np.ndarray = np.all(np.isfinite(x), axis=2)  # (T, V)
     x = x[told[:, upper].any(axis=1) & told[:, feet].any(axis=1)]
-    rise = np.nanmean(x[:, upper], axis=1) - np.nanmean(x[:, feet], axis=1) if len(x) else x[:, 0]
-    rise = rise[np.isfinite(rise).all(axis=1)]
-    if not len(rise):
+    if not len(x):
         return ""
-    middle = np.median(rise, axis=0)
-    axis = int(np.argmax(np.abs(middle)))
-    if abs(middle[axis]) < 0.8 * np.linalg.norm(middle) or not middle.any():
-        return ""
+    with np.errstate(over="ignore", invalid="ignore"):  # of absurd places, which are refused later
+        x = x.astype(np.float64)
+        rise = np.nanmean(x[:, upper], axis=1) - np.nanmean(x[:, feet], axis=1)
+        rise = rise[np.isfinite(rise).all(axis=1)]
+        if not len(rise):
+            return ""
+        middle = np.median(rise, axis=0)
+        axis = int(np.argmax(np.abs(middle)))
+        if not middle.any() or not abs(middle[axis]) >= 0.8 * np.linalg.norm(middle):
+            return ""
     return ("-" if middle[axis] < 0 else "") + "xyz"[axis]

@@ -114,7 +114,7 @@ def _parse(file: files.File, raw: bytes) -> Recording:
         return _recording(handler, file.place)
     except DataError:
         raise
-    except (expat.ExpatError, ValueError, KeyError, OverflowError) as error:
+    except (expat.ExpatError, ValueError, LookupError, OverflowError) as error:  # LookupError: an unknown encoding
         raise DataError(f"{file.place}: no sound MVNX file ({str(error)[:200]}); export it again from MVN") from error
 
 

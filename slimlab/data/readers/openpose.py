@@ -16,6 +16,7 @@ from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import estimates, files
 from slimlab.data.readers.estimates import MIN_SCORE, Entry, Person
+from slimlab.data.readers.recordings import by_folder
 from slimlab.skeleton import COCO_18, OPENPOSE_25, Skeleton
 
 BODIES = {len(b): b for b in (OPENPOSE_25, COCO_18)}
@@ -32,7 +33,7 @@ def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
         groups.setdefault((file.folder, match[1] if match else ""), []).append(file)
     one_each = len({folder for folder, _ in groups}) == len(groups)  # a folder is a clip
     above = [folder.rsplit("/", 1)[0] if one_each else folder for folder, _ in groups]
-    classes, labels = estimates.labelled(above)
+    classes, labels = by_folder(above)
     entries, names = [], _names(list(groups), one_each)
     for name, label, members in zip(names, labels, groups.values(), strict=True):
         entries.append(Entry(name, members[0].place, lambda m=members: _frames(m, body, min_score), label))

@@ -17,7 +17,7 @@ from slimlab.data.errors import DataError
 from slimlab.data.readers import estimates, files, markers, sniffing, units
 from slimlab.data.readers.estimates import Entry, Person
 from slimlab.data.readers.npz import Npz
-from slimlab.data.readers.recordings import check_size, clip_names
+from slimlab.data.readers.recordings import by_folder, check_size, clip_names
 from slimlab.skeleton import AZURE_KINECT_32, H36M, HALPE_26, KINECT_V1, KINECT_V2, MEDIAPIPE_33, MPII_16, SMPL_22, SMPL_24
 
 BODIES = {len(b): b for b in (MPII_16, H36M, KINECT_V1, SMPL_22, SMPL_24, KINECT_V2, HALPE_26, AZURE_KINECT_32, MEDIAPIPE_33)}
@@ -38,7 +38,7 @@ def read(path: str | Path) -> Source:
     else:
         found = files.find(path, ".npy")
         arrays = [(n, f.place, lambda f=f: _loaded(f)) for n, f in zip(clip_names(found), found, strict=True)]
-        classes, labels = estimates.labelled([f.folder for f in found])
+        classes, labels = by_folder([f.folder for f in found])
     if not arrays:
         raise DataError(f"{path}: holds no array (frames, joints, 3); see data/README.md, arrays")
     first = _checked(arrays[0][2](), arrays[0][1])

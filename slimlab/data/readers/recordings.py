@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path
@@ -36,10 +36,10 @@ class Recording:
 
 
 def source(path: str | Path, found: list[files.File], parse: Parse) -> Source:
-    """Take body, frame rate and unit from the first sound file, then stream all. A file's class is the folder it lies in, where
-    the files lie in several. Raises DataError where none is sound, or where a file holds another body."""
+    """Take body, frame rate and unit from the first sound file, then stream all. A file's class is the folder it lies in (see
+    `by_folder`). Raises DataError where none is sound, or where a file holds another body."""
     first, origin = first_sound(found, parse)
-    classes, labels = by_folder(found)
+    classes, labels = by_folder([f.folder for f in found])
     names = clip_names(found)
 
     def after(done: int, at_a_time: int = 1) -> Iterator[Block]:
@@ -77,11 +77,13 @@ def first_sound(found: list[files.File], parse: Callable[[files.File, bytes], Pa
     raise fault
 
 
-def by_folder(found: list[files.File]) -> tuple[tuple[str, ...], list[int]]:
-    """(classes, a label each) by the folders that the files lie in; no classes where they lie in one."""
-    folders = sorted({f.folder for f in found})
-    classes = tuple(f.rsplit("/", 1)[-1] for f in folders) if len(folders) > 1 else ()
-    return classes, [folders.index(f.folder) if classes else -1 for f in found]
+def by_folder(folders: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
+    """(classes, a label each) of clips by the folders that they lie in.
+
+    Folders of one name are one class, wherever they lie (anna/walk and ben/walk); no classes where all have one name."""
+    names = [f.rsplit("/", 1)[-1] for f in folders]
+    classes = tuple(sorted(set(names)))
+    return (classes, [classes.index(n) for n in names]) if len(classes) > 1 else ((), [-1] * len(names))
 
 
 def check_same(body: Skeleton, place: str, first: Skeleton, origin: str) -> None:

@@ -18,16 +18,8 @@ from slimlab.data.building import Block, Blocks, Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import files
 from slimlab.data.readers.recordings import Recording, check_size, source
-from slimlab.skeleton import Skeleton
+from slimlab.skeleton import HAND_22
 
-FINGERS = "thumb index middle ring pinky".split()
-HAND = Skeleton(
-    names=["wrist", "palm", *(f"{f}_{j}" for f in FINGERS for j in ("base", "first", "second", "tip"))],
-    parents=[-1, 0, 0, 2, 3, 4, *(p for i in range(1, 5) for p in (1, 2 + 4 * i, 3 + 4 * i, 4 + 4 * i))],
-    parts={"palm": (0, 1)} | {f: tuple(range(2 + 4 * i, 6 + 4 * i)) for i, f in enumerate(FINGERS)},
-    mirror=(),
-    center=1,
-)
 GESTURES = (
     "grab,tap,expand,pinch,rotation clockwise,rotation counter clockwise,swipe right,swipe left,swipe up,swipe down,swipe x,"
     "swipe +,swipe v,shake"
@@ -64,7 +56,7 @@ def read(path: str | Path) -> Source:
 def _parse(file: files.File, raw: bytes) -> Recording:
     rows = []
     lines = raw.decode("ascii", "replace").splitlines()
-    check_size(len(lines), len(HAND), file.place)
+    check_size(len(lines), len(HAND_22), file.place)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -78,5 +70,5 @@ def _parse(file: files.File, raw: bytes) -> Recording:
                 "give skeletons_world.txt, or leave the file out"
             )
         rows.append(row)
-    check_size(len(rows), len(HAND), file.place)
-    return Recording(np.array(rows).reshape(-1, 1, 22, 3), HAND, None, notes=NOTES)
+    check_size(len(rows), len(HAND_22), file.place)
+    return Recording(np.array(rows).reshape(-1, 1, 22, 3), HAND_22, None, notes=NOTES)

@@ -12,33 +12,21 @@ import numpy as np
 
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
-from slimlab.data.readers import files, markers, units
-from slimlab.data.readers.recordings import Recording, check_size, source
+from slimlab.data.readers import markers
+from slimlab.data.readers.markers import UNITS, Markers
+from slimlab.data.readers.recordings import check_size
 from slimlab.skeleton import Skeleton
-
-UNITS = {"m": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "inches": 0.0254, "inch": 0.0254}
 
 
 def read(path: str | Path, skeleton: Skeleton | None = None) -> Source:
     """A file, a folder or a zip of files with one set of markers; `skeleton` gives the tree where the set is not known.
     Raises DataError."""
-    found, up = files.find(path, ".trc"), ""
-
-    def parse(file: files.File, raw: bytes) -> Recording:
-        nonlocal up
-        labels, x, fps, unit = _parsed(raw, file.place)
-        body, places = markers.body(labels, file.place, skeleton)
-        x, seen = x[:, places], up or markers.axis_up(body, x[:, places])
-        up = up or seen or "y"
-        how = "seen from head and feet" if seen else "OpenSim's usual one, the body does not tell"
-        joints = units.turned(x * UNITS[unit], up)[:, None]
-        return Recording(joints, body, fps, UNITS[unit], up, (f"unit: {unit}, from the file", f"up: {up}, {how}"))
-
-    return source(path, found, parse)
+    usual = ("y", "OpenSim's usual one, the body does not tell")
+    return markers.read(path, ".trc", lambda file, raw: _parsed(raw, file.place), skeleton, usual)
 
 
-def _parsed(raw: bytes, place: str) -> tuple[list[str], np.ndarray, float, str]:
-    """(labels, x (T, V, 3) in the file's unit with NaN where not seen, fps, unit). Raises DataError, naming the line."""
+def _parsed(raw: bytes, place: str) -> Markers:
+    """Raises DataError, naming the line."""
     lines = raw.decode("utf-8", "replace").splitlines()
     if len(lines) < 6 or not lines[0].startswith("PathFileType"):
         raise DataError(f"{place}: no TRC file: its first line does not begin with PathFileType; export it again")
@@ -81,4 +69,4 @@ def _parsed(raw: bytes, place: str) -> tuple[list[str], np.ndarray, float, str]:
     check_size(len(rows), len(labels), place)
     x = np.array(rows).reshape(len(rows), len(labels), 3)
     x[np.isnan(x).any(axis=2)] = np.nan
-    return labels, x, fps, unit
+    return Markers(labels, x, fps, unit)

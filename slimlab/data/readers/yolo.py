@@ -16,6 +16,7 @@ from slimlab.data.building import Source
 from slimlab.data.errors import DataError
 from slimlab.data.readers import estimates, files
 from slimlab.data.readers.estimates import ASPECT, MIN_SCORE, PARTS, PIXELS, Entry, Person
+from slimlab.data.readers.recordings import by_folder
 from slimlab.skeleton import COCO
 
 FORMS = {39: 2, 40: 2, 56: 3, 57: 3, 58: 3}  # numbers in a line -> numbers of a point; behind them a track, a score
@@ -34,7 +35,7 @@ def read(path: str | Path, min_score: float = MIN_SCORE) -> Source:
             folders.setdefault(file.folder, []).append(file)
         short = [f.rsplit("/", 1)[-1] for f in folders]
         names = short if len(set(short)) == len(short) else list(folders)
-        classes, labels = estimates.labelled([f.rsplit("/", 1)[0] for f in folders])
+        classes, labels = by_folder([f.rsplit("/", 1)[0] for f in folders])
         entries = [
             Entry(n, m[0].place, lambda m=m: _texts(m, min_score), v)
             for n, m, v in zip(names, folders.values(), labels, strict=True)

@@ -1,25 +1,14 @@
 """Real files of pose estimators, beside the shared data: the values that independent parsers found in them."""
 
-import os
-import pickle
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from slimlab import data
 from slimlab.data import DataError
+from slimlab.data.readers.pickles import Pickle
 from slimlab.skeleton import H36M, KINECT_V2, OPENPOSE_25
-
-
-@pytest.fixture
-def cases():
-    """The folder of real files."""
-    folder = Path(os.environ.get("SLIMLAB_TEST_DATA", "/nowhere")).parent / "cases"
-    if not folder.is_dir():
-        pytest.skip(f"needs the real files in {folder}: set SLIMLAB_TEST_DATA")
-    return folder
 
 
 def near(x, expected):
@@ -87,7 +76,7 @@ def test_kinetics_400_without_key_points(cases):
 
 def test_triples_with_windows_paths(cases, tmp_path):
     shutil.copy(cases / "24_windows_label_pkl" / "train_label.pkl", tmp_path)
-    _, labels, lengths = pickle.loads((tmp_path / "train_label.pkl").read_bytes())  # ours to trust
+    _, labels, lengths = Pickle(tmp_path / "train_label.pkl").load()  # never executed
     x = np.random.default_rng(0).normal(size=(66, 3, max(lengths), 25, 1)).astype(np.float32)
     x *= (np.arange(max(lengths)) < np.array(lengths)[:, None])[:, None, :, None, None]
     np.save(tmp_path / "train_data.npy", x)

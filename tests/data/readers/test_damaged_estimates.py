@@ -110,7 +110,6 @@ READERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # a damaged body may be one that cannot be
 @pytest.mark.parametrize("count", [50, pytest.param(2000, marks=pytest.mark.full)])
 @pytest.mark.parametrize("reader", READERS)
 def test_mutants_are_read_or_refused(reader, count, tmp_path):

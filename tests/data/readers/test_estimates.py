@@ -7,7 +7,9 @@ import pytest
 
 from slimlab import data
 from slimlab.data import DataError
+from slimlab.data.readers import estimates
 from slimlab.skeleton import AZURE_KINECT_32, COCO, COCO_18, H36M, HALPE_26, KINECT_V2, MEDIAPIPE_33, OPENPOSE_25, SMPL_22
+from tests.data.readers import test_bvh
 
 RNG = np.random.default_rng(0)
 
@@ -202,9 +204,6 @@ def test_deeplabcut_with_two_animals_and_sleap(tmp_path):
         store = data.open(tmp_path / f"{name}.csv", unit=1)
         assert store.skeleton.names == tuple(names) and store.skeleton.mirror == ((1, 2),)
         np.testing.assert_allclose(store[0].joints, expected, rtol=1e-6)
-    (tmp_path / "dlc.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
-    with pytest.raises(DataError, match="save_as_csv=True"):
-        data.open(tmp_path / "dlc.h5")
 
 
 def standing(body, up):
@@ -317,3 +316,90 @@ def test_a_folder_a_class(tmp_path):
         assert store.table["label_name"].tolist() == ["run", "wave"], format
         converted = data.convert(tmp_path / format, tmp_path / f"{format}.store", progress=False)
         assert converted.table["digest"].tolist() == store.table["digest"].tolist()
+
+
+def test_folders_of_one_name_are_one_class(tmp_path):
+    """anna/walk and ben/walk, of motion capture as of estimates; folders that all have one name say no class."""
+    for who in ("anna", "ben"):
+        for label in ("run", "walk"):
+            for format in ("points", "capture", "alone"):
+                folder = tmp_path / format / who / (label if format != "alone" else "json")
+                folder.mkdir(parents=True, exist_ok=True)
+                if format == "capture":
+                    test_bvh.write(folder / "a.bvh")
+                else:
+                    points = [{"image_id": "0.jpg", "keypoints": person(17).ravel().tolist()}]
+                    (folder / f"{label}.json").write_text(json.dumps(points))
+    for format in ("points", "capture"):
+        store = data.open(tmp_path / format)
+        assert store.label_names == ("run", "walk") and store.labels.tolist() == [0, 1, 0, 1], format
+        assert len(set(store.column("clip"))) == 4
+    assert data.open(tmp_path / "alone").labels.tolist() == [-1] * 4
+
+
+def test_results_of_many_folders_of_images_are_parsed_once(tmp_path, monkeypatch):
+    results = [
+        {"image_id": f"clip{c}/{t}.jpg", "keypoints": person(17, 100.0 * c).ravel().tolist()} for t in (1, 0) for c in (2, 0, 1)
+    ]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    parsed = []
+    monkeypatch.setattr(estimates, "loaded", lambda raw, place, of=estimates.loaded: parsed.append(place) or of(raw, place))
+    store = data.open(tmp_path / "results.json", "coco-results", unit=1)
+    assert len(parsed) == 1 and store.column("clip").tolist() == ["results/clip0", "results/clip1", "results/clip2"]
+    for c in range(3):
+        for t in range(2):
+            entry = next(r for r in results if r["image_id"] == f"clip{c}/{t}.jpg")
+            np.testing.assert_allclose(store[c].joints[t, 0], image(np.reshape(entry["keypoints"], (17, 3))), rtol=1e-6)
+
+
+def test_tables_of_other_points_name_both_files(tmp_path):
+    for name, point in (("a", "head"), ("b", "tail")):
+        (tmp_path / f"{name}.csv").write_text(
+            f"scorer,n,n,n\nbodyparts,{point},{point},{point}\ncoords,x,y,likelihood\n0,1,2,1\n"
+        )
+    with pytest.raises(DataError, match=r"b\.csv: 1 joints \(tail, .*a\.csv"):
+        data.open(tmp_path)
+
+
+def scored(folder):
+    """Of each format whose joints have scores: a file of one person, whose joint 1 has a score of .5 and the others of .9."""
+    points = person(17)
+    points[1, 2] = 0.5
+    openpose(folder / "openpose", "v", {0: [np.r_[points, points[-8:]]]})
+    (folder / "coco.json").write_text(json.dumps([{"image_id": "0.jpg", "keypoints": points.ravel().tolist()}]))
+    (folder / "yolo").mkdir()
+    line = [0, 0.5, 0.5, 0.2, 0.8, *(points / [1920, 1080, 1]).ravel()]
+    (folder / "yolo" / "a_0.txt").write_text(" ".join(f"{v:.5f}" for v in line))
+    landmark = [{"x": float(i), "y": 1.0, "z": 2.0, "visibility": 0.5 if i == 1 else 0.9} for i in range(33)]
+    (folder / "mediapipe.json").write_text(json.dumps([{"worldLandmarks": [landmark]}]))
+    cells = [["scorer"], ["bodyparts"], ["coords"], ["0"]]
+    for name, point in zip("abc", points, strict=False):
+        for line, values in zip(cells, (["n"] * 3, [name] * 3, ["x", "y", "likelihood"], map(str, point)), strict=True):
+            line.extend(values)
+    (folder / "table.csv").write_text("\n".join(",".join(line) for line in cells))
+    return {
+        "openpose": folder / "openpose",
+        "coco-results": folder / "coco.json",
+        "yolo": folder / "yolo",
+        "mediapipe": folder / "mediapipe.json",
+        "landmark-tables": folder / "table.csv",
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*the bodies are:UserWarning")
+def test_the_least_score_of_a_joint_that_was_seen_is_an_argument(tmp_path):
+    for format, path in scored(tmp_path).items():
+        for least, seen in ((None, (True, True)), (0.5, (True, True)), (0.6, (True, False)), (0.95, (False, False))):
+            for store in (
+                data.open(path, min_score=least),
+                data.convert(path, tmp_path / f"{format} {least}", progress=False, min_score=least),
+            ):
+                x = store[0].joints
+                assert (x[0, 0, 2].any(), x[0, 0, 1].any()) == seen, (format, least)
+        with pytest.raises(DataError, match="min_score=30; give a number from 0 to 1"):
+            data.open(path, min_score=30)
+    with pytest.raises(DataError, match="is a store already; give"):
+        data.open(tmp_path / "yolo None", min_score=0.5)
+    np.save(tmp_path / "x.npy", standing(H36M, "y"))
+    with pytest.raises(DataError, match=r"format 'poses' has no scores .* leave it out .it is for openpose"):
+        data.open(tmp_path / "x.npy", min_score=0.5)

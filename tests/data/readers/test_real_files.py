@@ -10,6 +10,7 @@ import slimlab
 from slimlab import data
 from slimlab.data import DataError
 from slimlab.skeleton import H36M, SMPL_22, Skeleton
+from tests.data.readers import table_of_cases
 from tests.data.readers.writers import skeleton_text, write_skeletons
 
 RAT = ["RCrest", "RHip", "RKnee", "RAnkle", "RMTP", "RShoulder", "LCrest", "LHIP", "LKnee", "LAnkle", "LMTP", "LShoulder"]
@@ -22,6 +23,30 @@ def place(store, frame, joint):
 
 def is_near(found, expected, digits):
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.6 * 10.0**-digits)
+
+
+EXPECTED = {  # the values stand in this file and in test_cases.py
+    "02": "refused: .*26 joints where NTU has 25: another body",
+    "03": "read: 1 clip, 154 frames, 25 joints, no flags",
+    "05": "read: 1 clip, 1312 frames, 25 joints, no flags",
+    "07": "read: 1 clip, 1085 frames, 2 joints, 2d gaps zero-joints",
+    "09": "refused: .*16 markers",
+    "10": "read: 1 clip, 112 frames, 23 joints, no flags",
+    "12": "read: 1 clip, 434 frames, 17 joints, no flags",
+    "15": "read: 1 clip, 32 frames, 25 joints, 2d gaps zero-joints",
+    "16": "read: 1 clip, 95 frames, 22 joints, no flags",
+    "17": "read: 1 clip, 524 frames, 31 joints, unit-cmu",
+    "19": "read: 1 clip, 69 frames, 55 joints, unit-cm",
+    "20": "refused: .*55 joints .*other joints",
+    "21": "refused: .*Kinetics-400's list without key points",
+}
+
+
+def test_what_becomes_of_every_case(cases):
+    found = {name[:2]: text for name, text in table_of_cases.table(cases).items() if text != "no file of clips"}
+    assert found.keys() == EXPECTED.keys()
+    for name, expected in EXPECTED.items():
+        assert re.fullmatch(f"{expected}.*" if "refused" in expected else expected, found[name]), (name, found[name])
 
 
 def test_a_c3d_of_unknown_markers_opens_as_the_body_that_is_given(cases):
