@@ -74,7 +74,10 @@ def seen_after(x: Tensor, skeleton: Skeleton, before: Tensor | None = None) -> T
 
 
 def mirror(x: Tensor, skeleton: Skeleton) -> Tensor:
-    """Negate the x axis and let left and right joints change places. Twice is the identity."""
+    """Negate the x axis and let left and right joints change places. Twice is the identity.
+
+    A body without mirror pairs, such as one hand, is mirrored as a whole: a left hand becomes a right one.
+    """
     swapped = x[:, :, :, torch.from_numpy(skeleton.mirror_index).to(x.device)]
     return swapped * torch.tensor([-1.0, 1.0, 1.0], dtype=x.dtype, device=x.device).view(3, 1, 1, 1)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from slimlab.data.errors import DataError
-from slimlab.data.store import COLUMNS, Arrays, ClipStore, check_names, digest_of, pack_seen
+from slimlab.data.store import COLUMNS, ORIGIN, Arrays, ClipStore, check_names, digest_of, pack_seen
 from slimlab.skeleton import Skeleton
 
 FAR = 1e4  # metres; a coordinate beyond this is no skeleton in metres
@@ -28,7 +28,7 @@ UNKNOWN = {"label": -1, "subject": -1, "camera": -1, "setup": -1, "split": ""}
 class Block:
     """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
 
-    Columns: clip (the name) and any of label, subject, camera, setup, split; what is left out is unknown. flags: words that
+    Columns: clip (the name) and any of label, subject, camera, setup, split, source_clip, first_frame; what is left out is unknown. flags: words that
     the reader has to say of a clip, put before those that `pack` finds. file: where each clip was read, for messages. nan_unseen:
     a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault. seen (F, M, V) bool: where it is
     known already which joints were; None: found by `find_seen`.
@@ -154,6 +154,9 @@ def pack(block: Block, source: str, skeleton: Skeleton) -> Packed:
     for column, unknown in UNKNOWN.items():
         values = block.table.get(column)
         table[column] = unknown if values is None else np.asarray(values)
+    for column in ORIGIN:
+        if column in block.table:
+            table[column] = np.asarray(block.table[column])
     table["frames"] = np.diff(offsets)
     table["people"] = np.bincount(tracks[:, 0], minlength=count)
     flags = {
@@ -248,7 +251,7 @@ def joined(source: Source, clips: int = 0, rows: int = 0) -> Iterator[Packed]:
                 f"{len(source.label_names) or 'no'} label names; labels run from 0, -1 is unlabelled"
             )
         packed.table["label_name"] = names[labels] if source.label_names else [str(v) if v >= 0 else "" for v in labels]
-        packed.table = packed.table.reindex(columns=COLUMNS)
+        packed.table = packed.table.reindex(columns=[*COLUMNS, *(c for c in ORIGIN if c in packed.table)])
         clips, rows = clips + len(packed.table), rows + len(packed.rows)
         yield packed
 

@@ -13,7 +13,7 @@ import numpy as np
 from slimlab.data.building import Block, Source, build, with_people
 from slimlab.data.errors import DataError
 from slimlab.data.ghosts import why_ghost
-from slimlab.data.store import Clip, ClipStore
+from slimlab.data.store import ORIGIN, Clip, ClipStore
 
 Changed = tuple[np.ndarray, np.ndarray]  # a clip's joints (T, M, V, 3) and which of them are seen (T, M, V)
 FOUND_ANEW = {"empty", "one-frame", "zero-joints", "gaps", "ghost"}  # flags that follow from the coordinates
@@ -128,6 +128,7 @@ def _stepped(store: ClipStore, name: str, flag: str, step: Callable[[Clip], Chan
         known.append(seen)
     people = max((c.shape[1] for c in clips), default=1)
     frames, seen = (np.concatenate([with_people(x, people) for x in of]) for of in (clips, known))
-    columns = {c: store.column(c) for c in ("clip", "label", "subject", "camera", "setup", "split")} | {"flags": flags}
+    kept = ("clip", "label", "subject", "camera", "setup", "split", *(c for c in ORIGIN if c in store.table))
+    columns = {c: store.column(c) for c in kept} | {"flags": flags}
     block = Block(frames, np.cumsum([0, *map(len, clips)]), columns, seen=seen)
     return build(Source(f"{store.source} | {name}", store.skeleton, [block], store.label_names, store.fps))

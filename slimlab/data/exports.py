@@ -13,7 +13,7 @@ from slimlab.data import splits, writing
 from slimlab.data.building import Block, Source, with_people
 from slimlab.data.errors import DataError
 from slimlab.data.readers import ntu_npz, ragged
-from slimlab.data.store import Clip, ClipStore
+from slimlab.data.store import ORIGIN, Clip, ClipStore
 from slimlab.skeleton import DECLARED
 
 FORMATS = ("store", "ragged", "ntu-npz", "csv")
@@ -60,7 +60,8 @@ def source_of(store: ClipStore) -> Source:
     """The clips of a store as a source, some at a time."""
 
     def blocks() -> Iterator[Block]:
-        columns = {name: store.column(name) for name in ("clip", "label", *ABOUT, "flags")}
+        own = [name for name in ORIGIN if name in store.table]
+        columns = {name: store.column(name) for name in ("clip", "label", *ABOUT, *own, "flags")}
         columns["flags"] = np.array([_said(f) for f in columns["flags"]], dtype=object)
         for start in range(0, len(store), CLIPS_AT_A_TIME):
             part = slice(start, start + CLIPS_AT_A_TIME)
@@ -73,7 +74,7 @@ def source_of(store: ClipStore) -> Source:
             offsets = np.cumsum([0, *(len(c.joints) for c in clips)])
             yield Block(frames, offsets, {k: v[part] for k, v in columns.items()}, seen=seen)
 
-    return Source(store.source, store.skeleton, blocks(), store.label_names, store.fps, clips=len(store))
+    return Source(store.source, store.skeleton, blocks(), store.label_names, store.fps, clips=len(store), notes=store.notes)
 
 
 def _said(flags: str) -> str:

@@ -23,13 +23,13 @@ from tqdm.auto import tqdm
 
 from slimlab.data.building import Source, find_seen, joined, label_names
 from slimlab.data.errors import DataError
-from slimlab.data.store import COLUMNS, Arrays, ClipStore, all_seen, check_names
+from slimlab.data.store import COLUMNS, ORIGIN, Arrays, ClipStore, all_seen, check_names
 from slimlab.skeleton import Skeleton
 
 VERSION = 2
 READABLE = (1, 2)
 SECONDS = 2.0  # between two notes of how far the conversion is
-NUMBERS = ("label", "subject", "camera", "setup", "frames", "people")  # the table's columns of integers
+NUMBERS = ("label", "subject", "camera", "setup", "frames", "people", "first_frame")  # the table's columns of integers
 LONGEST = 1 << 31  # frames of a clip
 
 
@@ -263,9 +263,10 @@ def _table(path: Path, clips: int) -> pd.DataFrame:
         rows = file.metadata.num_rows
         if rows != clips or rows > path.stat().st_size or file.schema_arrow.names[: len(COLUMNS)] != COLUMNS:
             raise ValueError(f"a table of {rows} lines for {clips} clips")
-        table: Any = file.read(COLUMNS).to_pandas()
-    if any(table[c].dtype.kind not in "iu" for c in NUMBERS) or not all(
-        isinstance(v, str) for c in COLUMNS if c not in NUMBERS for v in table[c].iloc[[0, -1]]
+        columns = [*COLUMNS, *(c for c in ORIGIN if c in file.schema_arrow.names)]
+        table: Any = file.read(columns).to_pandas()
+    if any(table[c].dtype.kind not in "iu" for c in columns if c in NUMBERS) or not all(
+        isinstance(v, str) for c in columns if c not in NUMBERS for v in table[c].iloc[[0, -1]]
     ):
         raise ValueError("columns of the wrong kind")
     return table

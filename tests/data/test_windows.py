@@ -51,10 +51,12 @@ def test_windows_of_one_performer_stay_on_one_side():
     assert set(train.column("source_clip")) == {"clip0", "clip2"} and set(test.column("source_clip")) == {"clip1"}
 
 
-def test_saved_windows_keep_coordinates_and_names(tmp_path):
+def test_saved_windows_keep_coordinates_names_and_origin(tmp_path):
     cut = data.windows(recordings(), seconds=1, stride=0.5, fps=10)
     kept = data.open(data.export(cut, tmp_path / "store"))
-    assert kept.column("clip").tolist() == cut.column("clip").tolist() and kept.fps == 10
+    assert kept.fps == 10
+    for name in ("clip", "source_clip", "first_frame"):
+        assert kept.column(name).tolist() == cut.column(name).tolist()
     for a, b in zip(kept, cut, strict=True):
         np.testing.assert_array_equal(a.joints[:, : b.joints.shape[1]], b.joints)
 
