@@ -12,8 +12,8 @@ On disk a store is a folder, version 2 of the format (version 1, without seen.np
     seen.npy        (R, ceil(V / 8)) uint8, a bit a joint, the first joint in the lowest bit; only where a joint was not seen
     frames.npy      (R,) int32, the row's frame number within its clip
     tracks.npy      (K, 4) int64: clip, person, first row, rows; sorted by clip, then person
-    table.parquet   one line per clip: clip label label_name subject camera setup split frames people flags digest; of windows also
-                    source_clip first_frame
+    table.parquet   one line per clip: clip label label_name subject camera setup split frames people flags digest; of
+                    windows also source_clip first_frame
 
 The arrays are opened as memory maps, so that a store of any size opens at once and is shared between processes.
 """
