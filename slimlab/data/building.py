@@ -29,9 +29,9 @@ class Block:
     """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
 
     Columns: clip (the name) and any of label, subject, camera, setup, split, source_clip, first_frame; what is left out is
-    unknown. flags: words that the reader has to say of a clip, put before those that `pack` finds. file: where each clip was read,
-    for messages. nan_unseen: a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault. seen
-    (F, M, V) bool: where it is known already which joints were; None: found by `find_seen`.
+    unknown. flags: words that the reader has to say of a clip, put before those that `pack` finds. file: where each clip was
+    read, for messages. nan_unseen: a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault.
+    seen (F, M, V) bool: which joints were, where that is known already; None: found by `find_seen`.
     """
 
     frames: np.ndarray
