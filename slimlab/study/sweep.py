@@ -31,7 +31,7 @@ from slimlab.evaluate.sides import check_sides
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.run import write_json
 from slimlab.study import trial
-from slimlab.study.claims import Lost, claim, forget
+from slimlab.study.claims import claim
 
 Arm = dict[str, Any]
 
@@ -71,7 +71,8 @@ def sweep(
 
     Seeds are the outer loop: whenever it is stopped, arms have been tried equally often, give or take one. Stopped or killed,
     the same call goes on where it was, in the middle of a run too. Several processes may be started on the same folder:
-    each takes the next run that nobody has (a dead process's run is taken over), and each returns the whole table.
+    each takes the next run that nobody has (a dead process's run is taken over), and each returns the whole table. A process
+    that hangs keeps its run; stop it, and the next one continues there.
     Settings are best compared on `held_out_knn`, a training performer's; `knn` and `probe` are the test side's, to be reported.
     A run that diverges or collapses, or of which the probe does not converge, is a row with `error` and without accuracies.
 
@@ -94,22 +95,14 @@ def sweep(
             for key, (arm, config) in jobs.items():
                 if key in finished or time.monotonic() >= deadline:
                     continue
-                ours = claim(folder / "claims", key)
-                if ours is None:
-                    continue
-                try:
+                with claim(folder / "claims", key) as ours:
+                    if not ours:
+                        continue
                     row = _result(folder, key)  # another process may have finished it while we were asking
                     if row is None:
                         worked = True
-                        row = {"arm": arm, "split": name} | trial.run(train, test, config, folder, key, device, ours)
-                        if ours.lost:
-                            raise Lost
+                        row = {"arm": arm, "split": name} | trial.run(train, test, config, folder, key, device)
                         _finish(folder, key, row, keep_checkpoints)
-                    forget(folder / "claims", key)
-                except Lost:
-                    continue
-                finally:
-                    ours.release()
                 finished[key] = row
                 bar.update()
                 shown = {k: f"{row[k]:.3f}" for k in ("knn", "probe") if row.get(k) is not None}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +23,6 @@ from slimlab.evaluate import Features
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.run import Collapsed, Run, replace_file, write_json
 from slimlab.pretrain.setup import device_of
-from slimlab.study.claims import Claim, Lost
 
 PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
 
@@ -37,7 +34,7 @@ def check(folder: Path) -> None:
 
 
 def run(
-    train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None, claim: Claim
+    train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None
 ) -> dict[str, Any]:
     """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses, or of which the
     probe does not converge, gives a row with `error`."""
@@ -45,12 +42,8 @@ def run(
     fresh, error = not (at / "config.json").exists(), ""
     begin, used = time.time(), time.process_time()
     try:
-        for step in pretrain.steps(train, config, at, device=device):
-            if claim.lost:
-                _leave(step.run)
-    except Lost:
-        shutil.rmtree(at.with_name(f".{at.name}.{os.getpid()}"), ignore_errors=True)
-        raise
+        for _ in pretrain.steps(train, config, at, device=device):
+            pass
     except FloatingPointError as problem:
         error = str(problem)
     except Collapsed as problem:
@@ -91,14 +84,6 @@ def run(
         "run": key,
         "config": config.to_dict(),
     }
-
-
-def _leave(run: Run) -> None:
-    """Stop working on a run that is another process's now: the checkpoint that leaving writes must not land in its folder."""
-    orphan = run.folder.with_name(f".{run.folder.name}.{os.getpid()}")
-    orphan.mkdir()
-    run.folder = orphan
-    raise Lost
 
 
 def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path, device: torch.device | str | None) -> dict[str, Any]:
