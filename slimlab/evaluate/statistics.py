@@ -2,8 +2,8 @@
 
 The unit that a cross-subject figure generalises over is the performer: clips of one performer resemble each other, so an
 interval over clips is as a rule too narrow. Bootstrap: Efron and Tibshirani 1993, chapter 13 (percentile interval); sign
-flips: Fisher's randomisation test for pairs; McNemar 1947 in its exact form. What can be enumerated is enumerated instead of
-drawn.
+flips: Fisher's randomisation test for pairs; McNemar 1947 in its exact form. SciPy draws and flips; resamples of few
+performers are enumerated here.
 """
 
 from __future__ import annotations
@@ -208,21 +208,27 @@ def mcnemar(a: Scores, b: Scores) -> tuple[float, int, int]:
         raise ValueError("mcnemar: a and b must be right or wrong (1 or 0) on the same clips")
     _same_clips(a, b)
     only_a, only_b = int(((left == 1) & (right == 0)).sum()), int(((left == 0) & (right == 1)).sum())
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    tail = sum(math.comb(n, i) for i in range(fewer + 1))  # exact integers
-    return float(min(1.0, 2 * tail / 2**n)), only_a, only_b
+    from scipy import stats  # as slow to import as half of torch
+
+    n = only_a + only_b
+    return float(stats.binomtest(only_a, n).pvalue) if n else 1.0, only_a, only_b
 
 
 def _compare(d: np.ndarray, clips: np.ndarray, table, kind: str, test: tuple, level: float, draws: int, seed: int) -> Paired:
     """d (n,): summed difference of each unit, clips (n,): of how many clips."""
-    n, rng = len(d), np.random.default_rng(seed)
+    from scipy import stats
+
+    n, seen = len(d), abs(float(d.sum()))
     exact = n <= FLIPPED
-    if exact:
-        signs = np.array(list(itertools.product((1.0, -1.0), repeat=n)))  # (2^n, n)
-    else:
-        signs = np.concatenate([np.ones((1, n)), rng.choice([1.0, -1.0], size=(draws, n))])  # the observed one counts too
-    flipped, seen = np.abs(signs @ d), abs(float(d.sum()))
-    p = float((flipped >= seen - 1e-9 * max(1.0, seen)).mean())
+
+    def as_large(x: np.ndarray, axis: int) -> np.ndarray:  # equal sums differ by rounding, so the test counts within a margin
+        return (np.abs(x.sum(axis=axis)) >= seen - 1e-9 * max(1.0, seen)).astype(float)
+
+    options: dict[str, Any] = {"permutation_type": "samples", "alternative": "greater", "vectorized": True}
+    p = 1.0  # one unit: both signs are as large
+    if n > 1:
+        resamples, rng = np.inf if exact else draws, np.random.default_rng(seed)
+        p = float(stats.permutation_test((d,), as_large, n_resamples=resamples, rng=rng, **options).pvalue)
     low, high, _ = _bootstrap(d, clips, level, draws, seed) if n > 1 else (float("nan"), float("nan"), True)
     smallest = 2 / 2**n if exact else 1 / (draws + 1)
     difference, (mcnemar_p, only_a, only_b) = float(d.sum() / clips.sum()), test
@@ -230,23 +236,23 @@ def _compare(d: np.ndarray, clips: np.ndarray, table, kind: str, test: tuple, le
 
 
 def _bootstrap(sums: np.ndarray, clips: np.ndarray, level: float, draws: int, seed: int) -> tuple[float, float, bool]:
-    """Percentiles of sum / clips over resampled units, and whether every resample was gone through."""
+    """Percentiles of sum / clips over resampled units, and whether every resample was gone through, which SciPy does not do."""
     n = len(sums)
-    exact = n <= ENUMERATED
-    if exact:
-        chosen = np.array(list(itertools.combinations_with_replacement(range(n), n)))  # (multisets, n)
-        times = (chosen[:, :, None] == np.arange(n)).sum(axis=1)  # (multisets, n) how often each unit is in it
-        ways = math.factorial(n) // np.prod(
-            special.factorial(times, exact=True), axis=1
-        )  # ordered draws that give it; n^n in all
-    else:
-        times = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
-        ways = np.ones(draws, dtype=np.int64)
+    if n > ENUMERATED:
+        from scipy import stats
+
+        def ratio(sums: np.ndarray, clips: np.ndarray, axis: int) -> np.ndarray:
+            return sums.sum(axis=axis) / clips.sum(axis=axis)
+
+        options: dict[str, Any] = {"paired": True, "vectorized": True, "method": "percentile", "confidence_level": level}
+        drawn = stats.bootstrap((sums, clips), ratio, n_resamples=draws, rng=np.random.default_rng(seed), **options)
+        return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high), False
+    times, ways = _resamples(n)
     values = (times @ sums) / (times @ clips)
     order = values.argsort()
     reached = ways[order].cumsum()
     low, high = (values[order][np.argmax(reached >= q * reached[-1])] for q in (0.5 - level / 2, 0.5 + level / 2))
-    return float(low), float(high), exact
+    return float(low), float(high), True
 
 
 @lru_cache
