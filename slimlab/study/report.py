@@ -212,6 +212,8 @@ def _spread(mean: float, sd: float, low: float, high: float) -> tuple[str, str]:
     return middle, "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
 
 
+# Our own because `Styler.to_latex(escape="latex")` of pandas 3.1.1 passes on `<`, `>` and line ends, and a first "[", at which
+# LaTeX stops.
 TEX = str.maketrans(
     {**{c: f"\\{c}" for c in "#$%&_{}"}, "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}", "±": r"$\pm$", "–": "--", "\n": " "}
