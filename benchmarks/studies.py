@@ -2,7 +2,7 @@
 
     python benchmarks/studies.py STUDY UTD_MHAD [--steps N] [--seeds 3] [--minutes M] [--out out/studies] [--docs docs/studies]
 
-STUDY: mask-ratio, bone-scaling, labels; and losses, local-views, patch-frames, depth, prototypes, augmentation. Odd performers
+STUDY: mask-ratio, bone-scaling, labels; and losses, local-views, patch-frames, depth, prototypes, augmentation. Odd subjects
 train, even ones test; preset `tiny`. Interrupted or killed, the same command goes on; a second process started with the same
 command shares the work (one thread each: OMP_NUM_THREADS=1). Nothing is chosen by the test side. With --docs the results are
 written where they are checked in: the table of runs (.csv), report and comparisons (.md), the figure (.png).
@@ -177,7 +177,7 @@ def document(name: str, chosen: Study, table: pd.DataFrame, docs: Path) -> None:
         text += f"\nIn pairs (same seed, all else alike), a minus b:\n\n{pair_lines(pairs, chosen.names)}"
     if "held_out_knn" in table:
         arm = study.best(table)
-        text += f"\nBest on the held-out training performer (nothing of the test side): {chosen.names.get(arm, arm)}.\n"
+        text += f"\nBest on the held-out training subject (nothing of the test side): {chosen.names.get(arm, arm)}.\n"
     replace_file(docs / f"{name}.md", lambda f: f.write(text.encode()))
 
 
@@ -193,7 +193,7 @@ def made(name: str, table: pd.DataFrame) -> str:
 
 
 def pair_lines(pairs: pd.DataFrame, names: dict[str, str]) -> str:
-    columns = "a | b | score | pairs | difference | over performers | p | over seeds | p | a ahead".split(" | ")
+    columns = "a | b | score | pairs | difference | over subjects | p | over seeds | p | a ahead".split(" | ")
     head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n"
     for r in pairs.itertuples():
         a, b = (names.get(str(v), v) for v in (r.a, r.b))

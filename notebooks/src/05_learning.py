@@ -433,7 +433,7 @@ plot.prototype_usage(cure)
 
 # %% [markdown]
 # What do the prototypes of the cured run gather after so few steps? Click a bar, and the clips nearest to that prototype play.
-# Do they show one action, one performer, one way to face? (Lesson 06 trains longer.)
+# Do they show one action, one subject, one way to face? (Lesson 06 trains longer.)
 
 # %%
 widgets.PrototypeExplorer(runs["Sinkhorn, KoLeo"], people)

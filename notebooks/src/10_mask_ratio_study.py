@@ -103,19 +103,19 @@ print(f"kNN, largest difference of two arms: {arms_range:.3f}; of the untrained 
 plot.study(table, names=names)
 
 # %% [markdown]
-# A dot is a seed, a circle their mean, the bar an interval over the test performers (below). The squares are controls. The
+# A dot is a seed, a circle their mean, the bar an interval over the test subjects (below). The squares are controls. The
 # printed line holds the differences of the arms against what another initialisation does to a network that never learned.
 # However tempting the order of the circles is: with so few steps and seeds nothing can be concluded from it.
 #
 # ## Two kinds of luck
-# The accuracy of an arm, over seeds $s$ and test performers $p$ with $n_p$ clips each, is
+# The accuracy of an arm, over seeds $s$ and test subjects $p$ with $n_p$ clips each, is
 # $$\bar a = \frac{1}{S}\sum_s \frac{\sum_p n_p\, a_{sp}}{\sum_p n_p}.$$
-# Other seeds would give other $a$ (the spread over seeds), and other *people* would too. Clips of one performer resemble each
-# other, so people are drawn, not clips: the **bootstrap over performers** draws $P$ of them with replacement, with all their
+# Other seeds would give other $a$ (the spread over seeds), and other *people* would too. Clips of one subject resemble each
+# other, so people are drawn, not clips: the **bootstrap over subjects** draws $P$ of them with replacement, with all their
 # clips, again and again, and takes the middle 95 % of the accuracies that come out.
 #
 # ## The full study
-# 12 masks and the arm without, on UTD-MHAD (odd performers train, even ones test), would take your machine too long to wait
+# 12 masks and the arm without, on UTD-MHAD (odd subjects train, even ones test), would take your machine too long to wait
 # for. Its table comes with slimlab; `python benchmarks/studies.py mask-ratio UTD_MHAD` makes it again.
 
 # %%
@@ -139,8 +139,8 @@ study.report(full, names=names)
 
 # %% [markdown]
 # The bars of the arms overlap widely. That does **not** yet mean that they are alike: all arms were tested on the same people
-# and made with the same seeds, and what is hard about performer 2 is hard for all. So arms are compared **in pairs**: same
-# seed, same performer, all else alike, and only the difference is looked at.
+# and made with the same seeds, and what is hard about subject 2 is hard for all. So arms are compared **in pairs**: same
+# seed, same subject, all else alike, and only the difference is looked at.
 
 # %%
 asked = [("masking", "semantic_tubes", "random_cells"), ("masking", "semantic_tubes", "joint_tubes"), ("mask_ratio", 0.9, 0.5)]
@@ -149,8 +149,8 @@ shown = ["a", "b", "score", "pairs", "difference", "low", "high", "p", "smallest
 compared[shown].round(3)
 
 # %% [markdown]
-# Three things to read. `low` to `high` is the interval of the difference over performers, `seeds_low` to `seeds_high` over
-# seeds. `better` says in how many pairs a was ahead. `p` flips the signs of whole performers: with four of them it can never
+# Three things to read. `low` to `high` is the interval of the difference over subjects, `seeds_low` to `seeds_high` over
+# seeds. `better` says in how many pairs a was ahead. `p` flips the signs of whole subjects: with four of them it can never
 # fall below `smallest_p`, however large the difference; UTD-MHAD's test side is too small for a 5 % test, and honest words
 # are "seen", not "shown". The cell says it for each comparison, by one rule: seen, if both intervals keep clear of zero.
 
@@ -158,20 +158,20 @@ compared[shown].round(3)
 for line in compared.to_dict("records"):
     clear = [line["low"] > 0 or line["high"] < 0, line["seeds_low"] > 0 or line["seeds_high"] < 0]
     word = "SEEN" if all(clear) else "not seen"
-    range_ = f"{line['low']:+.3f} to {line['high']:+.3f} over performers"
+    range_ = f"{line['low']:+.3f} to {line['high']:+.3f} over subjects"
     print(f"{line['score']:<6}{line['a']} over {line['b']}: {line['difference']:+.3f} ({range_}), {word}")
 
 # %% [markdown]
 # ## What may be chosen by what
 # The highest circle of the figure is the best of 13 on the *test* side, and the best of many is lucky as well as good. An
-# honest choice is made on people of the training side: `held_out_knn` is the kNN of one training performer against the
+# honest choice is made on people of the training side: `held_out_knn` is the kNN of one training subject against the
 # others. The test accuracy of the arm so chosen is a fair figure; the highest test accuracy is not.
 
 # %%
 means = full.groupby("arm", sort=False)[["held_out_knn", "knn", "probe"]].mean()
 fair, lucky = study.best(full), study.best(full, by="knn")
 said = {arm: names.get(arm, arm) for arm in (fair, lucky)}
-print(f"chosen on a training performer: {said[fair]}: kNN {means.loc[fair, 'knn']:.3f} on the test side")
+print(f"chosen on a training subject: {said[fair]}: kNN {means.loc[fair, 'knn']:.3f} on the test side")
 print(f"highest on the test side:       {said[lucky]}: kNN {means.loc[lucky, 'knn']:.3f}, by which nothing may be chosen")
 assert means.loc[fair, "knn"] <= means.loc[lucky, "knn"]
 
@@ -207,7 +207,7 @@ for delta in (0.05, 0.02, 0.01):
 
 # %% [markdown]
 # Three seeds, the usual number, see only large differences. And where little is shared, pairing by seed helps little: it costs
-# nothing, so it is done, but it is no substitute for seeds. No number of seeds helps against four performers.
+# nothing, so it is done, but it is no substitute for seeds. No number of seeds helps against four subjects.
 #
 # ## Does it say what the paper says?
 # The paper finds semantic tubes at 0.5 to 0.9 best. The lines marked SEEN above are what this study can add. Where it does
@@ -254,21 +254,21 @@ lessons.check_chosen(chosen)
 # %% tags=["exercise", "raises-exception"]
 # Exercise 2 · difficulty 2 of 3 · about 10 minutes
 def interval(accuracy, clips, rng, draws):
-    """(low, high): 95 % bootstrap interval over performers; accuracy (P,) and clips (P,) of each, rng a NumPy generator."""
+    """(low, high): 95 % bootstrap interval over subjects; accuracy (P,) and clips (P,) of each, rng a NumPy generator."""
     raise NotImplementedError
 
 
-lessons.check_performer_interval(interval)
+lessons.check_subject_interval(interval)
 
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `rng.integers(0, P, (draws, P))` gives the performers of every draw. With them index both arrays: hits are `accuracy *
+# `rng.integers(0, P, (draws, P))` gives the subjects of every draw. With them index both arrays: hits are `accuracy *
 # clips`.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Drawing clips: the interval comes out far too narrow. Averaging accuracies without clips: a performer with 20 clips would
+# Drawing clips: the interval comes out far too narrow. Averaging accuracies without clips: a subject with 20 clips would
 # count as much as one with 200. Drawing without replacement: every draw is the same.
 # </details>
 # <details><summary>Solution</summary>
@@ -324,10 +324,10 @@ here.end()
 # ## Summary
 # - A study is arms, seeds and controls; each run is a folder, and the table is built from the folders, so that it can be
 #   stopped, shared and checked.
-# - Two kinds of luck: seeds and people. Intervals over performers draw people with all their clips.
+# - Two kinds of luck: seeds and people. Intervals over subjects draw people with all their clips.
 # - Arms are compared in pairs on the same seeds and people; overlapping bars do not answer that question.
-# - Choose by training performers, report on the test side.
-# - With four test performers and three seeds a test cannot reach 0.05. Say "seen", and say how it could be shown.
+# - Choose by training subjects, report on the test side.
+# - With four test subjects and three seeds a test cannot reach 0.05. Say "seen", and say how it could be shown.
 #
 # ## Test yourself
 # 1. Two arms' bars overlap by half. Are the arms alike?
@@ -343,7 +343,7 @@ here.end()
 #    with.
 # 3. The choice was made by the test side, and the best of 20 single runs is lucky: a seed's spread is as large as many
 #    effects.
-# 4. 2/2³ = 0.25. More seeds (six reach 0.031), and more test performers: another protocol, or leave-one-performer-out.
+# 4. 2/2³ = 0.25. More seeds (six reach 0.031), and more test subjects: another protocol, or leave-one-subject-out.
 # 5. Otherwise the mask touches few of the pairs that GLCL compares, and the ratio has little to act on.
 # </details>
 #

@@ -43,7 +43,7 @@ def robustness(
     others       more encoders, as in `compare`; iterations: the most of the probe
 
     Columns: features, classifier, corruption, severity, unit, accuracy, low, high (95 % bootstrap interval over the test side's
-    performers; NaN where they are unknown), then what `provenance` says. Every corruption's curve begins with the clean clips
+    subjects; NaN where they are unknown), then what `provenance` says. Every corruption's curve begins with the clean clips
     (severity 0; frame rate 1). The same faulty clips are shown to all features. Raises ValueError for an unknown name,
     DataError where labels are missing.
     """

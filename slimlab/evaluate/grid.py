@@ -59,7 +59,7 @@ def readings(blocks: Iterable[int], pools: Iterable[str], width: int, length: in
 class LinearGrid:
     """Softmax classifiers for each of R readings x L learning rates x S sides, trained side by side.
 
-    A side is a set of training clips, such as all of them, and all but the held-out performers. SGD with momentum 0.9, cosine
+    A side is a set of training clips, such as all of them, and all but the held-out subjects. SGD with momentum 0.9, cosine
     to 0, no weight decay; weights begin as N(0, 0.01), the same for every learning rate and side, biases at 0.
     """
 

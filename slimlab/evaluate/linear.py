@@ -39,8 +39,8 @@ def linear_grid(
 ) -> list[Choice]:
     """Train the grid on the protocol's views of `train`; one choice for each entry of `protocol.select`.
 
-    Choosing on held-out performers costs no second pass: another set of classifiers trains beside, on the same batches
-    without those performers, and the winner is reported as trained on everybody. Raises DataError where features are not finite.
+    Choosing on held-out subjects costs no second pass: another set of classifiers trains beside, on the same batches
+    without those subjects, and the winner is reported as trained on everybody. Raises DataError where features are not finite.
     """
     if protocol.combine == "concat":
         train, test = alike(train, test)
@@ -89,7 +89,7 @@ def fit_and_choose(
 ) -> list[Choice]:
     """`draw` gives training features (B, columns) of clips; `given` and `test` are `Features` of the test view of both sides."""
     outside, held_name = held_out(getattr(given, "table", None), len(given.x))
-    sides = 2 if "held-out performers" in protocol.select else 1
+    sides = 2 if "held-out subjects" in protocol.select else 1
     labels = given.labels.to(device)
     classes = int(max(given.labels.max(), test.labels.max())) + 1
     rates = [r * protocol.batch_size / 256 for r in protocol.learning_rates]

@@ -35,7 +35,7 @@ def linear_probe(
 
     protocol  "default": standardise by the training side, L2-regularised logistic regression (strength 1/c, at most
               `iterations`); nothing is chosen. "slim": the paper's 13 learning rates by SGD on these features as they are,
-              without new views (`evaluate.run(…, "slim-linear")` draws them), the best on held-out training performers.
+              without new views (`evaluate.run(…, "slim-linear")` draws them), the best on held-out training subjects.
               Or a `Protocol`, of which `changes` change fields: linear_probe(…, protocol="slim", steps=2000)
     Raises DataError where labels are missing, a feature is not finite or the training side has a single class, ValueError
     for an unknown protocol, NotConverged (a RuntimeError) where the iterations are too few.

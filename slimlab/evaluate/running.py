@@ -37,7 +37,7 @@ def run(
     """Evaluate by a protocol of `PROTOCOLS` (or your own), with any of its fields changed: `run(…, "slim-linear", steps=500)`.
 
     One row a setting, and for the linear grid one row a selection: protocol, classifier, settings, `selected_on` (empty where
-    nothing was selected), `accuracy` on the test side with `low` and `high` of a 95 % bootstrap interval over its performers (or
+    nothing was selected), `accuracy` on the test side with `low` and `high` of a 95 % bootstrap interval over its subjects (or
     `mAP` and `recall@…`), then what is needed to do it again: views, changed fields, labels used, what `provenance` says, and
     `about`, what the caller knows: {"split": "cross-subject", "run": "runs/utd"}.
     Raises ValueError for an unknown protocol, word or body, DataError where labels are missing.

@@ -1,4 +1,4 @@
-"""The finished study, and checks of the exercises on it: which arm may be chosen by what, intervals over performers, pairs."""
+"""The finished study, and checks of the exercises on it: which arm may be chosen by what, intervals over subjects, pairs."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def check_chosen(function: Callable[[pd.DataFrame], Any]) -> None:
         expect(
             abs(accuracy - wanted) < 1e-9, f"chosen reports {accuracy:.4f} where the mean of `knn` over seeds is {wanted:.4f}."
         )
-    passed("Chosen: by held-out training performers over seeds, reported on the test side.")
+    passed("Chosen: by held-out training subjects over seeds, reported on the test side.")
 
 
-def check_performer_interval(function: Callable[..., Any]) -> None:
+def check_subject_interval(function: Callable[..., Any]) -> None:
     """function(accuracy (P,), clips (P,), rng, draws) -> (low, high): 95 % bootstrap interval of the accuracy over clips when
-    performers are drawn with replacement. Compared with `evaluate.over_performers`. Raises NotYet."""
+    subjects are drawn with replacement. Compared with `evaluate.over_subjects`. Raises NotYet."""
     for seed, count in ((0, 4), (1, 6), (2, 9)):
         rng = np.random.default_rng(seed)
         accuracy, clips = rng.uniform(0.3, 0.9, count).round(2), rng.integers(20, 200, count)
@@ -60,25 +60,25 @@ def check_performer_interval(function: Callable[..., Any]) -> None:
         expect(isinstance(got, tuple) and len(got) == 2, "interval should return two numbers: low, high.")
         low, high = (_number(value, "what interval returns") for value in got)
         per_clip, who = np.repeat(accuracy, clips), np.repeat(np.arange(count), clips)
-        wanted = evaluate.over_performers(per_clip, who)
+        wanted = evaluate.over_subjects(per_clip, who)
         room = 0.25 * (wanted.high - wanted.low)
-        expect(high - low > 1e-9, "interval has no width: draw performers with replacement, so that each draw has others.")
+        expect(high - low > 1e-9, "interval has no width: draw subjects with replacement, so that each draw has others.")
         if abs(low - wanted.low) < room / 3 and abs(high - wanted.high) < room / 3:
             continue
         expect(
             (high - low) > 0.5 * (wanted.high - wanted.low),
-            f"interval is {(high - low) / (wanted.high - wanted.low):.1f} times as wide as it should be: draw whole performers, "
+            f"interval is {(high - low) / (wanted.high - wanted.low):.1f} times as wide as it should be: draw whole subjects, "
             "not single clips, and take the percentiles of all draws.",
         )
         equal = np.quantile(accuracy[rng.integers(0, count, (8000, count))].mean(axis=1), [0.025, 0.975])
         expect(
             abs(low - equal[0]) > room / 3 or abs(high - equal[1]) > room / 3 or np.ptp(clips) == 0,
-            "interval lets every performer count alike: weigh each by its clips, in the numerator and in the denominator.",
+            "interval lets every subject count alike: weigh each by its clips, in the numerator and in the denominator.",
         )
         raise NotYet(
             f"interval is {low:.3f} to {high:.3f}; {wanted.low:.3f} to {wanted.high:.3f} is right: take the 2.5 and 97.5 % point."
         )
-    passed("Interval: performers are drawn whole, with replacement, and weighed by their clips.")
+    passed("Interval: subjects are drawn whole, with replacement, and weighed by their clips.")
 
 
 def check_sign_flips(function: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""Figures of a study: every arm with the interval over performers and its seeds, beside the controls."""
+"""Figures of a study: every arm with the interval over subjects and its seeds, beside the controls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def study(
     level: float = 0.95,
     names: Mapping[str, str] | None = None,
 ) -> Figure:
-    """A sweep's table, a panel a score: mean over seeds, bar: interval over performers (bootstrap, `level`), small dots: seeds.
+    """A sweep's table, a panel a score: mean over seeds, bar: interval over subjects (bootstrap, `level`), small dots: seeds.
 
     x    a field of numbers to stand on the axis, such as "mask_ratio"; arms without a number there, and the controls, become
          horizontal lines. None: one line of the figure for each arm
@@ -45,7 +45,7 @@ def study(
         fig, axes = figure(0.6 + 2.9 * len(scores), 3.4, 1, len(scores), sharey=True, squeeze=False)
         for ax, score in zip(axes[0], scores, strict=True):
             _lines(ax, table, arms, score, x, hue, named)
-        axes[0, 0].set_ylabel("accuracy, test performers")
+        axes[0, 0].set_ylabel("accuracy, test subjects")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
     for ax, score in zip(axes[0], scores, strict=True):
@@ -96,11 +96,11 @@ def _forest(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, named
     ax.set_yticks(range(len(arms)), [named.get(a, a) for a in map(str, arms["arm"])])
     ax.set_ylim(len(arms) - 0.5, -0.5)
     ax.grid(axis="x", color="0.9", linewidth=0.6)
-    ax.set_xlabel("accuracy, test performers")
+    ax.set_xlabel("accuracy, test subjects")
 
 
 def _bars(lines: pd.DataFrame, score: str) -> np.ndarray | None:
-    """(2, n) below and above the mean; None where performers are unknown. The mean over clips lies inside its interval."""
+    """(2, n) below and above the mean; None where subjects are unknown. The mean over clips lies inside its interval."""
     if f"{score}_low" not in lines:
         return None
     mean = lines[score].to_numpy(float)

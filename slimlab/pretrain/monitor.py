@@ -82,11 +82,11 @@ class CollapseRule:
 
 
 def monitor(trainer: Any, store: ClipStore) -> dict[str, float]:
-    """kNN on held-out training performers (the last one against the others; labels serve this alone) and feature rank."""
-    encoder, performers = trainer.encoder, np.unique(store.column("subject"))
+    """kNN on held-out training subjects (the last one against the others; labels serve this alone) and feature rank."""
+    encoder, subjects = trainer.encoder, np.unique(store.column("subject"))
     known = store.labels >= 0
-    last = store.column("subject") == performers[-1]
-    if len(performers) < 2:
+    last = store.column("subject") == subjects[-1]
+    if len(subjects) < 2:
         last = np.arange(len(store)) % 2 == 1
 
     def some(which: np.ndarray) -> ClipStore:

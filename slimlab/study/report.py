@@ -1,7 +1,7 @@
-"""A sweep's table, summed up: an arm a line with its spread over seeds and its interval over performers; arms compared in pairs.
+"""A sweep's table, summed up: an arm a line with its spread over seeds and its interval over subjects; arms compared in pairs.
 
-Two kinds of spread say two things. Over seeds: would another run of the same recipe give the same? Over performers
-(`evaluate.over_performers`): would other people? A comparison is made on the same seeds and performers, where most of both
+Two kinds of spread say two things. Over seeds: would another run of the same recipe give the same? Over subjects
+(`evaluate.over_subjects`): would other people? A comparison is made on the same seeds and subjects, where most of both
 cancels.
 """
 
@@ -20,7 +20,7 @@ from slimlab.pretrain.run import replace_file
 
 SCORES = ("knn", "probe")
 CONTROLS = {"untrained": "untrained encoder", "raw": "raw coordinates"}
-TITLES = {"knn": "kNN", "probe": "linear probe", "held_out_knn": "kNN, held-out training performer"}
+TITLES = {"knn": "kNN", "probe": "linear probe", "held_out_knn": "kNN, held-out training subject"}
 
 
 def fields(table: pd.DataFrame) -> list[str]:
@@ -31,15 +31,15 @@ def fields(table: pd.DataFrame) -> list[str]:
     return [c for c in columns[columns.index("arm") + 1 : columns.index("seed")] if c != "split"]
 
 
-def performers(table: pd.DataFrame) -> list[str]:
-    """The test side's performers, as the table names them; empty where they are unknown."""
+def subjects(table: pd.DataFrame) -> list[str]:
+    """The test side's subjects, as the table names them; empty where they are unknown."""
     return [c.partition("@")[2] for c in map(str, table.columns) if c.startswith("clips@") and c != "clips@-1"]
 
 
 def per_clip(rows: pd.DataFrame, score: str) -> tuple[np.ndarray, np.ndarray]:
-    """(clips,) the accuracy on each clip's performer, mean over these runs, and (clips,) the performer: what the statistics of
-    `evaluate` take. Empty where performers are unknown."""
-    who = performers(rows)
+    """(clips,) the accuracy on each clip's subject, mean over these runs, and (clips,) the subject: what the statistics of
+    `evaluate` take. Empty where subjects are unknown."""
+    who = subjects(rows)
     clips = np.array([int(rows[f"clips@{p}"].iloc[0]) for p in who], dtype=int)
     means = np.array([rows[f"{score}@{p}"].mean() for p in who])
     return np.repeat(means, clips), np.repeat(np.array(who), clips)
@@ -47,7 +47,7 @@ def per_clip(rows: pd.DataFrame, score: str) -> tuple[np.ndarray, np.ndarray]:
 
 def summary(table: pd.DataFrame, scores: Sequence[str] = SCORES, level: float = 0.95, controls: bool = True) -> pd.DataFrame:
     """An arm a line, controls last: seeds, failed, and of every score mean, sd (sample, over seeds), low and high (bootstrap over
-    performers of the mean over seeds), seeds_low and seeds_high (Student's t over seeds)."""
+    subjects of the mean over seeds), seeds_low and seeds_high (Student's t over seeds)."""
     names, lines = fields(table), []
     for arm, rows in table.groupby("arm", sort=False):
         line: dict[str, Any] = {"arm": arm} | {n: rows[n].iloc[0] for n in names}
@@ -71,15 +71,15 @@ def _line(rows: pd.DataFrame, columns: Mapping[str, str], level: float) -> dict[
             continue
         seeds = evaluate.over_seeds(known[column].to_numpy(float), level)
         out |= {score: seeds.mean, f"{score}_sd": seeds.sd}
-        if len(performers(known)) > 1 and f"{column}@{performers(known)[0]}" in known:
-            people = evaluate.over_performers(*per_clip(known, column), level=level)
+        if len(subjects(known)) > 1 and f"{column}@{subjects(known)[0]}" in known:
+            people = evaluate.over_subjects(*per_clip(known, column), level=level)
             out |= {f"{score}_low": people.low, f"{score}_high": people.high}
         out |= {f"{score}_seeds_low": seeds.low, f"{score}_seeds_high": seeds.high}
     return out
 
 
 def best(table: pd.DataFrame, by: str = "held_out_knn") -> str:
-    """The arm with the highest mean of `by` over seeds: by default a kNN on a held-out training performer, so that nothing of
+    """The arm with the highest mean of `by` over seeds: by default a kNN on a held-out training subject, so that nothing of
     the test side has a say. Arms that lack a seed which others have are left out. Raises ValueError where no arm has all."""
     means: Any = table.groupby("arm", sort=False)[by].agg(["mean", "count"])  # pandas is loosely typed here
     means = means[means["count"] == table["seed"].nunique()]
@@ -102,8 +102,8 @@ def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[st
     two whole arms are compared, whatever they differ in.
 
     pairs, a, b (means), difference = a - b, better (pairs in which a is ahead); low, high, p: bootstrap and sign flips over
-    performers (`evaluate.paired`); seeds_low, seeds_high, seeds_p: the same over seeds, each the mean over its pairs.
-    smallest_p, smallest_seeds_p: the least that so few performers or seeds can give. Raises ValueError where nothing pairs.
+    subjects (`evaluate.paired`); seeds_low, seeds_high, seeds_p: the same over seeds, each the mean over its pairs.
+    smallest_p, smallest_seeds_p: the least that so few subjects or seeds can give. Raises ValueError where nothing pairs.
     """
     others = ["seed"] if field == "arm" else [n for n in fields(table) if n != field] + ["seed"]
     if field not in [*fields(table), "arm"]:
@@ -122,7 +122,7 @@ def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[st
         d = left[score].to_numpy(float) - right[score].to_numpy(float)
         line = {"field": field, "a": a, "b": b, "score": score, "pairs": len(d), "mean_a": left[score].mean()}
         line |= {"mean_b": right[score].mean(), "difference": d.mean(), "better": int((d > 0).sum())}
-        if len(performers(table)) > 1:
+        if len(subjects(table)) > 1:
             (mine, who), (theirs, _) = per_clip(left, score), per_clip(right, score)
             test = evaluate.paired(mine, theirs, who, level=level)
             line |= {"low": test.low, "high": test.high, "p": test.p, "smallest_p": test.smallest_p}
@@ -164,7 +164,7 @@ class Report:
             ]
             shown = [_spread(*values) for values in zip(*columns, strict=True)]
             out[TITLES.get(score, score)] = [mean for mean, _ in shown]
-            out[f"{TITLES.get(score, score)}, {self.level:.0%} over performers"] = [interval for _, interval in shown]
+            out[f"{TITLES.get(score, score)}, {self.level:.0%} over subjects"] = [interval for _, interval in shown]
         return out
 
     def markdown(self) -> str:

@@ -2,7 +2,7 @@
 
     FOLDER/runs/<id>/       a run (slimlab/pretrain/run.py), and when it is finished
         result.json         its row of the table
-        predictions.csv     clip, performer, label, and what kNN and probe said
+        predictions.csv     clip, subject, label, and what kNN and probe said
     FOLDER/controls/        rows of the controls that runs share, by content
     FOLDER/claims/          which process does which run now (claims.py)
 
@@ -73,7 +73,7 @@ def sweep(
     the same call goes on where it was, in the middle of a run too. Several processes may be started on the same folder:
     each takes the next run that nobody has (a dead process's run is taken over), and each returns the whole table. A process
     that hangs keeps its run; stop it, and the next one continues there.
-    Settings are best compared on `held_out_knn`, a training performer's; `knn` and `probe` are the test side's, to be reported.
+    Settings are best compared on `held_out_knn`, a training subject's; `knn` and `probe` are the test side's, to be reported.
     A run that diverges or collapses, or of which the probe does not converge, is a row with `error` and without accuracies.
 
     Raises ValueError for a field that Config lacks or an impossible value, StudyError where a result in the folder is damaged,
@@ -168,7 +168,7 @@ def _result(folder: Path, key: str) -> dict[str, Any] | None:
     if not file.exists():
         return None
     try:
-        row = json.loads(file.read_text())
+        row = trial.read_row(file)
         if missing := {"arm", "seed", "knn", "probe", "train", "test"} - set(row):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except (OSError, ValueError, TypeError) as error:
@@ -200,8 +200,8 @@ def _table(results: list[tuple[Arm, dict[str, Any]]]) -> pd.DataFrame:
         config = {k: _cell(v) for k, v in row["config"].items()}
         plain = Config(preset=config["preset"]).to_dict()
         differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != _cell(plain.get(k))}
-        rest = {k: v for k, v in row.items() if k not in ("arm", "config", "performers")}
-        performers = {f"{score}@{p}": v for p, scores in row["performers"].items() for score, v in scores.items()}
+        rest = {k: v for k, v in row.items() if k not in ("arm", "config", "subjects")}
+        subjects = {f"{score}@{p}": v for p, scores in row["subjects"].items() for score, v in scores.items()}
         line = {"arm": _words(arm), **{name: config[name] for name in fields}, **rest}
-        lines.append(line | {"preset": config["preset"], "changes": json.dumps(differs, sort_keys=True)} | performers)
+        lines.append(line | {"preset": config["preset"], "changes": json.dumps(differs, sort_keys=True)} | subjects)
     return pd.DataFrame(lines)

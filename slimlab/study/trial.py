@@ -1,4 +1,4 @@
-"""One run of a sweep: pre-train, evaluate on the test side, performer by performer, beside its controls."""
+"""One run of a sweep: pre-train, evaluate on the test side, subject by subject, beside its controls."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run(
         "knn": None,
         "probe": None,
         **_monitored(done.metrics),
-        "performers": {},
+        "subjects": {},
     }
     beside = {}
     try:
@@ -90,13 +90,13 @@ def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path, device: torc
     done.check_unseen(test)
     encoder = done.encoder.to(device_of(device))
     row, said = scores([evaluate.features(encoder, side) for side in (train, test)])
-    clips = pd.DataFrame({"clip": test.column("clip"), "performer": test.column("subject"), "label": test.labels, **said})
+    clips = pd.DataFrame({"clip": test.column("clip"), "subject": test.column("subject"), "label": test.labels, **said})
     replace_file(at / "predictions.csv", lambda f: f.write(clips.to_csv(index=False).encode()))
     return row
 
 
 def scores(sides: Sequence[Features], name: str = "", iterations: int = 1000) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """({knn, probe, performers: {performer: {clips, knn, probe}}}, predictions of both) of (train, test) features.
+    """({knn, probe, subjects: {subject: {clips, knn, probe}}}, predictions of both) of (train, test) features.
 
     name  put before the scores: "raw" gives raw_knn, raw_probe; iterations: the most of the probe
     """
@@ -104,16 +104,16 @@ def scores(sides: Sequence[Features], name: str = "", iterations: int = 1000) ->
     prefix, who = f"{name}_" if name else "", np.asarray(test.table["subject"])
     results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test, iterations=iterations)}
     hits = {f"{prefix}{score}": (r.predictions == r.labels).numpy() for score, r in results.items()}
-    performers = {
+    subjects = {
         str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}
         for p in np.unique(who)
     }
-    row = {score: float(hit.mean()) for score, hit in hits.items()} | {"performers": performers}
+    row = {score: float(hit.mean()) for score, hit in hits.items()} | {"subjects": subjects}
     return row, {score: r.predictions.numpy() for score, r in results.items()}
 
 
 def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
-    """The run's last look at a held-out training performer, and its feature rank."""
+    """The run's last look at a held-out training subject, and its feature rank."""
     last = {}
     for name, column in (("held_out_knn", "knn"), ("rank", "rank")):
         values = metrics[column].dropna().tolist() if column in metrics else []
@@ -139,11 +139,11 @@ def controls(
 
 
 def joined(*rows: dict[str, Any]) -> dict[str, Any]:
-    """One row of several; what they say of each performer goes together."""
+    """One row of several; what they say of each subject goes together."""
     out: dict[str, Any] = {}
     for row in rows:
-        performers = {p: out.get("performers", {}).get(p, {}) | v for p, v in row.get("performers", {}).items()}
-        out |= row | {"performers": out.get("performers", {}) | performers}
+        subjects = {p: out.get("subjects", {}).get(p, {}) | v for p, v in row.get("subjects", {}).items()}
+        out |= row | {"subjects": out.get("subjects", {}) | subjects}
     return out
 
 
@@ -153,7 +153,15 @@ def _control(folder: Path, name: str, what: list[str], features: Callable[[], Se
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, scores(features(), name)[0])
-    return json.loads(file.read_text())
+    return read_row(file)
+
+
+def read_row(file: Path) -> dict[str, Any]:
+    """A row that was kept on disk. Before slimlab 0.2 its scores by subject were called "performers"."""
+    row = json.loads(file.read_text())
+    if isinstance(row, dict) and "performers" in row:
+        row["subjects"] = row.pop("performers")
+    return row
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from slimlab.evaluate.linear import linear_grid
 from tests.conftest import counting_clip, make_store
 from tests.evaluate.blobs import blobs
 
-TRAIN, TEST = blobs(150, 0, performers=6), blobs(90, 1)
+TRAIN, TEST = blobs(150, 0, subjects=6), blobs(90, 1)
 
 
 def test_readings_are_the_encoders(synthetic):
@@ -80,8 +80,8 @@ def test_the_rates_are_the_papers():
     assert len(RATES) == 13 and RATES[0] == 1e-5 and RATES[-1] == 0.1 and list(RATES) == sorted(RATES)
 
 
-def test_the_probe_chooses_its_rate_on_held_out_performers():
-    """By hand: train without performer 5, measure on performer 5, take the best rate of the grid trained on everybody."""
+def test_the_probe_chooses_its_rate_on_held_out_subjects():
+    """By hand: train without subject 5, measure on subject 5, take the best rate of the grid trained on everybody."""
     result = evaluate.linear_probe(TRAIN, TEST, protocol="slim", steps=60, learning_rates=(1e-5, 0.5))
     assert result.accuracy == pytest.approx(evaluate.linear_probe(TRAIN, TEST).accuracy, abs=0.05)
     torch.testing.assert_close(result.scores.argmax(dim=1), result.predictions)
@@ -95,8 +95,8 @@ def test_the_probe_chooses_its_rate_on_held_out_performers():
         evaluate.linear_probe(TRAIN, TEST, protocol="best")
 
 
-def test_held_out_performers_get_no_say_in_what_is_chosen_by_them():
-    """Wrong labels for the held-out performer change the final classifier, not the one that was judged by them."""
+def test_held_out_subjects_get_no_say_in_what_is_chosen_by_them():
+    """Wrong labels for the held-out subject change the final classifier, not the one that was judged by them."""
     protocol = replace(evaluate.PROTOCOLS["slim-linear-cached"], steps=100, learning_rates=(0.5,))
     wrong = torch.where(torch.arange(150) % 6 == 5, (TRAIN.labels + 1) % 4, TRAIN.labels)
     grids = []
@@ -111,7 +111,7 @@ def test_held_out_performers_get_no_say_in_what_is_chosen_by_them():
 
 @pytest.fixture(scope="module")
 def labelled_poses():
-    """Poses at random, and a label that the height of the arms gives away; 4 performers to train on, 2 to test."""
+    """Poses at random, and a label that the height of the arms gives away; 4 subjects to train on, 2 to test."""
     rng, labels = np.random.default_rng(0), np.arange(60) % 2
     poses = rng.normal(0, 0.05, (60, 1, 1, 25, 3)) + np.zeros((1, 20, 1, 1, 1))
     poses[:, :, :, 4:12, 1] += np.where(labels, 0.5, -0.5)[:, None, None, None]
@@ -135,11 +135,11 @@ def test_every_way_of_drawing_views_learns_and_repeats_itself(encoder, labelled_
         mirror=False,
         cached_views=2,
         learning_rates=(1e-5, 4.0),
-        select=("held-out performers", "test split"),
+        select=("held-out subjects", "test split"),
     )
     before = [p.clone() for p in encoder.parameters()]
     held, test = linear_grid(encoder, *labelled_poses, protocol, seed=3)
-    assert (held.selected_on, test.selected_on) == ("held-out performers", "test split") and held.candidates == 8
+    assert (held.selected_on, test.selected_on) == ("held-out subjects", "test split") and held.candidates == 8
     assert held.lr == 4.0 and {c.reading.blocks for c in (held, test)} <= {1, 2}  # this encoder has two blocks, not four
     assert test.result.accuracy >= held.result.accuracy > 0.75, (held, test)
     assert test.selected_at == test.result.accuracy
@@ -158,7 +158,7 @@ def test_views_differ_where_they_should(encoder, labelled_poses):
         assert not torch.allclose(scores(**changes), given), changes
 
 
-def test_performers_unknown_means_held_out_clips():
+def test_subjects_unknown_means_held_out_clips():
     protocol = evaluate.PROTOCOLS["slim-linear"]
     store = make_store([counting_clip(9) * (1 + i % 2) for i in range(10)], label=[0, 1] * 5)
     encoder = evaluate.random_encoder(EncoderConfig(width=16, depth=1, heads=2, frames=8))

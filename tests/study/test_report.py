@@ -141,7 +141,7 @@ def test_the_figure_shows_means_intervals_seeds_and_controls(tmp_path):
         plot.study(table, "depth")
 
 
-def test_one_performer_or_one_seed_says_less_and_does_not_fail():
+def test_one_subject_or_one_seed_says_less_and_does_not_fail():
     table = made_up(seeds=1)
     summary = study.summary(table)
     assert summary["knn_sd"].isna().all() and summary["knn_low"].notna().all()

@@ -79,11 +79,27 @@ def test_the_changes_are_what_somebody_changed(tmp_path, preset):
         "probe": 0.5,
         "train": "a",
         "test": "b",
-        "performers": {},
+        "subjects": {},
     }
     (tmp_path / "runs" / "one").mkdir(parents=True)
     (tmp_path / "runs" / "one" / "result.json").write_text(json.dumps(row))
     assert json.loads(study.read(tmp_path)["changes"].iloc[0]) == arm
+
+
+def test_a_folder_of_an_earlier_version_stays_readable(whole, sides, tmp_path, monkeypatch):
+    folder, _ = whole
+    kept = [*folder.glob("runs/*/result.json"), *folder.glob("controls/*.json")]
+    assert len(kept) == 4 + 3
+    for file in kept:
+        row = json.loads(file.read_text())
+        row["performers"] = row.pop("subjects")
+        (tmp_path / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file.relative_to(folder)).write_text(json.dumps(row))
+    pd.testing.assert_frame_equal(study.read(tmp_path), study.read(folder))
+    trial = study.sweep.__globals__["trial"]
+    fresh = trial.controls(*sides, replace(SMALL, seed=0), folder)
+    monkeypatch.setattr(trial, "scores", lambda *a: pytest.fail("a control that was kept was computed again"))
+    assert trial.controls(*sides, replace(SMALL, seed=0), tmp_path) == fresh
 
 
 def test_asked_again_it_does_nothing_anew(whole, sides, monkeypatch):

@@ -284,7 +284,7 @@ def test_the_order_of_joints_is_only_an_order(order):
 @pytest.mark.integration  # not for what it starts, but for its length: 960 clips, five sorts of features, kNN and probe
 @pytest.mark.parametrize("protocol", ["cross-subject", "cross-view"])
 def test_the_shipped_encoder_beats_its_controls_by_ten_points(protocol):
-    """On the default synthetic set, whose performers it never saw; kNN and probe."""
+    """On the default synthetic set, whose subjects it never saw; kNN and probe."""
     table = evaluate.compare(slimlab.pretrained("tiny"), *data.split(data.synthetic(), protocol)).set_index("features")
     ahead = table.loc["pre-trained encoder"] - table.drop("pre-trained encoder").max()
     assert (ahead >= 0.10).all(), table
