@@ -1,4 +1,4 @@
-"""Studies, one command each: arms times seeds, pre-trained and evaluated, then a table, comparisons and a figure.
+"""Studies, one command each: variants times seeds, pre-trained and evaluated, then a table, comparisons and a figure.
 
     python benchmarks/studies.py STUDY UTD_MHAD [--steps N] [--seeds 3] [--minutes M] [--out out/studies] [--docs docs/studies]
 
@@ -53,10 +53,10 @@ def in_kinect_v2_order(store: ClipStore) -> ClipStore:
 
 @dataclass(frozen=True)
 class Study:
-    """question; what the base changes of `tiny`; arms; how the figure stands; pairs (field, a, b) to compare; names of arms."""
+    """question; what the base changes of `tiny`; variants; how the figure stands; pairs (field, a, b) to compare; their names."""
 
     question: str
-    arms: list[dict[str, Any]]
+    variants: list[dict[str, Any]]
     changes: dict[str, Any] = field(default_factory=dict)
     x: str | None = None
     hue: str | None = None
@@ -80,7 +80,7 @@ STUDIES = {
             ("mask_ratio", 0.3, 0.5),
             ("mask_ratio", 0.7, 0.5),
             ("mask_ratio", 0.9, 0.5),
-            ("arm", "masking=semantic_tubes, mask_ratio=0.5", "mask_globals=0.0, mask_locals=False, mfm_weight=0.0"),
+            ("variant", "masking=semantic_tubes, mask_ratio=0.5", "mask_globals=0.0, mask_locals=False, mfm_weight=0.0"),
         ),
         {"mask_globals=0.0, mask_locals=False, mfm_weight=0.0": "nothing masked"}
         | {f"masking={m}, mask_ratio={r}": f"{m.replace('_', ' ')}, {r}" for m in STRATEGIES for r in RATIOS},
@@ -113,8 +113,8 @@ LABELS = Study("How many labels do the features need?", [], x="labels", hue="fea
 
 def swept(chosen: Study, store: ClipStore, steps: int, seeds: int, minutes: float | None, out: Path) -> pd.DataFrame:
     base = Config(preset="tiny", steps=steps, evaluations=3, snapshots=1, **chosen.changes)
-    print(f"{len(chosen.arms)} arms x {seeds} seeds x {steps} steps, {torch.get_num_threads()} threads", flush=True)
-    return study.sweep(chosen.prepare(store), chosen.arms, seeds, base, out, minutes=minutes)
+    print(f"{len(chosen.variants)} variants x {seeds} seeds x {steps} steps, {torch.get_num_threads()} threads", flush=True)
+    return study.sweep(chosen.prepare(store), chosen.variants, seeds, base, out, minutes=minutes)
 
 
 def labelled(store: ClipStore, steps: int, seeds: int, out: Path) -> pd.DataFrame:
@@ -142,7 +142,7 @@ def labelled(store: ClipStore, steps: int, seeds: int, out: Path) -> pd.DataFram
         same = {"mirror": config.mirror, "rotation": config.rotation}
         scratch = study.from_scratch(config.encoder(store.skeleton), train, test, draws=seeds, steps=SCRATCH_STEPS, **same)
         replace_file(file, lambda f: f.write(scratch.to_csv(index=False).encode()))
-    table = pd.concat([*tables, pd.read_csv(file)], ignore_index=True)
+    table = pd.concat([*tables, study.load(file)], ignore_index=True)
     return table.sort_values(["features", "labels", "seed"], key=lambda c: c.map(_place(c)), ignore_index=True)
 
 
@@ -176,8 +176,8 @@ def document(name: str, chosen: Study, table: pd.DataFrame, docs: Path) -> None:
         pairs.to_csv(docs / f"{name}-pairs.csv", index=False, float_format="%.6g")
         text += f"\nIn pairs (same seed, all else alike), a minus b:\n\n{pair_lines(pairs, chosen.names)}"
     if "held_out_knn" in table:
-        arm = study.best(table)
-        text += f"\nBest on the held-out training subject (nothing of the test side): {chosen.names.get(arm, arm)}.\n"
+        variant = study.best(table)
+        text += f"\nBest on the held-out training subject (nothing of the test side): {chosen.names.get(variant, variant)}.\n"
     replace_file(docs / f"{name}.md", lambda f: f.write(text.encode()))
 
 

@@ -49,9 +49,9 @@ plot.mask_gallery(draws, store.skeleton)
 widgets.MaskExplorer(store, ratio=0.7, frames=tiny.global_frames, patch_frames=tiny.patch_frames)
 
 # %% [markdown]
-# ## From the question to arms
-# What has to differ, and nothing else? An **arm** is a change of the configuration. `study.product` makes all combinations.
-# Two controls belong to them: an arm in which *nothing* is masked, and the encoder before its first step (every row of the
+# ## From the question to variants
+# What has to differ, and nothing else? A **variant** is a change of the configuration. `study.product` makes all combinations.
+# Two controls belong to them: a variant in which *nothing* is masked, and the encoder before its first step (every row of the
 # table carries it, with the same seed).
 #
 # One decision hides here. In `tiny` only half of the two global views are masked, and no local view: of the pairs of views
@@ -60,11 +60,11 @@ widgets.MaskExplorer(store, ratio=0.7, frames=tiny.global_frames, patch_frames=t
 
 # %%
 nothing = {"mask_globals": 0.0, "mask_locals": False, "mfm_weight": 0.0}
-arms = [nothing, *study.product({"masking": ("semantic_tubes", "random_cells"), "mask_ratio": (0.3, 0.9)})]
+variants = [nothing, *study.product({"masking": ("semantic_tubes", "random_cells"), "mask_ratio": (0.3, 0.9)})]
 base = Config(preset="tiny", steps=3 if quick else 25, mask_locals=True, evaluations=1, snapshots=1)
 pairs = 2 + 2 * len(base.local_views) * 2  # GLCL: each global view against the other one and against every local view
-print(f"{len(arms)} arms; GLCL compares {pairs} pairs of views, in {pairs - 2} of them the student's view is a local one")
-pd.DataFrame(arms).astype(object).fillna("as the base")
+print(f"{len(variants)} variants; GLCL compares {pairs} pairs of views, in {pairs - 2} of them the student's view is a local one")
+pd.DataFrame(variants).astype(object).fillna("as the base")
 
 # %% [markdown]
 # ## A miniature, live
@@ -77,52 +77,54 @@ pd.DataFrame(arms).astype(object).fillna("as the base")
 train, test = data.split(store, "cross-subject")
 if quick:
     few = np.random.default_rng(here.seed).permutation(len(test))[:110]
-    train, test, arms = train[few % len(train)], test[few], arms[:2]
+    train, test, variants = train[few % len(train)], test[few], variants[:2]
 folder = here.out / f"sweep-{train.fingerprint[:6]}-{base.steps}"
 seeds = (here.seed, here.seed + 1)
-table = study.sweep(train, arms, seeds=seeds, base=base, folder=folder, test=test)
-table[["arm", "seed", "knn", "probe", "held_out_knn", "untrained_knn", "seconds"]].round(3)
+table = study.sweep(train, variants, seeds=seeds, base=base, folder=folder, test=test)
+table[["variant", "seed", "knn", "probe", "held_out_knn", "untrained_knn", "seconds"]].round(3)
 
 # %% [markdown]
 # Asked again, it does nothing: all rows are there. And a row holds what is needed to make it again.
 
 # %%
-again = study.sweep(train, arms, seeds=seeds, base=base, folder=folder, test=test, progress=False)
+again = study.sweep(train, variants, seeds=seeds, base=base, folder=folder, test=test, progress=False)
 pd.testing.assert_frame_equal(again, table)
 table.loc[0, ["changes", "train", "test", "split", "protocol", "slimlab", "commit", "torch", "threads", "run"]].to_frame("row 0")
 
 # %% [markdown]
-# *Predict: in a figure of these few runs, will any arm stand clear of the encoder that never learned?*
+# *Predict: in a figure of these few runs, will any variant stand clear of the encoder that never learned?*
 
 # %%
 names = {"mask_globals=0.0, mask_locals=False, mfm_weight=0.0": "nothing masked"}
 names |= {f"masking={s}, mask_ratio={r}": f"{s.replace('_', ' ')}, {r}" for s in strategies for r in (0.3, 0.5, 0.7, 0.9)}
-arms_range = np.ptp(table.groupby("arm")["knn"].mean())
+variants_range = np.ptp(table.groupby("variant")["knn"].mean())
 seeds_range = np.ptp(table["untrained_knn"])
-print(f"kNN, largest difference of two arms: {arms_range:.3f}; of the untrained encoder from seed to seed: {seeds_range:.3f}")
+print(f"kNN, largest difference of two variants: {variants_range:.3f}; untrained encoder, from seed to seed: {seeds_range:.3f}")
 plot.study(table, names=names)
 
 # %% [markdown]
 # A dot is a seed, a circle their mean, the bar an interval over the test subjects (below). The squares are controls. The
-# printed line holds the differences of the arms against what another initialisation does to a network that never learned.
+# printed line holds the differences of the variants against what another initialisation does to a network that never learned.
 # However tempting the order of the circles is: with so few steps and seeds nothing can be concluded from it.
 #
 # ## Two kinds of luck
-# The accuracy of an arm, over seeds $s$ and test subjects $p$ with $n_p$ clips each, is
+# The accuracy of a variant, over seeds $s$ and test subjects $p$ with $n_p$ clips each, is
 # $$\bar a = \frac{1}{S}\sum_s \frac{\sum_p n_p\, a_{sp}}{\sum_p n_p}.$$
 # Other seeds would give other $a$ (the spread over seeds), and other *people* would too. Clips of one subject resemble each
 # other, so people are drawn, not clips: the **bootstrap over subjects** draws $P$ of them with replacement, with all their
 # clips, again and again, and takes the middle 95 % of the accuracies that come out.
 #
 # ## The full study
-# 12 masks and the arm without, on UTD-MHAD (odd subjects train, even ones test), would take your machine too long to wait
+# 12 masks and the variant without, on UTD-MHAD (odd subjects train, even ones test), would take your machine too long to wait
 # for. Its table comes with slimlab; `python benchmarks/studies.py mask-ratio UTD_MHAD` makes it again.
 
 # %%
 full = lessons.finished_study()  # docs/studies/mask-ratio.csv
-done = full.groupby("arm", sort=False)["knn"].count()
+done = full.groupby("variant", sort=False)["knn"].count()
 cpu = full["cpu_seconds"].sum() / 60
-print(f"{len(full)} runs of {len(done)} arms, {full['steps'].iloc[0]} steps each, {done.min()} to {done.max()} seeds an arm")
+print(
+    f"{len(full)} runs of {len(done)} variants, {full['steps'].iloc[0]} steps each, {done.min()} to {done.max()} seeds a variant"
+)
 first = full.iloc[0]
 print(f"{first['train_clips']} training, {first['test_clips']} test clips; {cpu:.0f} CPU minutes; commit {first['commit']}")
 
@@ -138,9 +140,9 @@ figure
 study.report(full, names=names)
 
 # %% [markdown]
-# The bars of the arms overlap widely. That does **not** yet mean that they are alike: all arms were tested on the same people
-# and made with the same seeds, and what is hard about subject 2 is hard for all. So arms are compared **in pairs**: same
-# seed, same subject, all else alike, and only the difference is looked at.
+# The bars of the variants overlap widely. That does **not** yet mean that they are alike: all variants were tested on the same
+# people and made with the same seeds, and what is hard about subject 2 is hard for all. So variants are compared **in pairs**:
+# same seed, same subject, all else alike, and only the difference is looked at.
 
 # %%
 asked = [("masking", "semantic_tubes", "random_cells"), ("masking", "semantic_tubes", "joint_tubes"), ("mask_ratio", 0.9, 0.5)]
@@ -165,41 +167,42 @@ for line in compared.to_dict("records"):
 # ## What may be chosen by what
 # The highest circle of the figure is the best of 13 on the *test* side, and the best of many is lucky as well as good. An
 # honest choice is made on people of the training side: `held_out_knn` is the kNN of one training subject against the
-# others. The test accuracy of the arm so chosen is a fair figure; the highest test accuracy is not.
+# others. The test accuracy of the variant so chosen is a fair figure; the highest test accuracy is not.
 
 # %%
-means = full.groupby("arm", sort=False)[["held_out_knn", "knn", "probe"]].mean()
+means = full.groupby("variant", sort=False)[["held_out_knn", "knn", "probe"]].mean()
 fair, lucky = study.best(full), study.best(full, by="knn")
-said = {arm: names.get(arm, arm) for arm in (fair, lucky)}
+said = {variant: names.get(variant, variant) for variant in (fair, lucky)}
 print(f"chosen on a training subject: {said[fair]}: kNN {means.loc[fair, 'knn']:.3f} on the test side")
 print(f"highest on the test side:       {said[lucky]}: kNN {means.loc[lucky, 'knn']:.3f}, by which nothing may be chosen")
 assert means.loc[fair, "knn"] <= means.loc[lucky, "knn"]
 
 # %% [markdown]
 # ## The control of the controls: how large is nothing?
-# How far apart do two runs of the *same* arm come, that differ by their seed alone? Every difference between arms has to be
-# read beside that. *Predict: smaller or larger than the differences between strategies above?*
+# How far apart do two runs of the *same* variant come, that differ by their seed alone? Every difference between variants has to
+# be read beside that. *Predict: smaller or larger than the differences between strategies above?*
 
 # %%
 same = [
-    abs(a - b) for _, runs in full.groupby("arm") for a, b in itertools.combinations(runs["knn"].dropna(), 2)
+    abs(a - b) for _, runs in full.groupby("variant") for a, b in itertools.combinations(runs["knn"].dropna(), 2)
 ]  # what a mask cannot have caused
 strategy = compared.query("score == 'knn'")["difference"].abs()
-print(f"same arm, other seed: {np.mean(same):.3f} on average, {np.max(same):.3f} at most ({len(same)} pairs)")
+print(f"same variant, other seed: {np.mean(same):.3f} on average, {np.max(same):.3f} at most ({len(same)} pairs)")
 print(f"strategies and ratios, means over their pairs: {', '.join(f'{d:.3f}' for d in strategy)}")
 
 # %% [markdown]
 # How many seeds does a question need, then? If the paired differences have standard deviation $\sigma_d$, a difference $\delta$
 # stands clear of its 95 % interval once $t_{S-1}\, \sigma_d / \sqrt{S} < \delta$, where $t_{S-1}$ is Student's quantile. What
-# the arms of a seed share (the encoder they start from, the order of clips) cancels in $\sigma_d$; what each draws for itself
-# does not. If arms shared nothing, $\sigma_d$ would be $\sqrt{2}$ times the spread of one arm. *Predict: how much is shared?*
+# the variants of a seed share (the encoder they start from, the order of clips) cancels in $\sigma_d$; what each draws for itself
+# does not. If variants shared nothing, $\sigma_d$ would be $\sqrt{2}$ times the spread of one variant. *Predict: how much is
+# shared?*
 
 # %%
 cells = full.assign(ratio=pd.to_numeric(full["mask_ratio"], errors="coerce")).dropna(subset=["ratio", "knn"])
 wide = cells.pivot(index=["ratio", "seed"], columns="masking", values="knn").dropna()
 paired = wide["semantic_tubes"] - wide["random_cells"]
 sd, alone = paired.std(ddof=1), wide["semantic_tubes"].groupby("ratio").std(ddof=1).mean()
-print(f"sd over seeds: {alone:.3f} of an arm, {sd:.3f} of a paired difference; {alone * 2**0.5:.3f} if nothing were shared")
+print(f"sd over seeds: {alone:.3f} of a variant, {sd:.3f} of a paired difference; {alone * 2**0.5:.3f} if nothing were shared")
 for delta in (0.05, 0.02, 0.01):
     half = {s: stats.t.ppf(0.975, s - 1) * sd / np.sqrt(s) for s in range(2, 200)}  # of the interval over s seeds
     needed = next((s for s, width in half.items() if width < delta), "200 or more")
@@ -224,7 +227,7 @@ for delta in (0.05, 0.02, 0.01):
 # %% tags=["exercise", "raises-exception"]
 # Exercise 1 · difficulty 1 of 3 · about 5 minutes
 def chosen(table):
-    """(arm, accuracy): the arm with the highest mean `held_out_knn` over seeds, and its mean test accuracy `knn`."""
+    """(variant, accuracy): the variant with the highest mean `held_out_knn` over seeds, and its mean test accuracy `knn`."""
     raise NotImplementedError
 
 
@@ -233,20 +236,20 @@ lessons.check_chosen(chosen)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `table.groupby("arm")` and `mean()`; then `idxmax()` of one column, and `.loc` in the other.
+# `table.groupby("variant")` and `mean()`; then `idxmax()` of one column, and `.loc` in the other.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Taking the arm of the single best run: with three seeds an arm, the highest of all runs is mostly luck. Reporting the
+# Taking the variant of the single best run: with three seeds a variant, the highest of all runs is mostly luck. Reporting the
 # accuracy by which was chosen: it is the highest of many and flatters.
 # </details>
 # <details><summary>Solution</summary>
 #
 # ```python
 # def chosen(table):
-#     means = table.groupby("arm")[["held_out_knn", "knn"]].mean()
-#     arm = means["held_out_knn"].idxmax()
-#     return arm, means.loc[arm, "knn"]
+#     means = table.groupby("variant")[["held_out_knn", "knn"]].mean()
+#     variant = means["held_out_knn"].idxmax()
+#     return variant, means.loc[variant, "knn"]
 # ```
 # </details>
 
@@ -322,17 +325,17 @@ here.end()
 
 # %% [markdown]
 # ## Summary
-# - A study is arms, seeds and controls; each run is a folder, and the table is built from the folders, so that it can be
+# - A study is variants, seeds and controls; each run is a folder, and the table is built from the folders, so that it can be
 #   stopped, shared and checked.
 # - Two kinds of luck: seeds and people. Intervals over subjects draw people with all their clips.
-# - Arms are compared in pairs on the same seeds and people; overlapping bars do not answer that question.
+# - Variants are compared in pairs on the same seeds and people; overlapping bars do not answer that question.
 # - Choose by training subjects, report on the test side.
 # - With four test subjects and three seeds a test cannot reach 0.05. Say "seen", and say how it could be shown.
 #
 # ## Test yourself
-# 1. Two arms' bars overlap by half. Are the arms alike?
+# 1. Two variants' bars overlap by half. Are the variants alike?
 # 2. Why is the untrained encoder computed anew for each seed?
-# 3. A colleague runs 20 arms with one seed and keeps the best on the test side. What two things are wrong?
+# 3. A colleague runs 20 variants with one seed and keeps the best on the test side. What two things are wrong?
 # 4. The probe rises by 0.01 in 3 of 3 seeds. What is the smallest possible p, and what would you do?
 # 5. Why does a study of the mask ratio need masked local views at this scale?
 #

@@ -77,5 +77,5 @@ def from_scratch(
 def _row(name: str, amount: int, draw: int, sides: tuple[Features, Features], iterations: int) -> dict[str, Any]:
     row, _ = trial.scores(sides, iterations=iterations)
     subjects = {f"{score}@{p}": v for p, scores in row.pop("subjects").items() for score, v in scores.items()}
-    first = {"arm": f"{name}, {amount:g} a class", "features": name, "labels": int(amount), "seed": draw}
+    first = {"variant": f"{name}, {amount:g} a class", "features": name, "labels": int(amount), "seed": draw}
     return first | row | {"train_clips": len(sides[0]), "test_clips": len(sides[1]), "slimlab": slimlab.__version__} | subjects

@@ -1,4 +1,5 @@
-"""A sweep's table, summed up: an arm a line with its spread over seeds and its interval over subjects; arms compared in pairs.
+"""A sweep's table, summed up: a line for each variant with its spread over seeds and its interval over subjects; variants
+compared in pairs.
 
 Two kinds of spread say two things. Over seeds: would another run of the same recipe give the same? Over subjects
 (`evaluate.over_subjects`): would other people? A comparison is made on the same seeds and subjects, where most of both
@@ -17,6 +18,7 @@ import pandas as pd
 
 from slimlab import evaluate
 from slimlab.pretrain.run import replace_file
+from slimlab.study.trial import RENAMED
 
 SCORES = ("knn", "probe")
 CONTROLS = {"untrained": "untrained encoder", "raw": "raw coordinates"}
@@ -24,11 +26,16 @@ TITLES = {"knn": "kNN", "probe": "linear probe", "held_out_knn": "kNN, held-out 
 
 
 def fields(table: pd.DataFrame) -> list[str]:
-    """What the arms of a sweep's table change: the columns between `arm` and `seed`. Raises ValueError for another table."""
-    if "arm" not in table or "seed" not in table:
-        raise ValueError("this is no table of a sweep: it lacks the columns 'arm' and 'seed'; give what `study.sweep` returned")
+    """What the variants of a sweep's table change: the columns between `variant` and `seed`.
+
+    Raises ValueError for a table that is no sweep's.
+    """
+    if "variant" not in table or "seed" not in table:
+        raise ValueError(
+            "this is no table of a sweep: it lacks the columns 'variant' and 'seed'; give what `study.sweep` returned"
+        )
     columns = [str(c) for c in table.columns]
-    return [c for c in columns[columns.index("arm") + 1 : columns.index("seed")] if c != "split"]
+    return [c for c in columns[columns.index("variant") + 1 : columns.index("seed")] if c != "split"]
 
 
 def subjects(table: pd.DataFrame) -> list[str]:
@@ -46,11 +53,11 @@ def per_clip(rows: pd.DataFrame, score: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def summary(table: pd.DataFrame, scores: Sequence[str] = SCORES, level: float = 0.95, controls: bool = True) -> pd.DataFrame:
-    """An arm a line, controls last: seeds, failed, and of every score mean, sd (sample, over seeds), low and high (bootstrap over
-    subjects of the mean over seeds), seeds_low and seeds_high (Student's t over seeds)."""
+    """A line for each variant, controls last: seeds, failed, and of every score mean, sd (sample, over seeds), low and high
+    (bootstrap over subjects of the mean over seeds), seeds_low and seeds_high (Student's t over seeds)."""
     names, lines = fields(table), []
-    for arm, rows in table.groupby("arm", sort=False):
-        line: dict[str, Any] = {"arm": arm} | {n: rows[n].iloc[0] for n in names}
+    for variant, rows in table.groupby("variant", sort=False):
+        line: dict[str, Any] = {"variant": variant} | {n: rows[n].iloc[0] for n in names}
         lines.append(line | _line(rows, {s: s for s in scores}, level))
     if controls:
         for control, title in CONTROLS.items():
@@ -58,7 +65,7 @@ def summary(table: pd.DataFrame, scores: Sequence[str] = SCORES, level: float = 
             if not columns:
                 continue
             once = table.drop_duplicates(["seed", *columns.values()] if control == "untrained" else list(columns.values()))
-            lines.append({"arm": title} | _line(once, columns, level))
+            lines.append({"variant": title} | _line(once, columns, level))
     return pd.DataFrame(lines)
 
 
@@ -79,18 +86,22 @@ def _line(rows: pd.DataFrame, columns: Mapping[str, str], level: float) -> dict[
 
 
 def best(table: pd.DataFrame, by: str = "held_out_knn") -> str:
-    """The arm with the highest mean of `by` over seeds: by default a kNN on a held-out training subject, so that nothing of
-    the test side has a say. Arms that lack a seed which others have are left out. Raises ValueError where no arm has all."""
-    means: Any = table.groupby("arm", sort=False)[by].agg(["mean", "count"])  # pandas is loosely typed here
+    """The variant with the highest mean of `by` over seeds: by default a kNN on a held-out training subject, so that nothing of
+    the test side has a say. Variants that lack a seed which others have are left out.
+
+    Raises ValueError where no variant has all seeds.
+    """
+    means: Any = table.groupby("variant", sort=False)[by].agg(["mean", "count"])  # pandas is loosely typed here
     means = means[means["count"] == table["seed"].nunique()]
     if not len(means):
-        raise ValueError(f"best: no arm has '{by}' for all of its seeds")
+        raise ValueError(f"best: no variant has '{by}' for all of its seeds")
     return str(means["mean"].idxmax())
 
 
 def load(path: str | Path) -> pd.DataFrame:
-    """A sweep's table from the .csv that `table.to_csv(path, index=False)` wrote. Raises ValueError for another table."""
-    table = pd.read_csv(path, dtype={"error": str})
+    """A sweep's table from the .csv that `table.to_csv(path, index=False)` wrote, also one of slimlab 0.1, where variants were
+    called arms. Raises ValueError for another table."""
+    table = pd.read_csv(path, dtype={"error": str}).rename(columns=RENAMED)
     if "error" in table:
         table["error"] = table["error"].fillna("")
     fields(table)
@@ -98,16 +109,16 @@ def load(path: str | Path) -> pd.DataFrame:
 
 
 def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[str] = SCORES, level: float = 0.95) -> pd.DataFrame:
-    """Is `field` = a better than b? Runs that agree in all else, the seed included, are paired; a line a score. With field "arm"
-    two whole arms are compared, whatever they differ in.
+    """Is `field` = a better than b? Runs that agree in all else, the seed included, are paired; a line a score. With field
+    "variant" two whole variants are compared, whatever they differ in.
 
     pairs, a, b (means), difference = a - b, better (pairs in which a is ahead); low, high, p: bootstrap and sign flips over
     subjects (`evaluate.paired`); seeds_low, seeds_high, seeds_p: the same over seeds, each the mean over its pairs.
     smallest_p, smallest_seeds_p: the least that so few subjects or seeds can give. Raises ValueError where nothing pairs.
     """
-    others = ["seed"] if field == "arm" else [n for n in fields(table) if n != field] + ["seed"]
-    if field not in [*fields(table), "arm"]:
-        raise ValueError(f"compare: the arms do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}")
+    others = ["seed"] if field == "variant" else [n for n in fields(table) if n != field] + ["seed"]
+    if field not in [*fields(table), "variant"]:
+        raise ValueError(f"compare: the variants do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}")
     sides = []
     for value in (a, b):
         rows: Any = table[[_same(v, value) for v in table[field]]]
@@ -154,8 +165,10 @@ class Report:
     names: dict[str, str]
 
     def cells(self) -> pd.DataFrame:
-        """Arm, seeds, and for each score "mean ± sd" and "[low, high]", as text."""
-        out = pd.DataFrame({"arm": [self.names.get(a, a) for a in self.table["arm"]], "seeds": self.table["seeds"].astype(str)})
+        """Variant, seeds, and for each score "mean ± sd" and "[low, high]", as text."""
+        out = pd.DataFrame(
+            {"variant": [self.names.get(a, a) for a in self.table["variant"]], "seeds": self.table["seeds"].astype(str)}
+        )
         if any(self.table["failed"].tolist()):
             out["failed"] = self.table["failed"].astype(str)
         for score in self.scores:
@@ -203,7 +216,7 @@ def report(
     names: Mapping[str, str] | None = None,
     controls: bool = True,
 ) -> Report:
-    """The table of `sweep` as a report. names: arm -> what to call it. Raises ValueError for a table that is no sweep's."""
+    """The table of `sweep` as a report. names: variant -> what to call it. Raises ValueError for a table that is no sweep's."""
     return Report(summary(table, scores, level, controls), tuple(scores), level, dict(names or {}))
 
 

@@ -24,6 +24,7 @@ from slimlab.pretrain.config import Config
 from slimlab.pretrain.run import Collapsed, Run, replace_file, write_json
 from slimlab.pretrain.setup import device_of
 
+RENAMED = {"arm": "variant", "performers": "subjects"}  # names of slimlab 0.1 in rows and tables
 PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
 
 
@@ -157,11 +158,9 @@ def _control(folder: Path, name: str, what: list[str], features: Callable[[], Se
 
 
 def read_row(file: Path) -> dict[str, Any]:
-    """A row that was kept on disk. Before slimlab 0.2 its scores by subject were called "performers"."""
+    """A row that was kept on disk, also one of slimlab 0.1, which had other names."""
     row = json.loads(file.read_text())
-    if isinstance(row, dict) and "performers" in row:
-        row["subjects"] = row.pop("performers")
-    return row
+    return {RENAMED.get(k, k): v for k, v in row.items()} if isinstance(row, dict) else row
 
 
 @functools.cache

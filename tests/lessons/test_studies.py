@@ -11,23 +11,23 @@ from tests.processes import ROOT
 
 
 def chosen(table):
-    means = table.groupby("arm")[["held_out_knn", "knn"]].mean()
-    arm = means["held_out_knn"].idxmax()
-    return arm, means.loc[arm, "knn"]
+    means = table.groupby("variant")[["held_out_knn", "knn"]].mean()
+    variant = means["held_out_knn"].idxmax()
+    return variant, means.loc[variant, "knn"]
 
 
 def by_test(table):
-    means = table.groupby("arm")["knn"].mean()
+    means = table.groupby("variant")["knn"].mean()
     return means.idxmax(), means.max()
 
 
 def best_run(table):
     line = table.loc[table["held_out_knn"].idxmax()]
-    return line["arm"], line["knn"]
+    return line["variant"], line["knn"]
 
 
 def held_out_reported(table):
-    means = table.groupby("arm")["held_out_knn"].mean()
+    means = table.groupby("variant")["held_out_knn"].mean()
     return means.idxmax(), means.max()
 
 
@@ -64,7 +64,7 @@ def test_right_answers():
         (lessons.check_chosen, best_run, "single best run"),
         (lessons.check_chosen, held_out_reported, "flatters"),
         (lessons.check_chosen, lambda t: chosen(t)[0], "two things"),
-        (lessons.check_chosen, lambda t: ("none", 0.5), "no arm"),
+        (lessons.check_chosen, lambda t: ("none", 0.5), "no variant"),
         (lessons.check_subject_interval, lambda *a: interval(*a, replace=False), "no width"),
         (lessons.check_subject_interval, lambda *a: interval(*a, weigh=False), "count alike"),
         (lessons.check_subject_interval, lambda *a: interval(*a, each=True), "whole subjects"),
