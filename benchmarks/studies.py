@@ -24,7 +24,7 @@ from slimlab.pretrain.config import PREPRINT_VIEWS, Config
 from slimlab.pretrain.run import replace_file
 from slimlab.released import faults
 from slimlab.skeleton import KINECT_V2, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 
 RATIOS, STRATEGIES = (0.3, 0.5, 0.7, 0.9), ("semantic_tubes", "random_cells", "joint_tubes")
 UNMASKED = {"mask_globals": 0.0, "mask_locals": False, "mfm_weight": 0.0}
@@ -36,7 +36,7 @@ def in_kinect_v2_order(store: ClipStore) -> ClipStore:
 
     UTD-MHAD's own order has every parent first, so that rebuilding in index order does it no harm; NTU RGB+D's has not.
     """
-    order = [j for j in counterparts(KINECT_V2, store.skeleton) if j is not None]
+    order = [j for j in match_joints(KINECT_V2, store.skeleton) if j is not None]
     body, place = store.skeleton, {old: new for new, old in enumerate(order)}
     if len(order) != len(body):
         raise SystemExit(f"{store.source}: {len(body) - len(order)} joints have no counterpart on Kinect v2")

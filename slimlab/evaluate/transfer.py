@@ -14,7 +14,7 @@ from slimlab.evaluate.controls import compare
 from slimlab.evaluate.probe import ITERATIONS
 from slimlab.evaluate.sides import check_sides
 from slimlab.evaluate.supervised import supervised
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 from slimlab.weights import on_body
 
 
@@ -52,7 +52,7 @@ def transfer(
             given.check_unseen(test)
         encoder: Encoder = given if isinstance(given, Encoder) else given.encoder
         source = encoder.config.skeleton
-        matched = sum(place is not None for place in counterparts(train.skeleton, source))
+        matched = sum(place is not None for place in match_joints(train.skeleton, source))
         joints[name] = f"{matched} of {len(train.skeleton)}"
         if source.names != train.skeleton.names:
             with warnings.catch_warnings():

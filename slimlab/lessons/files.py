@@ -14,7 +14,7 @@ from slimlab.data import Clip, ClipStore
 from slimlab.data.building import Block, Source, build
 from slimlab.lessons.asking import attempt, expect, passed
 from slimlab.skeleton import KINECT_V1, KINECT_V2, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 
 
 def write_samples(store: ClipStore, folder: str | Path) -> dict[str, Path]:
@@ -28,7 +28,7 @@ def write_samples(store: ClipStore, folder: str | Path) -> dict[str, Path]:
     written = {"ragged": data.export(store, folder / "clips.npz"), "csv": data.export(store, folder / "clips.csv")}
     written["bvh"] = _bvh(store, folder / "bvh")
     kinect = KINECT_V2 if set(store.skeleton.names) == set(KINECT_V2.names) else KINECT_V1
-    if len(store.skeleton) != len(kinect) or None in counterparts(kinect, store.skeleton):
+    if len(store.skeleton) != len(kinect) or None in match_joints(kinect, store.skeleton):
         return written
     store = data.on_body(store, kinect)
     written["st-gcn"] = _st_gcn(store, folder / "st-gcn")

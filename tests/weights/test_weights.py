@@ -17,7 +17,7 @@ from slimlab import data, evaluate
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.pretrain.config import Config
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 from slimlab.weights import on_body
 
 
@@ -251,7 +251,7 @@ def test_another_body_takes_embeddings_over_by_joint_name(encoder, tmp_path):
         j, i = KINECT_V1.names.index(v1), KINECT_V2.names.index(v2)
         assert torch.equal(moved.pos_embed[0, 1 + j], encoder.pos_embed[0, 1 + i])
     x = torch.randn(2, 3, 16, 25, 1)
-    places = counterparts(KINECT_V1, KINECT_V2)
+    places = match_joints(KINECT_V1, KINECT_V2)
     with torch.no_grad():  # the same tokens, in another order: what the smaller body sees does not depend on who asks
         assert moved(x[:, :, :, places]).cls.shape == (2, 1, 16)
 
