@@ -132,13 +132,13 @@ def _evaluate(a: argparse.Namespace, device) -> None:
 
     from slimlab import evaluate as e
     from slimlab._system import distributed
-    from slimlab.evaluate.sides import check_sides
+    from slimlab.evaluate.subsets import check_train_test
     from slimlab.pretrain.run import Run, replace_file
 
     run = Run(a.run)
     train, test = _sides(a)
     run.check_unseen(test)
-    check_sides(train, test)
+    check_train_test(train, test)
     c, encoder = run.config, run.encoder.to(device or "cpu")
     same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "device": device or "cpu", "progress": True}
     others = {}

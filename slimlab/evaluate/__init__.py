@@ -15,7 +15,6 @@ from slimlab.evaluate.released_probes import Probe, load_probes, score_probe
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.retrieval import Retrieval, retrieval
 from slimlab.evaluate.running import run
-from slimlab.evaluate.sides import few_labels
 from slimlab.evaluate.statistics import (
     Interval,
     Paired,
@@ -27,6 +26,7 @@ from slimlab.evaluate.statistics import (
     paired,
     paired_seeds,
 )
+from slimlab.evaluate.subsets import few_labels
 from slimlab.evaluate.supervised import supervised
 from slimlab.evaluate.transfer import transfer
 

@@ -19,8 +19,8 @@ from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import ITERATIONS, linear_probe
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result
-from slimlab.evaluate.sides import held_out
 from slimlab.evaluate.statistics import over_subjects
+from slimlab.evaluate.subsets import held_out
 
 Reader = Callable[[ClipStore], Features]
 
@@ -108,12 +108,12 @@ def compare(
     details: also the bounds of 95 % bootstrap intervals over the test side's subjects (NaN where they are unknown), k, pool,
     what `provenance` says, and `about`: a row that can be made again
     """
-    most = max(train.max_people, test.max_people)  # opened separately, the sides may differ in it
+    most = max(train.max_people, test.max_people)  # opened separately, train and test may differ in it
     train, test = train.with_people(most), test.with_people(most)
     rows = []
     for name, read in readers(encoder, train, seed, others, pool).items():
-        sides = read(train), read(test)
-        results = {"kNN": knn(*sides, k=k), "probe": linear_probe(*sides, iterations=iterations)}
+        pair = read(train), read(test)
+        results = {"kNN": knn(*pair, k=k), "probe": linear_probe(*pair, iterations=iterations)}
         row: dict[str, Any] = {"features": name} | {column: result.accuracy for column, result in results.items()}
         if details:
             for column, result in results.items():

@@ -18,7 +18,7 @@ from slimlab._system import distributed
 from slimlab.data import ClipStore, streams, test_view
 from slimlab.data.views import ranges
 from slimlab.encoder import Encoder, EncoderConfig, combined
-from slimlab.evaluate.grid import readings
+from slimlab.evaluate.grid import feature_specs
 from slimlab.released import faults
 
 POOLS = ("cls", "mean", "cls+mean")  # "tokens" is as long as the view and is read anew
@@ -106,15 +106,15 @@ def features(
         disk.keep(file, found)
     every, people = torch.from_numpy(found).split([found.shape[1] - store.max_people, store.max_people], dim=1)
     if has_cls:
-        way = readings([blocks, most], [pool], encoder.config.width, every.shape[1])[0]
-        every = every[:, way.columns]
+        spec = feature_specs([blocks, most], [pool], encoder.config.width, every.shape[1])[0]
+        every = every[:, spec.columns]
     every = combined(every.unflatten(1, (store.max_people, -1)), people > 0, combine)  # (N, F)
     return Features(every.contiguous(), torch.from_numpy(store.labels), store.table)
 
 
 @torch.inference_mode()
 def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progress, with_people: bool = False) -> Tensor:
-    """(N, F) float32, and where asked who is there as M more columns of 0 and 1."""
+    """(N, F) float32, and with `with_people` who is there as M more columns of 0 and 1."""
     config, device = encoder.config, next(encoder.parameters()).device
     was_training = encoder.training
     encoder.eval()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from slimlab.evaluate.grid import RATES
-from slimlab.evaluate.sides import check_amount
+from slimlab.evaluate.subsets import check_amount
 from slimlab.evaluate.training import ROTATION
 
 CLASSIFIERS = ("logistic", "grid", "knn", "retrieval", "finetune")

@@ -247,10 +247,10 @@ def _bootstrap(sums: np.ndarray, clips: np.ndarray, level: float, draws: int, se
         options: dict[str, Any] = {"paired": True, "vectorized": True, "method": "percentile", "confidence_level": level}
         drawn = stats.bootstrap((sums, clips), ratio, n_resamples=draws, rng=np.random.default_rng(seed), **options)
         return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high), False
-    times, ways = _resamples(n)
+    times, orders = _resamples(n)
     values = (times @ sums) / (times @ clips)
     order = values.argsort()
-    reached = ways[order].cumsum()
+    reached = orders[order].cumsum()
     low, high = (values[order][np.argmax(reached >= q * reached[-1])] for q in (0.5 - level / 2, 0.5 + level / 2))
     return float(low), float(high), True
 

@@ -17,7 +17,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import Features
 from slimlab.evaluate.probe import ITERATIONS
-from slimlab.evaluate.sides import check_amount, check_sides
+from slimlab.evaluate.subsets import check_amount, check_train_test
 from slimlab.study import trial
 
 
@@ -64,7 +64,7 @@ def from_scratch(
     """
     for amount in per_class:
         check_amount(amount, None)
-    check_sides(train[train.labels >= 0], test)
+    check_train_test(train[train.labels >= 0], test)
     rows = []
     for amount in per_class:
         for draw in range(draws):

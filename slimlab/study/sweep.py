@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 
 from slimlab import data
 from slimlab.data import ClipStore
-from slimlab.evaluate.sides import check_sides
+from slimlab.evaluate.subsets import check_train_test
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.run import write_json
 from slimlab.study import trial
@@ -82,7 +82,7 @@ def sweep(
     train, test = (store, test) if test is not None else data.split(store, split)
     name = "given" if store is train else split
     jobs = planned(grid, seeds, base or Config(), train, test)
-    check_sides(train, test)
+    check_train_test(train, test)
     folder = Path(folder) if folder is not None else Path("runs") / f"study-{_digest(''.join(sorted(jobs)))}"
     finished = {key: row for key in jobs if (row := _result(folder, key)) is not None}
     for key in jobs.keys() - finished.keys():

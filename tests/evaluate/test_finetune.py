@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slimlab import data, evaluate
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
-from slimlab.evaluate.sides import amount_words, batches, held_out
+from slimlab.evaluate.subsets import amount_words, batches, held_out
 from slimlab.skeleton import COCO
 from tests.conftest import counting_clip, make_store
 

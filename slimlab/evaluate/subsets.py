@@ -11,8 +11,8 @@ import torch
 from slimlab.data import ClipStore, DataError
 
 
-def check_sides(train: ClipStore, test: ClipStore) -> None:
-    """Raises DataError where kNN and probe could not be evaluated on these sides: a clip without label, a training side with a
+def check_train_test(train: ClipStore, test: ClipStore) -> None:
+    """Raises DataError where kNN and probe could not be evaluated on these clips: one without label, a training side with a
     single class. For callers that begin with long work."""
     with_labels(train, test)
     if len(np.unique(train.labels)) < 2:
@@ -20,7 +20,7 @@ def check_sides(train: ClipStore, test: ClipStore) -> None:
 
 
 def alike(train: ClipStore, test: ClipStore) -> tuple[ClipStore, ClipStore]:
-    """Both sides with the larger `max_people` of the two, so that features with people side by side are equally long."""
+    """Both stores with the larger `max_people` of the two, so that features with people side by side are equally long."""
     people = max(train.max_people, test.max_people)
     return train.with_people(people), test.with_people(people)
 
