@@ -141,7 +141,7 @@ async for step in pretrain.stream(train, config, folder=folder):
 # Read the curves: **GLCL** starts at ln K, where the student knows nothing about the teacher's assignments, and has to fall.
 # **Prototypes per target** must be few of the K: as long as a target spreads over most of them, it means nothing. **Prototypes in
 # use** must be many: about one is collapse of the *answers*, every clip the same target. **Feature rank** near one is collapse of
-# the *features*, every clip the same vector. slimlab stops a run at either. **Held-out kNN** is measured on one training
+# the *features*, every clip the same vector. slimlab stops a run at either. **Leave-one-subject kNN** is measured on one training
 # subject against the others.
 
 # %%

@@ -120,7 +120,7 @@ print(f"{len(train)} clips, {config.batch_size} a step:", pretrain.estimate(trai
 # `stream` gives one step at a time; what stands in the loop is yours. **Stop** (■) interrupts it and writes a checkpoint; running
 # the cell again goes on from there.
 #
-# *Predict: at which value does GLCL begin, and by how much will it have fallen after a minute? Will kNN on a held-out training
+# *Predict: at which value does GLCL begin, and by how much will it have fallen after a minute? Will kNN on a left-out training
 # subject rise steadily?*
 
 # %%
@@ -147,8 +147,8 @@ plot.losses(metrics)
 # - **Rank** ([RankMe](https://arxiv.org/abs/2210.02885)) often *falls* at first: an untrained network's features are noise in
 #   many directions. A fall that ends is fine; one towards 1 is collapse of the features, and slimlab stops the run there.
 #   Answers collapse at any rank: then about one prototype is *in use*, and slimlab stops the run for that, too.
-# - **Held-out kNN** is the only curve that asks whether features are good *for* something. It is measured on one training
-#   subject, so it jumps: the next cell prints by how much it may, by chance alone.
+# - **Leave-one-subject kNN** is the only curve that asks whether features are good *for* something. It is measured on one
+#   training subject, so it jumps: the next cell prints by how much it may, by chance alone.
 
 # %%
 head, tail = metrics.head(5).mean(), metrics.tail(25).mean()
@@ -158,7 +158,7 @@ print(f"prototypes per target {tail['target_prototypes']:.1f}, in use {tail['use
 known = metrics[["step", "knn", "rank"]].dropna()
 held = min(MONITOR_CLIPS, int((train.column("subject") == np.unique(train.column("subject"))[-1]).sum()))
 p = known["knn"].iloc[-1]
-print(f"held-out kNN {p:.2f}, give or take {math.sqrt(p * (1 - p) / held):.2f} (one standard error, {held} clips)")
+print(f"leave-one-subject kNN {p:.2f}, give or take {math.sqrt(p * (1 - p) / held):.2f} (one standard error, {held} clips)")
 learned = tail["glcl_over_lnk"] < 0.97 and tail["used_prototypes"] > 20
 print("GLCL has fallen, with many prototypes in use" if learned else "too few steps, or a run that does not learn: see below")
 
@@ -321,8 +321,8 @@ riddle = lessons.riddle()
 plot.runs(riddle, columns)
 
 # %% [markdown]
-# Note what does *not* help: held-out kNN. After 80 steps and on the few clips that it is measured on, it is noise: here the
-# collapsed run's is the highest of the four. The other columns tell them apart at once, long before kNN could.
+# Note what does *not* help: leave-one-subject kNN. After 80 steps and on the few clips that it is measured on, it is noise: here
+# the collapsed run's is the highest of the four. The other columns tell them apart at once, long before kNN could.
 
 # %%
 by_knn = pd.Series({name: t["knn"].dropna().iloc[-1] for name, t in riddle.items()})
@@ -376,7 +376,7 @@ lessons.check_diagnosis(diagnose)
 #    temperature or collapse move it. Compare what stands beside it.</details>
 # 3. Rank fell from 40 to 27 in the first hundred steps. Is that collapse? <details><summary>Answer</summary>No: towards 1 would
 #    be, of the features. Whether the answers have collapsed, the prototypes in use say.</details>
-# 4. Why must held-out kNN use training subjects, and not the test side?
+# 4. Why must leave-one-subject kNN use training subjects, and not the test side?
 #    <details><summary>Answer</summary>What settings are chosen by must not be what they are judged by.</details>
 # 5. Two runs differ only in their seed, and their kNN by 0.03. With 200 judged clips, is one seed better?
 #    <details><summary>Answer</summary>One standard error is about 0.03 there: no.</details>

@@ -46,7 +46,7 @@ class Step:
 
     def __repr__(self) -> str:
         m = self.metrics
-        knn = f", held-out kNN {m['knn']:.3f}" if "knn" in m else ""
+        knn = f", leave-one-subject kNN {m['knn']:.3f}" if "knn" in m else ""
         losses = f"GLCL {m['glcl']:.2f}, MFP {m['mfm']:.2f}" if "glcl" in m else f"loss {m['loss']:.3f}"
         return f"step {self.step + 1} of {self.steps}: {losses}{knn}, {m['clips_per_second']:.0f} clips/s"
 

@@ -1,4 +1,4 @@
-"""What a run knows so far: held-out kNN and feature rank, on the training side alone; and whether it has collapsed."""
+"""What a run knows so far: leave-one-subject kNN and feature rank, on the training side alone; and whether it has collapsed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slimlab.data import ClipStore
 from slimlab.evaluate.rank import rankme
 from slimlab.pretrain.config import Config
 
-MONITOR_CLIPS = 512  # per side of the held-out kNN
+MONITOR_CLIPS = 512  # per side of the leave-one-subject kNN
 LOW_RANK = 1.5  # RankMe below this: all features point one way
 FEW_PROTOTYPES = 2.0  # prototypes in use below this: nearly all clips get the same target
 PATIENCE = 30  # steps in a row, or this part of the run where that is longer: early on few prototypes are in use, and that passes

@@ -22,7 +22,7 @@ from slimlab.study.trial import RENAMED
 
 SCORES = ("knn", "probe")
 CONTROLS = {"untrained": "untrained encoder", "raw": "raw coordinates"}
-TITLES = {"knn": "kNN", "probe": "linear probe", "held_out_knn": "kNN, held-out training subject"}
+TITLES = {"knn": "kNN", "probe": "linear probe", "held_out_knn": "leave-one-subject kNN"}
 
 
 def fields(table: pd.DataFrame) -> list[str]:
