@@ -69,7 +69,7 @@ STUDIES = {
     # The paper's placement: half of the global and all local views are masked. `tiny` masks half of the global ones alone, one
     # in six of the pairs that GLCL compares, where a ratio could hardly matter.
     "mask-ratio": Study(
-        "Which mask ratio and strategy is best, and do semantic tubes beat random cells?",
+        "Which mask ratio and strategy is best, and do semantic tubes beat random tokens?",
         [UNMASKED, *study.product({"masking": STRATEGIES, "mask_ratio": RATIOS})],
         {"mask_locals": True},
         "mask_ratio",

@@ -69,12 +69,12 @@ plot.save(figure, out / "figures" / "mask.pdf")
 figure
 
 # %% [markdown]
-# Pink is hidden. The control is masking without structure: random cells at the same ratio leave each hidden token a visible
+# Pink is hidden. The control is masking without structure: random tokens at the same ratio leave each hidden token a visible
 # neighbour to copy from.
 
 # %%
 control = masking.random_cells(1, steps, body, ratio=0.7, generator=dice)[0]
-plot.mask_on_body(clip, control.numpy(), body, title="the control: random cells, same ratio")
+plot.mask_on_body(clip, control.numpy(), body, title="the control: random tokens, same ratio")
 
 
 # %% tags=["exercise", "raises-exception"]
@@ -261,9 +261,9 @@ plot.embedding(plane, untrained_features, title="control: same network, untraine
 # controls: raw coordinates, the same network untrained, chance.
 #
 # ## Test yourself
-# <details><summary>Why can a hidden wrist not simply be guessed under semantic tubes, but often under random cells?</summary>
+# <details><summary>Why can a hidden wrist not simply be guessed under semantic tubes, but often under random tokens?</summary>
 #
-# A tube hides a run of the limb over a stretch of time: the elbow beside it and the moment before are hidden too. Random cells
+# A tube hides a run of the limb over a stretch of time: the elbow beside it and the moment before are hidden too. Random tokens
 # leave neighbours to copy from.
 #
 # </details>

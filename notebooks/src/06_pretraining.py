@@ -45,7 +45,7 @@ config = pretrain.Config(
     prototypes=128,  # per head; 65,536 in the paper
     teacher_temperature=(0.02, 0.02),  # first, last; lesson 05 says why so low
     momentum=(0.97, 1.0),  # of the teacher, first and last
-    mask_ratio=(0.5, 0.9),  # of the hidden cells, stratified over the batch
+    mask_ratio=(0.5, 0.9),  # of the hidden tokens, stratified over the batch
     **weights,  # of the three losses
     **same_action,
 )
@@ -222,7 +222,7 @@ stopped = pretrain.stream(train, small, folder=here.out / "run-stopped", resume=
 async for step in stopped:
     if step.step == 6:
         break
-await stopped.aclose()  # writes the checkpoint now; Stop, or the end of a cell, does the same
+await stopped.aclose()  # writes the checkpoint now; Stop, or the end of a token, does the same
 half = pretrain.Run(here.out / "run-stopped")
 print(half)
 again = pretrain.fit(train, small, folder=half.folder, progress=False)  # goes on

@@ -59,7 +59,7 @@ print(f"same features, same clips: k and temperature alone move kNN by {spread:.
 knn_table.rename_axis("k").style.format(precision=3)
 
 # %% [markdown]
-# At k = 1 the temperature cannot matter: one neighbour has all the votes. Each cell of that table is a legitimate "kNN
+# At k = 1 the temperature cannot matter: one neighbour has all the votes. Each token of that table is a legitimate "kNN
 # accuracy", which is why a number without its k and temperature cannot be compared with anything.
 
 # %%
@@ -320,7 +320,7 @@ query = int(behind[0]) if len(behind) else 0
 plot.neighbours(test, query, train, nearest.neighbours[query].tolist())
 
 # %% [markdown]
-# The same on the screen: click a cell of the matrix, its clips are listed; a query plays beside its neighbours.
+# The same on the screen: click a token of the matrix, its clips are listed; a query plays beside its neighbours.
 
 # %%
 widgets.RetrievalViewer(train, test, features=(given, asked))

@@ -27,8 +27,8 @@ store, quick = here.store, here.quick
 # %% [markdown]
 # ## The question
 # A mask hides $|M| = \mathrm{round}(\rho\, T' V)$ of the $T' \times V$ tokens of a view. Two things can be chosen: the
-# **ratio** $\rho$ and the **strategy**, that is which cells. *Semantic tubes* hide runs of joints along a limb for a while,
-# *random cells* any cells, *joint tubes* single joints for all of the time. The paper masks with semantic tubes at ratios of
+# **ratio** $\rho$ and the **strategy**, that is which tokens. *Semantic tubes* hide runs of joints along a limb for a while,
+# *random tokens* any tokens, *joint tubes* single joints for all of the time. The paper masks with semantic tubes at ratios of
 # 0.5 to 0.9 and reports that they are best.
 #
 # `tiny` looks at 32 frames in tokens of 16, so its grid has $T' = 2$ steps only:
@@ -70,7 +70,7 @@ pd.DataFrame(variants).astype(object).fillna("as the base")
 # ## A miniature, live
 # Two seeds, a few steps a run: enough to see the machinery, far too little to learn from. A seed decides initialisation,
 # order of clips, views and masks. **Stop** it whenever you like: running the cell again goes on in the middle of the run,
-# because each run is a folder and the table is built from the folders. Start the same cell in a second notebook, and the two
+# because each run is a folder and the table is built from the folders. Start the same token in a second notebook, and the two
 # share the work.
 
 # %%
@@ -154,7 +154,7 @@ compared[shown].round(3)
 # Three things to read. `low` to `high` is the interval of the difference over subjects, `seeds_low` to `seeds_high` over
 # seeds. `better` says in how many pairs a was ahead. `p` flips the signs of whole subjects: with four of them it can never
 # fall below `smallest_p`, however large the difference; UTD-MHAD's test side is too small for a 5 % test, and honest words
-# are "seen", not "shown". The cell says it for each comparison, by one rule: seen, if both intervals keep clear of zero.
+# are "seen", not "shown". The token says it for each comparison, by one rule: seen, if both intervals keep clear of zero.
 
 # %%
 for line in compared.to_dict("records"):
@@ -218,8 +218,8 @@ for delta in (0.05, 0.02, 0.01):
 #
 # - **Scale.** A few hundred steps of 32 clips against 187,500 of 768; a network of width 64; 431 training clips against
 #   40,091.
-# - **Grid.** Two time steps instead of eight. A tube cannot be long, so hiding a limb "for a while" and hiding single cells
-#   are nearly the same thing; local views of one step have no time at all, and on them joint tubes *are* random cells.
+# - **Grid.** Two time steps instead of eight. A tube cannot be long, so hiding a limb "for a while" and hiding single tokens
+#   are nearly the same thing; local views of one step have no time at all, and on them joint tubes *are* random tokens.
 # - **Weight.** `tiny` gives MFP a quarter of the paper's weight: what the mask hides counts for less.
 # - **Ruler.** kNN and probe read pooled features, and four people judge.
 

@@ -24,7 +24,7 @@ NAMES = {
     "koleo": "KoLeo",
     "target_prototypes": "per target",
     "used_prototypes": "in use",
-    "cell_target_prototypes": "per cell",
+    "cell_target_prototypes": "per token",
     "knn": "kNN",
     "rank": "rank",
 }
