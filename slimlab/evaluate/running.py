@@ -79,7 +79,8 @@ def _read(encoder, train, test, p: Protocol, progress: bool) -> Iterator[tuple[d
     train_features, test_features = (features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test))
     for spec in encoder_specs(encoder, p.blocks, p.pools, train_features.x.shape[1]):
         about = {"blocks": spec.blocks, "pool": spec.pool}
-        yield about, *(replace(f, x=f.x[:, spec.columns]) for f in (train_features, test_features))
+        parts = [replace(f, x=f.x[:, spec.columns]) for f in (train_features, test_features)]
+        yield about, parts[0], parts[1]
 
 
 def _accuracy(result: Result, test: ClipStore) -> dict[str, float]:

@@ -227,7 +227,8 @@ def _compare(d: np.ndarray, clips: np.ndarray, table, kind: str, test: tuple, le
     options: dict[str, Any] = {"permutation_type": "samples", "alternative": "greater", "vectorized": True}
     p = 1.0  # one unit: both signs are as large
     if n > 1:
-        resamples, rng = np.inf if exact else draws, np.random.default_rng(seed)
+        resamples: Any = np.inf if exact else draws
+        rng = np.random.default_rng(seed)
         p = float(stats.permutation_test((d,), as_large, n_resamples=resamples, rng=rng, **options).pvalue)
     low, high, _ = _bootstrap(d, clips, level, draws, seed) if n > 1 else (float("nan"), float("nan"), True)
     smallest = 2 / 2**n if exact else 1 / (draws + 1)
