@@ -1,8 +1,8 @@
-"""How far a long run comes on UTD-MHAD: kNN and probe on the test performers along the way, as a table and a figure.
+"""How far a long run comes on UTD-MHAD: kNN and probe on the test subjects along the way, as a table and a figure.
 
     python benchmarks/learning_curve.py UTD_MHAD [--minutes 30] [--steps N] [--start WEIGHTS] [--points 12] [--out out/curve]
 
-Odd performers train, even ones test, preset `tiny`. The curve is for looking at: no setting and no moment is chosen by it, the
+Odd subjects train, even ones test, preset `tiny`. The curve is for looking at: no setting and no moment is chosen by it, the
 result is its last line. Interrupted, the same command goes on; a point that was being judged when it was stopped may be missing.
 """
 
@@ -40,7 +40,7 @@ def drawn(curve: pd.DataFrame, raw: dict[str, float]):
         ax.set_title(score, loc="left")
         ax.set_xlabel("step")
         ax.locator_params(axis="x", nbins=4)
-    axes[0].set_ylabel("accuracy, test performers")
+    axes[0].set_ylabel("accuracy, test subjects")
     axes[1].legend(frameon=False, loc="lower right")
     fig.data = curve
     return fig

@@ -1,9 +1,9 @@
 """What the shortcuts of the linear protocol cost: random training views against cached ones, and the choice of the probe on
-held-out training performers against the choice on the test split.
+held-out training subjects against the choice on the test split.
 
     python benchmarks/linear_protocols.py UTD_MHAD [--steps 1000] [--views 1 4 16] [--seeds 2] [--mirror] [--out FILE.csv]
 
-Odd performers train, even ones test; shipped weights `tiny`, frozen. Not mirrored by default: UTD-MHAD's "swipe left" mirrored
+Odd subjects train, even ones test; shipped weights `tiny`, frozen. Not mirrored by default: UTD-MHAD's "swipe left" mirrored
 is its "swipe right". "0 views" is the deterministic test view on both sides, nothing drawn.
 """
 
@@ -48,7 +48,7 @@ def main() -> None:
     if a.out:
         replace_file(a.out, lambda f: everything.to_csv(f, index=False))
     print(f"\n{a.steps} steps of 64 clips, {a.seeds} seeds, {torch.get_num_threads()} threads\n")
-    print("| training views | chosen on held-out performers | chosen on the test split | seconds |\n|---|---|---|---|")
+    print("| training views | chosen on held-out subjects | chosen on the test split | seconds |\n|---|---|---|---|")
     for name, group in everything.groupby("training", sort=False):
         scores = [group.loc[group["selected_on"] == s, "accuracy"] for s in evaluate.protocol.SELECTIONS]
         shown = " | ".join(f"{s.mean():.3f} ({s.min():.3f}–{s.max():.3f})" for s in scores)

@@ -2,7 +2,7 @@
 
     python benchmarks/losses_table.py UTD_MHAD [--steps 1000] [--seeds 3] [--out out/losses]
 
-Odd performers train, even ones test; preset `tiny`, equal steps. MFP needs masked views, so it has no unmasked line. Beside
+Odd subjects train, even ones test; preset `tiny`, equal steps. MFP needs masked views, so it has no unmasked line. Beside
 them the same encoder trained with labels for as many steps, and raw coordinates. Two runs at a time, one thread each;
 they stay in OUT and are taken up again.
 """

@@ -1,4 +1,4 @@
-"""SLiM against the coordinate MAE on UTD-MHAD at equal training time: odd performers train, even ones test; mean ± sample sd
+"""SLiM against the coordinate MAE on UTD-MHAD at equal training time: odd subjects train, even ones test; mean ± sample sd
 over seeds.
 
     python benchmarks/mae_table.py UTD_MHAD [--minutes 5] [--seeds 3] [--out out/mae_table]

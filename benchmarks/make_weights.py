@@ -3,7 +3,7 @@
     python benchmarks/make_weights.py tiny [--out out/weights]
 
 Leaves encoder, record.json and metrics.csv (every 50th step) in slimlab/weights/shipped/NAME. The motion (seed 1000, 100
-performers) is none of the default sets: the results in the record are on seeds 0, 1 and 2, whose performers were never seen.
+subjects) is none of the default sets: the results in the record are on seeds 0, 1 and 2, whose subjects were never seen.
 """
 
 import argparse
@@ -22,7 +22,7 @@ RECIPES = {
     "tiny": (skeleton.KINECT_V2, {"steps": 10_000, "mirror": True, **TURNED}),
     "tiny-v1": (skeleton.KINECT_V1, {"steps": 5_000, "mirror": False, **TURNED}),
 }
-CLIPS, SEED, PERFORMERS = 13_200, 1000, 100
+CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
 JUDGED = (0, 1, 2)
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/weights"))
     a = parser.parse_args()
     body, settings = RECIPES[a.name]
-    store = data.on_body(data.synthetic(CLIPS, SEED, PERFORMERS), body)
+    store = data.on_body(data.synthetic(CLIPS, SEED, SUBJECTS), body)
     run = pretrain.fit(store, pretrain.Config(preset="tiny", **settings), a.out / a.name)
     results = judged(run.encoder, body)
     print(results.to_string())
@@ -54,7 +54,7 @@ def main() -> None:
     slimlab.save_encoder(run.encoder, target)
     record = {
         "command": f"python benchmarks/make_weights.py {a.name}",
-        "data": f"synthetic(clips={CLIPS}, seed={SEED}, performers={PERFORMERS}), no labels",
+        "data": f"synthetic(clips={CLIPS}, seed={SEED}, subjects={SUBJECTS}), no labels",
         "config": run.config.to_dict(),
         "seconds": run.about["seconds"],
         "environment": {k: v for k, v in run.about["environment"].items() if k not in ("command", "platform")},

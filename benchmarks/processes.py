@@ -37,11 +37,11 @@ def work(steps: int, batch_size: int, out: str) -> None:
             times.append(time.perf_counter() - begin)
         encoder = evaluate.random_encoder(Config(preset="paper").encoder(store.skeleton))
         evaluate.features(encoder, store[:16], cache=None)
-        distributed.meet()
+        distributed.barrier()
         begin = time.perf_counter()
         evaluate.features(encoder, store[:320], cache=None)
         clips = 320 / (time.perf_counter() - begin)
-        peak = float(distributed.largest(torch.tensor(peak_mb())))
+        peak = float(distributed.all_reduce_max(torch.tensor(peak_mb())))
         if distributed.rank() == 0:
             row = {"s/step": float(np.median(times[2:])), "loss": loss, "features, clips/s": clips, "memory of each, MB": peak}
             Path(out).write_text(json.dumps(row))

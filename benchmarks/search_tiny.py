@@ -1,8 +1,8 @@
-"""Try settings of preset `tiny` on held-out training performers of UTD-MHAD; never on the test side.
+"""Try settings of preset `tiny` on held-out training subjects of UTD-MHAD; never on the test side.
 
     python benchmarks/search_tiny.py UTD_MHAD LOG.jsonl '{"mirror": false}' '{"steps": 3000, "start": "tiny"}' …
 
-Odd performers are the training side (1, 3, 5, 7). Each setting is pre-trained on 1, 3, 5 and judged on 7, and pre-trained on
+Odd subjects are the training side (1, 3, 5, 7). Each setting is pre-trained on 1, 3, 5 and judged on 7, and pre-trained on
 1, 5, 7 and judged on 3, both in parallel on one thread each; a line of the log holds the means over the two, for every way
 of reading features off the encoder. "start" names shipped weights to begin with.
 """
@@ -45,8 +45,8 @@ def read(encoder, store, frames, keep) -> evaluate.Features:
 def trial(path: str, overrides: dict, held_out: int) -> dict:
     torch.set_num_threads(1)
     training_side, _ = data.split(data.open(path), "cross-subject")
-    performers = sorted(set(training_side.table["subject"]) - {held_out})
-    train, valid = data.split(training_side, "cross-subject", train_subjects=performers)
+    subjects = sorted(set(training_side.table["subject"]) - {held_out})
+    train, valid = data.split(training_side, "cross-subject", train_subjects=subjects)
     overrides = {"steps": STEPS} | overrides
     start = overrides.pop("start", None)
     config = Config(preset="tiny", **overrides)

@@ -1,8 +1,8 @@
-"""Studies, one command each: arms times seeds, pre-trained and evaluated, then a table, comparisons and a figure.
+"""Studies, one command each: variants times seeds, pre-trained and evaluated, then a table, comparisons and a figure.
 
     python benchmarks/studies.py STUDY UTD_MHAD [--steps N] [--seeds 3] [--minutes M] [--out out/studies] [--docs docs/studies]
 
-STUDY: mask-ratio, bone-scaling, labels; and losses, local-views, patch-frames, depth, prototypes, augmentation. Odd performers
+STUDY: mask-ratio, bone-scaling, labels; and losses, local-views, patch-frames, depth, prototypes, augmentation. Odd subjects
 train, even ones test; preset `tiny`. Interrupted or killed, the same command goes on; a second process started with the same
 command shares the work (one thread each: OMP_NUM_THREADS=1). Nothing is chosen by the test side. With --docs the results are
 written where they are checked in: the table of runs (.csv), report and comparisons (.md), the figure (.png).
@@ -24,7 +24,7 @@ from slimlab.pretrain.config import PREPRINT_VIEWS, Config
 from slimlab.pretrain.run import replace_file
 from slimlab.released import faults
 from slimlab.skeleton import KINECT_V2, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 
 RATIOS, STRATEGIES = (0.3, 0.5, 0.7, 0.9), ("semantic_tubes", "random_cells", "joint_tubes")
 UNMASKED = {"mask_globals": 0.0, "mask_locals": False, "mfm_weight": 0.0}
@@ -36,7 +36,7 @@ def in_kinect_v2_order(store: ClipStore) -> ClipStore:
 
     UTD-MHAD's own order has every parent first, so that rebuilding in index order does it no harm; NTU RGB+D's has not.
     """
-    order = [j for j in counterparts(KINECT_V2, store.skeleton) if j is not None]
+    order = [j for j in match_joints(KINECT_V2, store.skeleton) if j is not None]
     body, place = store.skeleton, {old: new for new, old in enumerate(order)}
     if len(order) != len(body):
         raise SystemExit(f"{store.source}: {len(body) - len(order)} joints have no counterpart on Kinect v2")
@@ -53,10 +53,10 @@ def in_kinect_v2_order(store: ClipStore) -> ClipStore:
 
 @dataclass(frozen=True)
 class Study:
-    """question; what the base changes of `tiny`; arms; how the figure stands; pairs (field, a, b) to compare; names of arms."""
+    """question; what the base changes of `tiny`; variants; how the figure stands; pairs (field, a, b) to compare; their names."""
 
     question: str
-    arms: list[dict[str, Any]]
+    variants: list[dict[str, Any]]
     changes: dict[str, Any] = field(default_factory=dict)
     x: str | None = None
     hue: str | None = None
@@ -69,7 +69,7 @@ STUDIES = {
     # The paper's placement: half of the global and all local views are masked. `tiny` masks half of the global ones alone, one
     # in six of the pairs that GLCL compares, where a ratio could hardly matter.
     "mask-ratio": Study(
-        "Which mask ratio and strategy is best, and do semantic tubes beat random cells?",
+        "Which mask ratio and strategy is best, and do semantic tubes beat random tokens?",
         [UNMASKED, *study.product({"masking": STRATEGIES, "mask_ratio": RATIOS})],
         {"mask_locals": True},
         "mask_ratio",
@@ -80,7 +80,7 @@ STUDIES = {
             ("mask_ratio", 0.3, 0.5),
             ("mask_ratio", 0.7, 0.5),
             ("mask_ratio", 0.9, 0.5),
-            ("arm", "masking=semantic_tubes, mask_ratio=0.5", "mask_globals=0.0, mask_locals=False, mfm_weight=0.0"),
+            ("variant", "masking=semantic_tubes, mask_ratio=0.5", "mask_globals=0.0, mask_locals=False, mfm_weight=0.0"),
         ),
         {"mask_globals=0.0, mask_locals=False, mfm_weight=0.0": "nothing masked"}
         | {f"masking={m}, mask_ratio={r}": f"{m.replace('_', ' ')}, {r}" for m in STRATEGIES for r in RATIOS},
@@ -113,8 +113,8 @@ LABELS = Study("How many labels do the features need?", [], x="labels", hue="fea
 
 def swept(chosen: Study, store: ClipStore, steps: int, seeds: int, minutes: float | None, out: Path) -> pd.DataFrame:
     base = Config(preset="tiny", steps=steps, evaluations=3, snapshots=1, **chosen.changes)
-    print(f"{len(chosen.arms)} arms x {seeds} seeds x {steps} steps, {torch.get_num_threads()} threads", flush=True)
-    return study.sweep(chosen.prepare(store), chosen.arms, seeds, base, out, minutes=minutes)
+    print(f"{len(chosen.variants)} variants x {seeds} seeds x {steps} steps, {torch.get_num_threads()} threads", flush=True)
+    return study.sweep(chosen.prepare(store), chosen.variants, seeds, base, out, minutes=minutes)
 
 
 def labelled(store: ClipStore, steps: int, seeds: int, out: Path) -> pd.DataFrame:
@@ -142,7 +142,7 @@ def labelled(store: ClipStore, steps: int, seeds: int, out: Path) -> pd.DataFram
         same = {"mirror": config.mirror, "rotation": config.rotation}
         scratch = study.from_scratch(config.encoder(store.skeleton), train, test, draws=seeds, steps=SCRATCH_STEPS, **same)
         replace_file(file, lambda f: f.write(scratch.to_csv(index=False).encode()))
-    table = pd.concat([*tables, pd.read_csv(file)], ignore_index=True)
+    table = pd.concat([*tables, study.load(file)], ignore_index=True)
     return table.sort_values(["features", "labels", "seed"], key=lambda c: c.map(_place(c)), ignore_index=True)
 
 
@@ -176,8 +176,8 @@ def document(name: str, chosen: Study, table: pd.DataFrame, docs: Path) -> None:
         replace_file(docs / f"{name}-pairs.csv", lambda f: pairs.to_csv(f, index=False, float_format="%.6g"))
         text += f"\nIn pairs (same seed, all else alike), a minus b:\n\n{pair_lines(pairs, chosen.names)}"
     if "held_out_knn" in table:
-        arm = study.best(table)
-        text += f"\nBest on the held-out training performer (nothing of the test side): {chosen.names.get(arm, arm)}.\n"
+        variant = study.best(table)
+        text += f"\nBest on the held-out training subject (nothing of the test side): {chosen.names.get(variant, variant)}.\n"
     replace_file(docs / f"{name}.md", lambda f: f.write(text.encode()))
 
 
@@ -193,7 +193,7 @@ def made(name: str, table: pd.DataFrame) -> str:
 
 
 def pair_lines(pairs: pd.DataFrame, names: dict[str, str]) -> str:
-    columns = "a | b | score | pairs | difference | over performers | p | over seeds | p | a ahead".split(" | ")
+    columns = "a | b | score | pairs | difference | over subjects | p | over seeds | p | a ahead".split(" | ")
     head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n"
     for r in pairs.itertuples():
         a, b = (names.get(str(v), v) for v in (r.a, r.b))

@@ -2,8 +2,8 @@
 
     python benchmarks/transfer.py UTD_MHAD [MORE_DATA …]
 
-The first file: odd performers train, even ones test. Every further one: one performer trains, the others test,
-mean over performers.
+The first file: odd subjects train, even ones test. Every further one: one subject trains, the others test,
+mean over subjects.
 """
 
 import sys
@@ -31,7 +31,7 @@ def main() -> None:
         store = data.open(path)
         sides = [None] if i == 0 else [[p] for p in np.unique(store.column("subject")).tolist()]
         scores = np.array([rows(store, side) for side in sides])  # (splits, features, scores)
-        print(f"{path}: {'odd -> even performers' if i == 0 else 'one performer -> the others, mean of all'}")
+        print(f"{path}: {'odd -> even subjects' if i == 0 else 'one subject -> the others, mean of all'}")
         for name, (knn, probe) in zip(("raw coordinates", "tiny", "tiny-v1"), scores.mean(axis=0), strict=True):
             print(f"  {name:<16} kNN {knn:.3f}  probe {probe:.3f}")
 

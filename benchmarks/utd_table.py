@@ -1,4 +1,4 @@
-"""The README's table on UTD-MHAD: odd performers train, even ones test; kNN and linear probe, mean ± sample sd
+"""The README's table on UTD-MHAD: odd subjects train, even ones test; kNN and linear probe, mean ± sample sd
 over seeds.
 
     python benchmarks/utd_table.py UTD_MHAD [--minutes 5] [--seeds 3] [--pool cls+mean] [--start WEIGHTS] [--out out/utd_table]

@@ -154,13 +154,13 @@ def _evaluate(a: argparse.Namespace, device) -> None:
 
     from slimlab import evaluate as e
     from slimlab._system import distributed
-    from slimlab.evaluate.sides import check_sides
+    from slimlab.evaluate.subsets import check_train_test
     from slimlab.pretrain.run import Run, replace_file
 
     run = Run(a.run)
     train, test = _sides(a)
     run.check_unseen(test)
-    check_sides(train, test)
+    check_train_test(train, test)
     c, encoder = run.config, run.encoder.to(device or "cpu")
     same = {"mirror": c.mirror, "rotation": c.rotation, "seed": a.seed, "device": device or "cpu", "progress": True}
     others = {}
@@ -176,7 +176,7 @@ def _evaluate(a: argparse.Namespace, device) -> None:
         return
     with pd.option_context("display.width", 160, "display.max_columns", 9):
         print(table.iloc[:, :7].to_string(index=False, float_format="{:.3f}".format))
-    print("low, high: 95 % bootstrap interval over the test performers")
+    print("low, high: 95 % bootstrap interval over the test subjects")
     replace_file(run.folder / "evaluation.csv", lambda f: table.to_csv(f, index=False))
     print(f"{len(train)} training and {len(test)} test clips, {a.split}; written to {run.folder / 'evaluation.csv'}")
 
@@ -258,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     def with_data(p: argparse.ArgumentParser) -> None:
         p.add_argument("data", help="a store, an .npz or a folder that slimlab knows, or the word 'synthetic'")
         p.add_argument("--split", default="cross-subject", help="cross-subject, cross-view, ntu60-xsub, file, …")
-        p.add_argument("--train-subjects", type=int, nargs="+", help="performers of the training side (default: odd ones)")
+        p.add_argument("--train-subjects", type=int, nargs="+", help="subjects of the training side (default: odd ones)")
 
     command("doctor", "Versions, device, what is missing and the remedy.")
     p = command("lab", "Open JupyterLab on a notebook.")

@@ -84,18 +84,18 @@ def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3, inpl
     logits = logits.detach()
     logits = logits.float() if logits.dtype in HALVES else logits if inplace else logits.clone()
     prototypes = logits.shape[1]
-    samples = int(distributed.total(torch.tensor(len(logits), device=logits.device)))
+    samples = int(distributed.all_reduce_sum(torch.tensor(len(logits), device=logits.device)))
     if samples == 0:
         return logits
     top = logits.amax(dim=1, keepdim=True)  # (N, 1)
-    highest = distributed.largest(top.amax() if len(top) else top.new_tensor(-torch.inf))
+    highest = distributed.all_reduce_max(top.amax() if len(top) else top.new_tensor(-torch.inf))
     rows = ((top - highest) / temperature).exp().squeeze(1)  # (N,) undoes the shift
     q = logits.sub_(top).div_(temperature).exp_()  # (N, K)
     columns = q.new_ones(prototypes)
     tiny = torch.finfo(q.dtype).tiny
     with torch.autocast(logits.device.type, enabled=False):  # sums over all samples, which bfloat16 cannot add up
         for _ in range(iterations):
-            columns = 1 / (prototypes * distributed.total(rows @ q)).clamp(min=tiny)  # (K,)
+            columns = 1 / (prototypes * distributed.all_reduce_sum(rows @ q)).clamp(min=tiny)  # (K,)
             rows = 1 / (samples * (q @ columns)).clamp(min=tiny)  # (N,)
     q *= columns
     return q.div_(q.sum(dim=1, keepdim=True))
@@ -117,8 +117,8 @@ class RunningCentre(nn.Module):
     @torch.no_grad()
     def forward(self, logits: Tensor, temperature: float) -> Tensor:
         """(N, K) -> (N, K), rows sum to one."""
-        samples = distributed.total(torch.tensor(float(len(logits)), device=logits.device))
-        self.batch = distributed.total(logits.float().sum(dim=0)) / samples if samples else None
+        samples = distributed.all_reduce_sum(torch.tensor(float(len(logits)), device=logits.device))
+        self.batch = distributed.all_reduce_sum(logits.float().sum(dim=0)) / samples if samples else None
         return (logits.float() - self.mean).div_(temperature).softmax(dim=-1)
 
     @torch.no_grad()
@@ -223,7 +223,7 @@ def koleo_loss(features: Tensor) -> Tensor:
     Spreads the features of one global view over the sphere. A single feature has no neighbour: the loss is zero. Of several
     processes each computes the loss of everybody's features (`parallel.gathered`).
     """
-    features = distributed.gathered(features)
+    features = distributed.all_gather(features)
     if len(features) < 2:
         return features.sum() * 0.0
     features = F.normalize(features.float(), dim=-1, eps=1e-8)

@@ -36,7 +36,7 @@ def same_dice():
 
 @pytest.fixture(scope="session")
 def synthetic():
-    """132 synthetic clips: every action by an odd and an even performer, 3 cameras."""
+    """132 synthetic clips: every action by an odd and an even subject, 3 cameras."""
     return data.synthetic(clips=132, seed=0)
 
 

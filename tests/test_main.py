@@ -88,7 +88,7 @@ def test_figures_come_as_pdf_png_and_csv(files, capsys):
     assert cli.main(["figures", str(files / "run"), str(files / "clips.npz")]) == 0
     drawn = {f.stem for f in (files / "run" / "figures").iterdir()}
     assert {"losses", "mask", "attention_cls", "token_pca", "embedding_class", "confusion", "neighbours"} <= drawn
-    assert {"training", "clip", "mask_strategies", "augmentations", "agreement", "embedding_performer"} <= drawn
+    assert {"training", "clip", "mask_strategies", "augmentations", "agreement", "embedding_subject"} <= drawn
     assert {f"prototypes_{kind}{what}" for kind in ("clips", "cells") for what in ("", "_assigned", "_nearest")} <= drawn
     for name in drawn:
         assert all((files / "run" / "figures" / f"{name}{suffix}").stat().st_size > 50 for suffix in (".pdf", ".png", ".csv"))
@@ -223,7 +223,7 @@ def test_cost_prints_both_tables(capsys):
 def test_report_prints_the_facts_and_writes_the_table(files, tmp_path, capsys):
     assert cli.main(["report", str(files / "clips.npz"), "--out", str(tmp_path / "report.csv")]) == 0
     out = capsys.readouterr().out
-    assert "132" in out and "performers" in out and "jitter" in out
+    assert "132" in out and "subjects" in out and "jitter" in out
     table = pd.read_csv(tmp_path / "report.csv", keep_default_na=False)
     assert table["clip"].tolist() == data.synthetic(clips=132).column("clip").tolist() and "reasons" in table
 

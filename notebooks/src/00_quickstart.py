@@ -25,7 +25,7 @@ store, quick, out = here.store, here.quick, here.out
 
 # %% [markdown]
 # ## A body
-# Without data of your own, slimlab moves synthetic bodies: 22 actions, ten performers, three cameras. Every number
+# Without data of your own, slimlab moves synthetic bodies: 22 actions, ten subjects, three cameras. Every number
 # below is then a number *on synthetic data*. With UTD-MHAD at hand, set `SLIMLAB_DATA` to its `Skeleton` folder before you
 # start, or write the path in the cell above.
 
@@ -69,12 +69,12 @@ plot.save(figure, out / "figures" / "mask.pdf")
 figure
 
 # %% [markdown]
-# Pink is hidden. The control is masking without structure: random cells at the same ratio leave each hidden token a visible
+# Pink is hidden. The control is masking without structure: random tokens at the same ratio leave each hidden token a visible
 # neighbour to copy from.
 
 # %%
 control = masking.random_cells(1, steps, body, ratio=0.7, generator=dice)[0]
-plot.mask_on_body(clip, control.numpy(), body, title="the control: random cells, same ratio")
+plot.mask_on_body(clip, control.numpy(), body, title="the control: random tokens, same ratio")
 
 
 # %% tags=["exercise", "raises-exception"]
@@ -109,7 +109,7 @@ lessons.check_visible_tokens(visible_tokens)
 
 # %% [markdown]
 # ## Training, live
-# Odd performers train, even ones test: the encoder never sees a test clip, and no label at all. The paper trains 187,500 steps
+# Odd subjects train, even ones test: the encoder never sees a test clip, and no label at all. The paper trains 187,500 steps
 # of 768 clips on GPUs; the preset `tiny` is the same method (both losses, tubes, teacher and student) with a network of width 64,
 # clips of 32 frames and tokens of 16, so that two cores learn something in minutes. The loop below is the whole of it;
 # **Stop** interrupts it, and running the cell again goes on where it stopped, to the same numbers.
@@ -127,7 +127,7 @@ budget = {"steps": 30} if quick else {"minutes": minutes}
 same = {} if not here.synthetic else {"mirror": True, "rotation": (0.3, 1.2, 0.3)}  # rad about x, y (up), z
 config = pretrain.Config(preset="tiny", seed=here.seed, **budget, **same)
 folder = out / f"run-{train.fingerprint[:6]}-{here.seed}{'-quick' if quick else ''}"
-print(f"{len(train)} training clips, {len(test)} test clips of other performers")
+print(f"{len(train)} training clips, {len(test)} test clips of other subjects")
 
 # %%
 picture, line = display(display_id=True), display(display_id=True)
@@ -141,8 +141,8 @@ async for step in pretrain.stream(train, config, folder=folder):
 # Read the curves: **GLCL** starts at ln K, where the student knows nothing about the teacher's assignments, and has to fall.
 # **Prototypes per target** must be few of the K: as long as a target spreads over most of them, it means nothing. **Prototypes in
 # use** must be many: about one is collapse of the *answers*, every clip the same target. **Feature rank** near one is collapse of
-# the *features*, every clip the same vector. slimlab stops a run at either. **Held-out kNN** is measured on one training
-# performer against the others.
+# the *features*, every clip the same vector. slimlab stops a run at either. **Leave-one-subject kNN** is measured on one training
+# subject against the others.
 
 # %%
 run = pretrain.Run(folder)
@@ -156,7 +156,7 @@ print(f"{run.config.steps} steps; GLCL / ln K: {first:.2f} -> {last:.2f}")
 # ## What did it learn?
 # Two readings of frozen features: the label of the nearest training clip (**kNN**, k = 1), and a **linear probe**. Beside them
 # stand the controls that every such number needs: raw coordinates, and encoders that never learned anything. The *shipped*
-# encoder has the same size and recipe, but learned for longer, on synthetic motion of other performers, without labels.
+# encoder has the same size and recipe, but learned for longer, on synthetic motion of other subjects, without labels.
 
 # %%
 shipped = slimlab.pretrained("tiny", skeleton=body)  # joints are matched by name
@@ -190,7 +190,7 @@ print(f"The shipped encoder reaches {scores['shipped encoder']:.3f}.")
 features = evaluate.features(run.encoder, train), evaluate.features(run.encoder, test)
 result = evaluate.knn(*features)
 assert abs(result.accuracy - trained) < 1e-9
-figure = plot.confusion(result, store.label_names, title="kNN on performers never seen")
+figure = plot.confusion(result, store.label_names, title="kNN on subjects never seen")
 plot.save(figure, out / "figures" / "confusion.pdf")
 figure
 
@@ -261,9 +261,9 @@ plot.embedding(plane, untrained_features, title="control: same network, untraine
 # controls: raw coordinates, the same network untrained, chance.
 #
 # ## Test yourself
-# <details><summary>Why can a hidden wrist not simply be guessed under semantic tubes, but often under random cells?</summary>
+# <details><summary>Why can a hidden wrist not simply be guessed under semantic tubes, but often under random tokens?</summary>
 #
-# A tube hides a run of the limb over a stretch of time: the elbow beside it and the moment before are hidden too. Random cells
+# A tube hides a run of the limb over a stretch of time: the elbow beside it and the moment before are hidden too. Random tokens
 # leave neighbours to copy from.
 #
 # </details>
@@ -277,9 +277,9 @@ plot.embedding(plane, untrained_features, title="control: same network, untraine
 # A random network keeps much of its input's geometry and scores far above chance. Only what lies above it was learned.
 #
 # </details>
-# <details><summary>Why are training and test split by performer and not by clip?</summary>
+# <details><summary>Why are training and test split by subject and not by clip?</summary>
 #
-# Clips of one performer are alike; with the same people on both sides a method may recognise the person, not the action.
+# Clips of one subject are alike; with the same people on both sides a method may recognise the person, not the action.
 #
 # </details>
 #

@@ -231,13 +231,13 @@ plot.invariants(x, stretched, body)[checks]
 # Where axes are scaled, an arm is long while it points to the side and short while it hangs: bones breathe as the person moves,
 # and the network could read the pose from lengths. (Bones below 1 cm have no length worth a ratio and are left out.)
 #
-# Is 0.85 to 1.15 a sensible range? Ask the performers of this store.
+# Is 0.85 to 1.15 a sensible range? Ask the subjects of this store.
 
 # %%
 table = plot.limb_lengths(store)
 outside = ((table["ratio"] < 0.85) | (table["ratio"] > 1.15)).mean()
-print(f"{table['subject'].nunique()} performers; {outside:.0%} of their limbs lie outside 0.85 to 1.15 of the mean")
-plot.limbs(table, (0.85, 1.15), "performers differ by about as much")
+print(f"{table['subject'].nunique()} subjects; {outside:.0%} of their limbs lie outside 0.85 to 1.15 of the mean")
+plot.limbs(table, (0.85, 1.15), "subjects differ by about as much")
 
 # %% [markdown]
 # ## The case of the fourteen joints

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 · Semantic tube masking
 #
-# **After this lesson** you can say why hiding random cells teaches little about motion, write the masking of SLiM and two
+# **After this lesson** you can say why hiding random tokens teaches little about motion, write the masking of SLiM and two
 # others, check whether a mask hides what it was asked to hide, and read from pictures what a strategy does to every joint.
 #
 # **Needs** Python and PyTorch, lesson 01 or the quickstart; no GPU. **Takes** about 60 minutes with its three exercises;
@@ -19,8 +19,8 @@ store, quick = here.store, here.quick
 body = store.skeleton
 
 # %% [markdown]
-# ## Cells
-# Lesson 04 cuts 64 frames of a body with $V$ joints into a grid of $T' \times V$ **cells**, one joint for eight frames, $T' =
+# ## Tokens
+# Lesson 04 cuts 64 frames of a body with $V$ joints into a grid of $T' \times V$ **tokens**, one joint for eight frames, $T' =
 # 8$. Masking hides some of them from the student, who has to say what the teacher, who sees them all, says of them. Which
 # ones to hide is the question of this lesson. The obvious answer, from masked autoencoders: any, at random.
 
@@ -29,24 +29,24 @@ steps, ratio, index = 8, 0.7, 1
 clip = store[index]
 dice = torch.Generator().manual_seed(here.seed)
 random = masking.random_cells(1, steps, body, ratio, dice)[0]
-plot.mask_on_body(clip, random.numpy(), body, title="random cells: pink is hidden")
+plot.mask_on_body(clip, random.numpy(), body, title="random tokens: pink is hidden")
 
 # %%
 tubes = masking.semantic_tubes(1, steps, body, ratio, dice)[0]
-assert tubes.sum() == random.sum()  # the same number of cells
-plot.mask_on_body(clip, tubes.numpy(), body, title="semantic tubes, the same number of cells")
+assert tubes.sum() == random.sum()  # the same number of tokens
+plot.mask_on_body(clip, tubes.numpy(), body, title="semantic tubes, the same number of tokens")
 
 # %% [markdown]
-# ## Are random cells too easy?
-# The claim of the paper (section 3.2): a lone hidden cell can be copied from its neighbours, so that a network need not
-# understand the motion. That can be measured **without any network**. Guess each hidden cell $(t, v)$ as the mean of its
-# neighbours, the cells before and after and those along the bones, where hidden neighbours are guessed likewise:
+# ## Are random tokens too easy?
+# The claim of the paper (section 3.2): a lone hidden token can be copied from its neighbours, so that a network need not
+# understand the motion. That can be measured **without any network**. Guess each hidden token $(t, v)$ as the mean of its
+# neighbours, the tokens before and after and those along the bones, where hidden neighbours are guessed likewise:
 #
-# $$ \min_{d}\ \sum_{(i, j)\ \mathrm{neighbours}} \lVert d_i - d_j \rVert^2 \quad \text{with } d_i \text{ given where cell } i
+# $$ \min_{d}\ \sum_{(i, j)\ \mathrm{neighbours}} \lVert d_i - d_j \rVert^2 \quad \text{with } d_i \text{ given where token } i
 # \text{ is visible.} $$
 #
-# Along one joint's time this *is* linear interpolation: a straight line between the last visible cell and the next. ($d$ is a
-# joint's mean place in the cell minus its place in the average pose, so that "no idea" is $d = 0$.)
+# Along one joint's time this *is* linear interpolation: a straight line between the last visible token and the next. ($d$ is a
+# joint's mean place in the token minus its place in the average pose, so that "no idea" is $d = 0$.)
 
 # %%
 x, people, _ = data.test_view(store, range(0, len(store), 12 if quick else 4))
@@ -56,7 +56,7 @@ values = analysis.cells(x).double()  # (B, 8, V, 3) m
 values = values - values.mean(dim=(0, 1))  # minus the average pose
 
 # %% [markdown]
-# One clip first. *Predict: at 70 % hidden, by how many centimetres does the guess miss, random cells against tubes?*
+# One clip first. *Predict: at 70 % hidden, by how many centimetres does the guess miss, random tokens against tubes?*
 
 # %%
 pace = masking.motion_magnitude(x, 8).mean(dim=(1, 2)).argsort()
@@ -81,28 +81,28 @@ shown.sort_values("best")
 # %%
 control, best = shown["average pose"], shown["best"]
 easier = best["semantic_tubes"] / best["random_cells"]
-print(f"random cells: the best guess misses by {best['random_cells']:.1f} cm, semantic tubes: {best['semantic_tubes']:.1f} cm,")
+print(f"random tokens: the best guess misses by {best['random_cells']:.1f} cm, semantic tubes: {best['semantic_tubes']:.1f} cm,")
 print(f"{easier:.1f} times as much. The control differs by {control['semantic_tubes'] / control['random_cells'] - 1:+.0%}.")
-print(f"By this measure random cells are {'easier than' if easier > 1 else 'NOT easier than'} tubes here.")
+print(f"By this measure random tokens are {'easier than' if easier > 1 else 'NOT easier than'} tubes here.")
 
 # %% [markdown]
-# Random cells are the easiest of all: whatever is hidden has visible company in time *and* along the limb. Each structured
+# Random tokens are the easiest of all: whatever is hidden has visible company in time *and* along the limb. Each structured
 # strategy takes one of the two away (`joint_tubes` time, `time_blocks` the body), tubes much of both. Motion-aware masking
-# picks cells that move, but lone ones: nearly as easy as random ones.
+# picks tokens that move, but lone ones: nearly as easy as random ones.
 #
-# *Predict: can one not simply hide more random cells? At which ratio do they become as hard as tubes at 0.5?*
+# *Predict: can one not simply hide more random tokens? At which ratio do they become as hard as tubes at 0.5?*
 
 # %%
 ratios = (0.3, 0.7) if quick else (0.3, 0.5, 0.7, 0.9)
 many = analysis.guess_errors(store, ratios, guesses=("time and body",), clips=8 if quick else 48, seed=here.seed)
 line = {s: t["error"].to_numpy() for s, t in many[many["guess"] == "time and body"].groupby("strategy")}
 for at, tubes_miss, random_miss in zip(ratios, line["semantic_tubes"], line["random_cells"], strict=True):
-    print(f"{at}: tubes {tubes_miss:.1f} cm, random cells {random_miss:.1f} cm")
+    print(f"{at}: tubes {tubes_miss:.1f} cm, random tokens {random_miss:.1f} cm")
 plot.guess_errors(many)
 
 # %% [markdown]
 # Bars are two standard errors over clips, dotted lines the control. Find the height of the tubes at 0.5, and go to the right
-# until the line of random cells gets there: one reason why masked autoencoders mask up to 90 %.
+# until the line of random tokens gets there: one reason why masked autoencoders mask up to 90 %.
 #
 # **Harder is not better.** Where a line meets its dotted control, nothing that is visible says where the hidden joints were,
 # and no network could know either: look at whole body parts. A good mask leaves a task that is *possible, but not by
@@ -115,12 +115,12 @@ plot.guess_errors(many)
 # 1. draw a **part** $p$ uniformly, a **length** $n \sim U\{1, \dots, |p|\}$, and where along $p$'s chain the run begins;
 # 2. draw an **area** $a \sim U(T', m)$, $m$ being what is still missing, at most half of the 64-frame grid;
 # 3. the **duration** is $\mathrm{clip}(\mathrm{round}(a / n), 1, T')$, the start uniform;
-# 4. accept the tube if it hides at least one new cell and at most $m$.
+# 4. accept the tube if it hides at least one new token and at most $m$.
 
 # %%
-order = torch.zeros(1, steps, len(body), dtype=torch.int64)  # is filled with each cell's tube
+order = torch.zeros(1, steps, len(body), dtype=torch.int64)  # is filled with each token's tube
 masking.semantic_tubes(1, steps, body, ratio, torch.Generator().manual_seed(here.seed), tubes=order)
-plot.mask_growth(order[0].numpy(), body, title=f"asked: {masking.budget(ratio, steps, len(body)).item()} cells")
+plot.mask_growth(order[0].numpy(), body, title=f"asked: {masking.budget(ratio, steps, len(body)).item()} tokens")
 
 # %% [markdown]
 # Large tubes come first, because much is missing and the area is drawn up to that; small ones fill the rest. On the body, the
@@ -149,7 +149,7 @@ for grid in (8, 1):
 # %%
 dice = torch.Generator().manual_seed(here.seed)
 asked = 0.3 + 0.6 * torch.rand(n, generator=dice)
-goals = masking.budget(asked, steps, len(body)) / (steps * len(body))  # what a grid of whole cells can give
+goals = masking.budget(asked, steps, len(body)) / (steps * len(body))  # what a grid of whole tokens can give
 makers = {"released: gives up": faults.semantic_tubes, "slimlab: trims": masking.semantic_tubes}
 draws = {who: make(n, steps, body, asked, dice).double().mean(dim=(1, 2)) for who, make in makers.items()}
 plot.asked_achieved({who: (goals.numpy(), got.numpy()) for who, got in draws.items()}, title=f"{n} masks")
@@ -159,7 +159,7 @@ plot.asked_achieved({who: (goals.numpy(), got.numpy()) for who, got in draws.ite
 # codes compares two different things. **Log what was achieved, not what was asked.**
 #
 # ## What a strategy does to each joint
-# Averaged over many masks: how often is each cell hidden? *Predict: is every joint hidden equally often under tubes?*
+# Averaged over many masks: how often is each token hidden? *Predict: is every joint hidden equally often under tubes?*
 
 # %%
 n = 100 if quick else 1000
@@ -168,7 +168,7 @@ masks = {}
 for name, make in masking.STRATEGIES.items():
     known = masking.known_of(name, moving, 8)
     masks[name] = make(n, steps, body, ratio, generator=dice, **known).numpy()
-plot.mask_frequency(masks, body, title=f"how often each cell is hidden, asked {ratio}")
+plot.mask_frequency(masks, body, title=f"how often each token is hidden, asked {ratio}")
 
 # %%
 often = {name: m.mean(axis=(0, 1)) for name, m in masks.items()}
@@ -184,23 +184,23 @@ print(f"largest difference of two joints: tubes {uneven['semantic_tubes']:.2f}, 
 
 # %% [markdown]
 # Tubes favour the middle of a chain and the middle of time, for the same reason as any window that slides inside a range: more
-# windows cover the middle. The ends of the chains are seen more often than the rest. The **control**, random cells, is even up to
-# chance.
+# windows cover the middle. The ends of the chains are seen more often than the rest. The **control**, random tokens, is even up
+# to chance.
 #
 # How long does a joint stay hidden?
 
 # %%
 lengths = {name: np.concatenate([plot.run_lengths(m) for m in masks[name]]).mean() for name in masks}
-print(f"mean run: {lengths['semantic_tubes']:.1f} cells in tubes, {lengths['random_cells']:.1f} in random cells")
-plot.mask_runs(masks, title="runs of hidden cells")
+print(f"mean run: {lengths['semantic_tubes']:.1f} tokens in tubes, {lengths['random_cells']:.1f} in random tokens")
+plot.mask_runs(masks, title="runs of hidden tokens")
 
 # %% [markdown]
 # ## Masking what moves
-# MAMP ([arXiv 2308.07092](https://arxiv.org/abs/2308.07092)) draws cells by motion: with $m$ the mean path of a joint in a
-# cell, divided by the clip's largest, cells are taken without replacement with probabilities $\mathrm{softmax}(m / \tau)$,
+# MAMP ([arXiv 2308.07092](https://arxiv.org/abs/2308.07092)) draws tokens by motion: with $m$ the mean path of a joint in a
+# token, divided by the clip's largest, tokens are taken without replacement with probabilities $\mathrm{softmax}(m / \tau)$,
 # $\tau = 0.8$.
 #
-# *Predict: at 90 %, how much more often is the cell that moves most hidden than one at rest? And at 30 %?*
+# *Predict: at 90 %, how much more often is the token that moves most hidden than one at rest? And at 30 %?*
 
 # %%
 motion = masking.motion_magnitude(x[[most]], 8)  # (1, 8, V)
@@ -211,15 +211,15 @@ for asked in (0.3, 0.9):
     aware = masking.motion_aware(n, steps, body, asked, generator=dice, **known).flatten(1).double().mean(dim=0).numpy()
     control = masking.random_cells(n, steps, body, asked, generator=dice).flatten(1).double().mean(dim=0).numpy()
     print(f"asked {asked}: fastest tenth {aware[fast].mean():.2f}, slowest tenth {aware[slow].mean():.2f}", end="; ")
-    print(f"control, random cells: {control[fast].mean():.2f} and {control[slow].mean():.2f}")
+    print(f"control, random tokens: {control[fast].mean():.2f} and {control[slow].mean():.2f}")
 
 # %%
 drawn = masking.motion_aware(1, steps, body, 0.3, generator=torch.Generator().manual_seed(here.seed), motion=motion)[0]
 chosen = int(torch.arange(0, len(store), 12 if quick else 4)[alone][most])
-plot.mask_on_body(store[chosen], drawn.numpy(), body, title="motion-aware, 0.3: hidden cells follow the motion")
+plot.mask_on_body(store[chosen], drawn.numpy(), body, title="motion-aware, 0.3: hidden tokens follow the motion")
 
 # %% [markdown]
-# With $\tau = 0.8$ and motion in 0..1 the odds between the fastest and the slowest cell are $e^{1/0.8} = 3.5$ at most; and
+# With $\tau = 0.8$ and motion in 0..1 the odds between the fastest and the slowest token are $e^{1/0.8} = 3.5$ at most; and
 # where 90 % are hidden, nearly everything is taken anyway. What is "motion-aware" at 30 % is close to random at 90 %, which
 # is where MAMP uses it.
 #
@@ -252,7 +252,7 @@ for name, ratios in {"not shuffled (released)": sorted_ratios, "shuffled": shuff
 # %% [markdown]
 # ## Try it yourself
 # Move the ratio to 0.9, change the strategy, and watch the hands. Below the grid stands what was asked and what was achieved;
-# a click on a cell hides or frees it.
+# a click on a token hides or frees it.
 
 # %%
 widgets.MaskExplorer(store, index)
@@ -274,13 +274,13 @@ lessons.check_tube_mask(tube_mask)
 # <details><summary>Hint</summary>
 #
 # A helper saves lines: `int(torch.randint(low, high, (), generator=generator))`. Joints of a run: `chain[first : first +
-# length]`. The area's bounds swap when less than `steps` cells are missing, so take `min` and `max` of the two. `tube &
+# length]`. The area's bounds swap when less than `steps` tokens are missing, so take `min` and `max` of the two. `tube &
 # ~mask` is what a proposal adds.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
 # - Slicing `range(V)` instead of a part's chain: joint 7 and joint 8 of a Kinect are two different hands.
-# - Counting the tube's cells instead of the *new* ones when comparing with the budget.
+# - Counting the tube's tokens instead of the *new* ones when comparing with the budget.
 # - Drawing the duration uniformly: tubes then have all areas alike, however much is missing.
 # - Forgetting `generator=`: the mask cannot be made again.
 # </details>
@@ -352,7 +352,7 @@ lessons.check_stratified_ratios(stratified_ratios)
 # %% tags=["exercise", "raises-exception"]
 # Exercise 3 · difficulty 2 of 3 · about 15 minutes
 def joint_tubes(steps, joints, ratio, generator):
-    """(steps, joints) bool, True is hidden: random joints over all time, exactly round(ratio * steps * joints) cells.
+    """(steps, joints) bool, True is hidden: random joints over all time, exactly round(ratio * steps * joints) tokens.
 
     Where whole joints do not give the number, the last joint is hidden from one end of the clip, as far as needed.
     """
@@ -364,19 +364,19 @@ lessons.check_joint_tubes(joint_tubes)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# How many whole joints fit into the budget, and how many cells are left over? `divmod` says both. Take the joints from a
+# How many whole joints fit into the budget, and how many tokens are left over? `divmod` says both. Take the joints from a
 # random permutation.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# - `round(ratio * joints)` whole joints: with 25 joints and 0.7 that is 18 of them, 144 cells instead of 140.
-# - Hiding the leftover cells anywhere: they become the lone cells that tubes are to avoid.
+# - `round(ratio * joints)` whole joints: with 25 joints and 0.7 that is 18 of them, 144 tokens instead of 140.
+# - Hiding the leftover tokens anywhere: they become the lone tokens that tubes are to avoid.
 # </details>
 # <details><summary>Solution</summary>
 #
 # ```python
 # def joint_tubes(steps, joints, ratio, generator):
-#     """(steps, joints) bool, True is hidden: random joints over all time, exactly round(ratio * steps * joints) cells."""
+#     """(steps, joints) bool, True is hidden: random joints over all time, exactly round(ratio * steps * joints) tokens."""
 #     whole, left_over = divmod(round(ratio * steps * joints), steps)
 #     order = torch.randperm(joints, generator=generator)
 #     mask = torch.zeros(steps, joints, dtype=torch.bool)
@@ -389,7 +389,7 @@ lessons.check_joint_tubes(joint_tubes)
 
 # %% [markdown]
 # ## Summary
-# - A lone hidden cell can be interpolated, along time or along the limb. Measured without a network, random cells are the
+# - A lone hidden token can be interpolated, along time or along the limb. Measured without a network, random tokens are the
 #   easiest of six strategies at any ratio; the average pose as a control shows that this is not because they hide less
 #   motion.
 # - A semantic tube hides a run of joints along one limb over a stretch of time: neither the neighbour in time nor the one on
@@ -404,7 +404,7 @@ lessons.check_joint_tubes(joint_tubes)
 #
 # <details><summary>Answer</summary>
 #
-# To separate two explanations. If tubes hid cells that move more, any guess would miss by more there. The average pose looks
+# To separate two explanations. If tubes hid tokens that move more, any guess would miss by more there. The average pose looks
 # at no neighbour: it misses about equally under both, so the difference comes from the neighbours.
 # </details>
 #
@@ -413,8 +413,8 @@ lessons.check_joint_tubes(joint_tubes)
 #
 # <details><summary>Answer</summary>
 #
-# A joint hidden over all time has no visible cell in its own time (but for the one that is trimmed), and a step in which all
-# joints are hidden has none on the body. With no visible cell connected, the guess is the average pose.
+# A joint hidden over all time has no visible token in its own time (but for the one that is trimmed), and a step in which all
+# joints are hidden has none on the body. With no visible token connected, the guess is the average pose.
 # </details>
 #
 # **3.** Somebody reports that ratio 0.9 works better with code A than with code B. What do you ask first?
@@ -433,7 +433,7 @@ lessons.check_joint_tubes(joint_tubes)
 #
 # ## Further reading
 # - SLiM, [arXiv 2603.10648](https://arxiv.org/abs/2603.10648), section 3.2.
-# - Random cells and 75 %: MAE, [arXiv 2111.06377](https://arxiv.org/abs/2111.06377). Tubes and 90 % in video: VideoMAE,
+# - Random tokens and 75 %: MAE, [arXiv 2111.06377](https://arxiv.org/abs/2111.06377). Tubes and 90 % in video: VideoMAE,
 #   [arXiv 2203.12602](https://arxiv.org/abs/2203.12602), whose section 3.2 argues from redundancy in time as this lesson does.
 # - Skeletons: SkeletonMAE, [arXiv 2307.08476](https://arxiv.org/abs/2307.08476); MAMP, [arXiv
 #   2308.07092](https://arxiv.org/abs/2308.07092).

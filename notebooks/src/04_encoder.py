@@ -87,8 +87,8 @@ lessons.check_patchify(patchify)
 # </details>
 
 # %% [markdown]
-# ## What a hidden cell knows
-# A masked cell's embedding is replaced by one learned **mask token** $m$, and *then* the **joint embedding** $e_v$ is added,
+# ## What a hidden token knows
+# A masked token's embedding is replaced by one learned **mask token** $m$, and *then* the **joint embedding** $e_v$ is added,
 # one learned vector a joint, the same at all times:
 #
 # $$ h_{t,v} = \begin{cases} m & \text{if hidden} \\ z_{t,v} & \text{otherwise}\end{cases} \; + \; e_v . $$
@@ -96,7 +96,7 @@ lessons.check_patchify(patchify)
 # The order matters. Were $m$ put in last, a hidden elbow and a hidden knee would be the same vector, and the network could
 # only give the same answer for both.
 #
-# *Predict: with joint embeddings set to zero, how far apart will the outputs of two cells be that are hidden at the same time?*
+# *Predict: with joint embeddings set to zero, how far apart will the outputs of two tokens be that are hidden at the same time?*
 
 # %%
 tiny = slimlab.pretrained("tiny", skeleton=body)  # the shipped weights: small, but trained
@@ -105,7 +105,7 @@ view, people, _ = data.test_view(store, [index], config.frames)
 view, _ = evaluate.prepare(view, config)  # centred and scaled as this encoder was trained
 steps = config.frames // config.patch_frames
 mask = masking.semantic_tubes(1, steps, body, 0.5, torch.Generator().manual_seed(here.seed))[0]  # (T', V)
-moment = int(mask.sum(dim=1).argmax())  # the step with most hidden cells
+moment = int(mask.sum(dim=1).argmax())  # the step with most hidden tokens
 
 # %%
 nameless = copy.deepcopy(tiny)
@@ -115,12 +115,12 @@ for name, network in {"as it is": tiny, "joint embeddings at zero": nameless}.it
     with torch.inference_mode():
         hidden = network(view, mask=mask, people=people).tokens[0, 0, moment][mask[moment]]  # (hidden, D)
     apart[name] = float(torch.cdist(hidden, hidden).max())
-    print(f"{name:<25} {len(hidden)} hidden cells, at most {apart[name]:.4f} apart")
+    print(f"{name:<25} {len(hidden)} hidden tokens, at most {apart[name]:.4f} apart")
 assert apart["joint embeddings at zero"] < 1e-3 < apart["as it is"]
 
 # %% [markdown]
-# And what does it *not* know? Its coordinates. Replace those of every hidden cell by noise: nothing may change. The control
-# is noise on as many visible cells.
+# And what does it *not* know? Its coordinates. Replace those of every hidden token by noise: nothing may change. The control
+# is noise on as many visible tokens.
 
 # %%
 where = mask.repeat_interleave(config.patch_frames, dim=0)[None, None, :, :, None]  # (1, 1, T, V, 1)
@@ -130,7 +130,7 @@ with torch.inference_mode():
     unseen = tiny(torch.where(where, noise, view), mask=mask, people=people).cls
     seen = tiny(torch.where(~where, noise, view), mask=mask, people=people).cls
 changed = {name: float((after - before).abs().max()) for name, after in {"hidden": unseen, "visible": seen}.items()}
-print({name: round(value, 6) for name, value in changed.items()}, "change of CLS where these cells become noise")
+print({name: round(value, 6) for name, value in changed.items()}, "change of CLS where these tokens become noise")
 assert changed["hidden"] == 0 < changed["visible"]
 
 # %% [markdown]
@@ -162,7 +162,7 @@ print(f"control, all at time 0: {same.round(decimals=6).unique().numel()} produc
 
 # %% [markdown]
 # Look at the left panel again. Frequencies made for texts of thousands of words meet 8 time steps: most pairs hardly turn.
-# And one subtlety: CLS stands still at time 0, so between CLS and a cell the difference *is* the cell's time. Through CLS
+# And one subtlety: CLS stands still at time 0, so between CLS and a token the difference *is* the token's time. Through CLS
 # absolute time gets in.
 
 # %%
@@ -208,7 +208,7 @@ lessons.check_rotary(rotary)
 
 # %% [markdown]
 # ## CLS, registers, and a network for every length
-# In front of the cells stand one **CLS** token, which becomes the clip's feature, and four **registers** ([arXiv
+# In front of the tokens stand one **CLS** token, which becomes the clip's feature, and four **registers** ([arXiv
 # 2309.16588](https://arxiv.org/abs/2309.16588)), scratch paper without a task (lesson 07 looks at what they do). Since time
 # is a difference, the same weights take 64, 32, 16 and 8 frames. People are sequences of their own: two people cost twice
 # one.
@@ -277,7 +277,7 @@ assert torch.allclose(out.cls, plain.cls, atol=1e-4)  # the fused kernel says th
 plot.attention(analysis.inside(tiny, store, index), title="where CLS looks in the last block of the shipped encoder")
 
 # %% [markdown]
-# Tokens, layer beside layer, with their three main components as colours. Cells that start alike because they are the same
+# Tokens, layer beside layer, with their three main components as colours. Tokens that start alike because they are the same
 # joint end alike because they do the same, or not: judge for yourself.
 
 # %%
@@ -399,7 +399,8 @@ mix.T
 # %% [markdown]
 # ## Summary
 # - A token is one joint over eight frames: a reshape and a matrix product. 64 frames become 8 tokens a joint.
-# - The mask token replaces the embedding *before* the joint embedding is added: a hidden cell knows which joint it is, not where.
+# - The mask token replaces the embedding *before* the joint embedding is added: a hidden token knows which joint it is, but not
+#   where it is.
 # - Rotary embedding puts time into the meeting of query and key; products depend on differences alone, so one network takes
 #   every length.
 # - 6,368,768 parameters follow from eight sizes. Two thirds of them are in the MLPs.
@@ -419,15 +420,15 @@ mix.T
 #
 # <details><summary>Answer</summary>
 #
-# Between cells of different steps, all: the difference changes its sign (and each token's content is reversed too). Between
-# cells of one step only the content changes.
+# Between tokens of different steps, all: the difference changes its sign (and each token's content is reversed too). Between
+# tokens of one step only the content changes.
 # </details>
 #
-# **3.** Would the mask token work if it were added *to* the cell's embedding instead of replacing it?
+# **3.** Would the mask token work if it were added *to* the token's embedding instead of replacing it?
 #
 # <details><summary>Answer</summary>
 #
-# The network would be told that a cell counts as hidden and be shown its coordinates all the same: nothing would be hidden.
+# The network would be told that a token counts as hidden and be shown its coordinates all the same: nothing would be hidden.
 # </details>
 #
 # **4.** A colleague's profiler says 5.19 GFLOPs for SLiM on two people, yours says 5.88. Who is right?

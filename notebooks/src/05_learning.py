@@ -27,8 +27,8 @@ config = pretrain.Config(preset="tiny")  # the sizes of the small preset: width 
 
 # %% [markdown]
 # ## What each of the two sees
-# The teacher gets this clip whole. The student gets it with pink cells hidden (and, beside it, short crops), and is asked: how
-# did the teacher sort the clip, and how each hidden cell?
+# The teacher gets this clip whole. The student gets it with pink tokens hidden (and, beside it, short crops), and is asked: how
+# did the teacher sort the clip, and how each hidden token?
 
 # %%
 steps = config.global_frames // config.patch_frames
@@ -94,7 +94,8 @@ lessons.check_ema(follow)
 # %% [markdown]
 # ## Prototypes
 # A *head* (section 3.2) turns a feature into a point on a sphere, and its cosines with $K$ learned directions, the prototypes,
-# are the *logits*. No prototype has a meaning at the start. There are two heads, one for the clip (its CLS token), one for cells.
+# are the *logits*. No prototype has a meaning at the start. There are two heads, one for the clip (its CLS token), one for
+# tokens.
 #
 # $$\ell_k = \cos(h(x), c_k), \qquad h: \text{three linear layers with GELU, then L2 normalisation}$$
 
@@ -264,9 +265,9 @@ grid.round(3)
 # The two diagonal terms (a view that predicts itself) are left out: they ask for nothing. Half of the student's global views
 # are masked, so even a teacher's own crop is never simply repeated.
 #
-# ## MFP: hidden cells
-# For each hidden cell of a masked global view the student predicts how the *teacher, who sees it*, sorts that cell. A mean over
-# each view's hidden cells, then over all $2B$ views of the batch (section 3.2; unmasked views count zero):
+# ## MFP: hidden tokens
+# For each hidden token of a masked global view the student predicts how the *teacher, who sees it*, sorts that token. A mean over
+# each view's hidden tokens, then over all $2B$ views of the batch (section 3.2; unmasked views count zero):
 #
 # $$\mathcal{L}_\text{MFP} = \frac{1}{2B}\sum_v \frac{1}{|M_v|} \sum_{i \in M_v} -\sum_k q_{vik} \log p_{vik}$$
 
@@ -275,22 +276,22 @@ x, _ = evaluate.prepare(views.globals.flatten(0, 1), networks.encoder.config)  #
 hidden = torch.zeros(len(x), steps, len(body), dtype=torch.bool)
 hidden[::2] = masking.semantic_tubes(batch, steps, body, torch.linspace(0.5, 0.9, batch), generator=dice)  # half of the views
 with torch.no_grad():
-    wanted = losses.sinkhorn_knopp(networks.token_head(networks.encoder(x).tokens[:, 0][hidden]), 0.02)  # (cells, K)
+    wanted = losses.sinkhorn_knopp(networks.token_head(networks.encoder(x).tokens[:, 0][hidden]), 0.02)  # (tokens, K)
     guessed = networks.token_head(networks.encoder(x, mask=hidden[:, None]).tokens[:, 0][hidden])
 each = losses.cross_entropy(guessed, wanted, 0.1).split(hidden.flatten(1).sum(1).tolist())  # a tuple of views
 by_hand = sum(cells.mean() for cells in each if len(cells)) / len(hidden)
 assert torch.allclose(by_hand, losses.masked_feature_loss(guessed, wanted, hidden), atol=1e-5)
-print(f"MFP {by_hand:.3f}; {len(wanted)} hidden cells in {batch} of {len(hidden)} views; half of ln K = {np.log(128) / 2:.3f}")
+print(f"MFP {by_hand:.3f}; {len(wanted)} hidden tokens in {batch} of {len(hidden)} views; half of ln K = {np.log(128) / 2:.3f}")
 
 # %% [markdown]
-# Why the mean in each view first? A view with nine tenths hidden has almost twice the cells of one with half; counted cell by
-# cell, the hardest views would rule.
+# Why the mean in each view first? A view with nine tenths hidden has almost twice the tokens of one with half; counted token by
+# token, the hardest views would rule.
 
 
 # %% tags=["exercise", "raises-exception"]
 # Exercise 3 · difficulty 2 of 3 · about 20 minutes
 def masked_loss(student_logits, teacher_targets, mask, temperature=0.1):
-    """Logits and targets (cells, K) in the order of mask.nonzero(); mask (views, T', V) bool -> a scalar."""
+    """Logits and targets (tokens, K) in the order of mask.nonzero(); mask (views, T', V) bool -> a scalar."""
     raise NotImplementedError
 
 
@@ -299,12 +300,12 @@ lessons.check_masked_loss(masked_loss)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `mask.nonzero()[:, 0]` is each cell's view. A cell of a view with $m$ hidden cells weighs $1/m$; sum, and divide by the number
-# of views, those without hidden cells included.
+# `mask.nonzero()[:, 0]` is each token's view. A token of a view with $m$ hidden tokens weighs $1/m$; sum, and divide by the
+# number of views, those without hidden tokens included.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# `.mean()` over all cells; dividing by the masked views alone; softmax where its logarithm belongs; a loop over views, which is
+# `.mean()` over all tokens; dividing by the masked views alone; softmax where its logarithm belongs; a loop over views, which is
 # right and slow.
 # </details>
 # <details><summary>Solution</summary>
@@ -312,9 +313,9 @@ lessons.check_masked_loss(masked_loss)
 # ```python
 # def masked_loss(student_logits, teacher_targets, mask, temperature=0.1):
 #     loss = -(teacher_targets * (student_logits / temperature).log_softmax(dim=-1)).sum(dim=-1)
-#     cells = mask.flatten(1).sum(dim=1)
+#     tokens = mask.flatten(1).sum(dim=1)
 #     view = mask.nonzero()[:, 0]
-#     return (loss / cells[view]).sum() / len(mask)
+#     return (loss / tokens[view]).sum() / len(mask)
 # ```
 # </details>
 
@@ -433,16 +434,16 @@ plot.prototype_usage(cure)
 
 # %% [markdown]
 # What do the prototypes of the cured run gather after so few steps? Click a bar, and the clips nearest to that prototype play.
-# Do they show one action, one performer, one way to face? (Lesson 06 trains longer.)
+# Do they show one action, one subject, one way to face? (Lesson 06 trains longer.)
 
 # %%
 widgets.PrototypeExplorer(runs["Sinkhorn, KoLeo"], people)
 
 # %% [markdown]
 # ## Summary
-# The teacher is a slow average of the student. Both sort clips and cells among prototypes; Sinkhorn makes the answers use all
+# The teacher is a slow average of the student. Both sort clips and tokens among prototypes; Sinkhorn makes the answers use all
 # prototypes, over the batch; the temperature decides whether a target says anything, and $\ln K - \ln(\text{per target})$ is what
-# is there to learn. GLCL makes views of one clip agree, MFP hidden cells, KoLeo keeps features apart. Without balance the loss
+# is there to learn. GLCL makes views of one clip agree, MFP hidden tokens, KoLeo keeps features apart. Without balance the loss
 # goes to zero and the knowledge with it.
 #
 # ## Test yourself

@@ -24,7 +24,7 @@ from slimlab.pretrain.schedules import schedule
 here = lessons.begin("06_pretraining")  # another store: lessons.begin("06_pretraining", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store[:: 3 if here.quick else 1], here.quick
 train, test = data.split(store, "cross-subject")  # the encoder never sees a test clip, and no label at all
-print(f"{len(train)} training clips, {len(test)} test clips of other performers")
+print(f"{len(train)} training clips, {len(test)} test clips of other subjects")
 
 # %% [markdown]
 # ## The settings, in one place
@@ -45,7 +45,7 @@ config = pretrain.Config(
     prototypes=128,  # per head; 65,536 in the paper
     teacher_temperature=(0.02, 0.02),  # first, last; lesson 05 says why so low
     momentum=(0.97, 1.0),  # of the teacher, first and last
-    mask_ratio=(0.5, 0.9),  # of the hidden cells, stratified over the batch
+    mask_ratio=(0.5, 0.9),  # of the hidden tokens, stratified over the batch
     **weights,  # of the three losses
     **same_action,
 )
@@ -120,8 +120,8 @@ print(f"{len(train)} clips, {config.batch_size} a step:", pretrain.estimate(trai
 # `stream` gives one step at a time; what stands in the loop is yours. **Stop** (■) interrupts it and writes a checkpoint; running
 # the cell again goes on from there.
 #
-# *Predict: at which value does GLCL begin, and by how much will it have fallen after a minute? Will kNN on a held-out training
-# performer rise steadily?*
+# *Predict: at which value does GLCL begin, and by how much will it have fallen after a minute? Will kNN on a left-out training
+# subject rise steadily?*
 
 # %%
 folder = here.out / f"run-{train.fingerprint[:6]}-{here.seed}{'-quick' if quick else ''}"
@@ -147,8 +147,8 @@ plot.losses(metrics)
 # - **Rank** ([RankMe](https://arxiv.org/abs/2210.02885)) often *falls* at first: an untrained network's features are noise in
 #   many directions. A fall that ends is fine; one towards 1 is collapse of the features, and slimlab stops the run there.
 #   Answers collapse at any rank: then about one prototype is *in use*, and slimlab stops the run for that, too.
-# - **Held-out kNN** is the only curve that asks whether features are good *for* something. It is measured on one training
-#   performer, so it jumps: the next cell prints by how much it may, by chance alone.
+# - **Leave-one-subject kNN** is the only curve that asks whether features are good *for* something. It is measured on one
+#   training subject, so it jumps: the next cell prints by how much it may, by chance alone.
 
 # %%
 head, tail = metrics.head(5).mean(), metrics.tail(25).mean()
@@ -158,7 +158,7 @@ print(f"prototypes per target {tail['target_prototypes']:.1f}, in use {tail['use
 known = metrics[["step", "knn", "rank"]].dropna()
 held = min(MONITOR_CLIPS, int((train.column("subject") == np.unique(train.column("subject"))[-1]).sum()))
 p = known["knn"].iloc[-1]
-print(f"held-out kNN {p:.2f}, give or take {math.sqrt(p * (1 - p) / held):.2f} (one standard error, {held} clips)")
+print(f"leave-one-subject kNN {p:.2f}, give or take {math.sqrt(p * (1 - p) / held):.2f} (one standard error, {held} clips)")
 learned = tail["glcl_over_lnk"] < 0.97 and tail["used_prototypes"] > 20
 print("GLCL has fallen, with many prototypes in use" if learned else "too few steps, or a run that does not learn: see below")
 
@@ -222,7 +222,7 @@ stopped = pretrain.stream(train, small, folder=here.out / "run-stopped", resume=
 async for step in stopped:
     if step.step == 6:
         break
-await stopped.aclose()  # writes the checkpoint now; Stop, or the end of a cell, does the same
+await stopped.aclose()  # writes the checkpoint now; Stop, or the end of a token, does the same
 half = pretrain.Run(here.out / "run-stopped")
 print(half)
 again = pretrain.fit(train, small, folder=half.folder, progress=False)  # goes on
@@ -269,7 +269,7 @@ except pretrain.RunError as error:
 
 # %% [markdown]
 # ## What did it learn, and when?
-# Ten encoders were kept on the way. kNN on the *test* performers (looked at, not chosen by), beside the network that the run
+# Ten encoders were kept on the way. kNN on the *test* subjects (looked at, not chosen by), beside the network that the run
 # started from and raw coordinates. *Predict: which of the three is highest after a minute?*
 
 
@@ -282,10 +282,10 @@ shown = dict(list(run.snapshots.items())[:: 5 if quick else 1])
 start = test_knn(evaluate.random_encoder(run.encoder.config, seed=config.seed))  # step 0: same seed, same weights
 line = [(0, start), *((n, test_knn(slimlab.load_encoder(f))) for n, f in shown.items())]
 raw = evaluate.knn(evaluate.raw_features(train), evaluate.raw_features(test)).accuracy
-tables = {"this run": pd.DataFrame(line, columns=["step", "kNN, test performers"])}
+tables = {"this run": pd.DataFrame(line, columns=["step", "kNN, test subjects"])}
 for name, value in {"untrained": start, "raw coordinates": raw}.items():
-    tables[name] = pd.DataFrame({"step": [0, run.config.steps], "kNN, test performers": [value, value]})
-plot.runs(tables, ["kNN, test performers"], smooth=1)
+    tables[name] = pd.DataFrame({"step": [0, run.config.steps], "kNN, test subjects": [value, value]})
+plot.runs(tables, ["kNN, test subjects"], smooth=1)
 
 # %%
 others = {} if quick else {"shipped encoder": slimlab.pretrained("tiny", skeleton=store.skeleton)}
@@ -305,7 +305,7 @@ if here.synthetic and not quick:
 
 # %% [markdown]
 # A minute is a minute: compare with the controls, not with the paper. Half an hour on UTD-MHAD is in docs/small_scale.md, curve
-# included. The shipped encoder learned the same way for longer, on synthetic motion of *other* performers; on your own data it is
+# included. The shipped encoder learned the same way for longer, on synthetic motion of *other* subjects; on your own data it is
 # a stranger, and joints are matched by name.
 #
 # ## What goes wrong, and how it shows
@@ -321,8 +321,8 @@ riddle = lessons.riddle()
 plot.runs(riddle, columns)
 
 # %% [markdown]
-# Note what does *not* help: held-out kNN. After 80 steps and on the few clips that it is measured on, it is noise: here the
-# collapsed run's is the highest of the four. The other columns tell them apart at once, long before kNN could.
+# Note what does *not* help: leave-one-subject kNN. After 80 steps and on the few clips that it is measured on, it is noise: here
+# the collapsed run's is the highest of the four. The other columns tell them apart at once, long before kNN could.
 
 # %%
 by_knn = pd.Series({name: t["knn"].dropna().iloc[-1] for name, t in riddle.items()})
@@ -376,7 +376,7 @@ lessons.check_diagnosis(diagnose)
 #    temperature or collapse move it. Compare what stands beside it.</details>
 # 3. Rank fell from 40 to 27 in the first hundred steps. Is that collapse? <details><summary>Answer</summary>No: towards 1 would
 #    be, of the features. Whether the answers have collapsed, the prototypes in use say.</details>
-# 4. Why must held-out kNN use training performers, and not the test side?
+# 4. Why must leave-one-subject kNN use training subjects, and not the test side?
 #    <details><summary>Answer</summary>What settings are chosen by must not be what they are judged by.</details>
 # 5. Two runs differ only in their seed, and their kNN by 0.03. With 200 judged clips, is one seed better?
 #    <details><summary>Answer</summary>One standard error is about 0.03 there: no.</details>

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · Attention, and what registers do
 #
-# **After this lesson** you can draw where a joint, a cell or CLS looks, on the body and head by head, compute attention from q
+# **After this lesson** you can draw where a joint, a token or CLS looks, on the body and head by head, compute attention from q
 # and k, measure how far it reaches, roll it out over the layers, see what masking changes, and say, with numbers and controls,
 # whether registers do anything in this small model. **Needs** lesson 04 (tokens, encoder); no GPU. **Takes** about 50 minutes
 # with its three exercises; the machine's part is printed at the end.
@@ -44,7 +44,8 @@ travel = look.joints[:, 0].diff(dim=0).norm(dim=-1).sum(dim=0)  # (V,) metres
 joint = int(travel.argmax())
 cell = (steps - 1, joint)
 print(
-    f"{look.name}: {body.names[joint]} moves {travel[joint]:.1f} m; {steps} time steps x {joints} joints = {steps * joints} cells"
+    f"{look.name}: {body.names[joint]} moves {travel[joint]:.1f} m; "
+    f"{steps} time steps x {joints} joints = {steps * joints} tokens"
 )
 plot.attention(look, cell, title=f"trained: where the {body.names[joint]} looks, last layer, mean of heads")
 
@@ -54,7 +55,7 @@ plot.attention(blank, cell, title="the control: the same network, untrained")
 
 # %%
 def reach(look):
-    """(V,) share of the cell's attention on each joint, last layer."""
+    """(V,) share of the token's attention on each joint, last layer."""
     map_ = analysis.attention_map(look.attention[-1, 0].mean(dim=0), cell, steps, joints)
     return map_.sum(dim=0) / map_.sum()
 
@@ -127,13 +128,13 @@ plot.attention_heads(blank, "cls", title="the control, untrained: CLS, every hea
 
 # %% [markdown]
 # Both have structure: an untrained network already attends by chance to some joints, because joint embeddings are random
-# directions. What learning may add is that the map *depends on the clip*. So: of how the map varies from cell to cell, how
+# directions. What learning may add is that the map *depends on the clip*. So: of how the map varies from token to token, how
 # much is the same in every clip?
 
 
 # %%
 def fixed_share(encoder, count=8 if quick else 64):
-    """Variance over cells of the clips' mean map, over the variance of all maps: 1 if every clip has the same."""
+    """Variance over tokens of the clips' mean map, over the variance of all maps: 1 if every clip has the same."""
     seen = [analysis.inside(encoder, store, int(i)) for i in np.linspace(0, len(store) - 1, count)]
     maps = torch.stack([analysis.attention_map(s.attention[-1, 0].mean(dim=0), "cls", steps, joints) for s in seen])
     return float(maps.mean(dim=0).var() / maps.var())
@@ -145,16 +146,16 @@ print({f"{name}, same in all clips": f"{share:.0%}" for name, share in fixed.ite
 # %% [markdown]
 # ## What registers get
 # Registers are extra tokens without a place on the body. In large image models they take up what would otherwise be written over
-# unimportant patches ([arXiv 2309.16588](https://arxiv.org/abs/2309.16588)): *artefacts*, cells of a norm many times that of the
+# unimportant patches ([arXiv 2309.16588](https://arxiv.org/abs/2309.16588)): *artefacts*, tokens of a norm many times that of the
 # rest, which attract attention. Does that happen here? Three measurements.
 #
-# **One: attention.** How much of what CLS and the cells take comes from registers? Attended evenly, it would be the last line.
+# **One: attention.** How much of what CLS and the tokens take comes from registers? Attended evenly, it would be the last line.
 # *Predict: more or less than evenly?*
 
 
 # %%
 def shares(encoder, count=4 if quick else 32):
-    """(L, 2): what CLS and what cells take from the registers, a mean over heads and clips."""
+    """(L, 2): what CLS and what tokens take from the registers, a mean over heads and clips."""
     seen = [analysis.inside(encoder, store, int(i)) for i in np.linspace(0, len(store) - 1, count)]
     taken = torch.stack([s.attention[:, 0, :, :, 1 : 1 + s.registers].sum(dim=-1).mean(dim=1) for s in seen])  # (clips, L, N)
     return torch.stack([taken[..., 0].mean(0), taken[..., 1 + look.registers :].mean(dim=(0, -1))], dim=1)
@@ -162,7 +163,7 @@ def shares(encoder, count=4 if quick else 32):
 
 rows = {f"{name}, layer {i + 1}": row.tolist() for name, e in both.items() for i, row in enumerate(shares(e))}
 rows["evenly"] = [look.registers / look.attention.shape[-1]] * 2
-table = pd.DataFrame(rows, index=["CLS takes from registers", "cells take from registers"]).T
+table = pd.DataFrame(rows, index=["CLS takes from registers", "tokens take from registers"]).T
 table.style.format("{:.1%}")
 
 # %% [markdown]
@@ -178,14 +179,14 @@ for name, table in norms.items():
     last = table[(table["layer"] == trained.config.depth - 1) & (table["kind"] == "cell")]
     middle, largest = last["norm"].median(), last.loc[last["norm"].idxmax()]
     rows[name] = {
-        "median cell": middle,
+        "median token": middle,
         "largest / median": largest["norm"] / middle,
         "the largest is": body.names[int(largest["joint"])],
     }
-    rows[name]["cells above 3 x median"] = float((last["norm"] > 3 * middle).mean())
+    rows[name]["tokens above 3 x median"] = float((last["norm"] > 3 * middle).mean())
 table = pd.DataFrame(rows).T
-worst = table.loc["trained", "cells above 3 x median"]
-print("No artefacts: no cell above three medians." if worst == 0 else f"{worst:.2%} of the cells are above three medians.")
+worst = table.loc["trained", "tokens above 3 x median"]
+print("No artefacts: no token above three medians." if worst == 0 else f"{worst:.2%} of the tokens are above three medians.")
 table
 
 # %% [markdown]
@@ -222,7 +223,7 @@ plot.attention(look, "register 0", title="trained: where the first register look
 # %% [markdown]
 # ## How far heads look
 # The *mean attention distance* ([arXiv 2010.11929](https://arxiv.org/abs/2010.11929), figure 7), here in bones between joints
-# and in time steps. With $h_{ij}$ the hops between cells $i$ and $j$, and attention among cells renormalised:
+# and in time steps. With $h_{ij}$ the hops between tokens $i$ and $j$, and attention among tokens renormalised:
 #
 # $$D = \frac{1}{|C|} \sum_{i \in C} \frac{\sum_{j \in C} A_{ij}\, h_{ij}}{\sum_{j \in C} A_{ij}}$$
 #
@@ -247,7 +248,7 @@ table
 # %% tags=["exercise", "raises-exception"]
 # Exercise 2 · difficulty 2 of 3 · about 20 minutes
 def mean_distance(attention, hops, steps):
-    """attention (heads, N, N), hops (V, V), N = 1 + registers + steps * V -> (heads,) mean hops among cells."""
+    """attention (heads, N, N), hops (V, V), N = 1 + registers + steps * V -> (heads,) mean hops among tokens."""
     raise NotImplementedError
 
 
@@ -256,19 +257,20 @@ lessons.check_distance(mean_distance)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Cells are the *last* steps * V tokens, time step by time step. `hops.repeat(steps, steps)` is the distance between any two.
+# The joints' tokens are the *last* steps * V tokens, time step by time step. `hops.repeat(steps, steps)` is the
+# distance between any two.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Not dividing by what is left of a row once CLS and the registers are cut off: the less a head looks at cells, the "nearer" it
+# Not dividing by what is left of a row once CLS and the registers are cut off: the less a head looks at tokens, the "nearer" it
 # would seem. `repeat_interleave` instead of `repeat`.
 # </details>
 # <details><summary>Solution</summary>
 #
 # ```python
 # def mean_distance(attention, hops, steps):
-#     cells = steps * len(hops)
-#     among = attention[:, -cells:, -cells:]
+#     tokens = steps * len(hops)
+#     among = attention[:, -tokens:, -tokens:]
 #     among = among / among.sum(dim=-1, keepdim=True)
 #     return (among * hops.repeat(steps, steps)).sum(dim=-1).mean(dim=-1)
 # ```
@@ -292,7 +294,7 @@ plot.attention(look, "cls", rolled=True, title="trained: CLS, rolled out over al
 
 # %%
 def effective(rows):
-    """Cells that a row of attention spreads over: exp of its entropy."""
+    """Tokens that a row of attention spreads over: exp of its entropy."""
     p = rows.flatten() / rows.sum()
     return float(torch.special.entr(p).sum().exp())
 
@@ -301,7 +303,7 @@ rows = {}
 for name, x in (("trained", look), ("untrained", blank)):
     own = analysis.attention_map(x.attention[-1, 0].mean(dim=0), "cls", steps, joints)
     far = analysis.attention_map(analysis.rollout(x.attention[:, 0])[-1], "cls", steps, joints)
-    rows[name] = {"last layer": effective(own), "rolled out": effective(far), "all cells": steps * joints}
+    rows[name] = {"last layer": effective(own), "rolled out": effective(far), "all tokens": steps * joints}
 pd.DataFrame(rows).T.round(1)
 
 
@@ -340,16 +342,16 @@ lessons.check_rollout(rollout)
 
 # %% [markdown]
 # ## Masked against unmasked
-# In pre-training, cells are hidden behind the mask token. Does the encoder know that there is nothing to see? The same cell,
+# In pre-training, tokens are hidden behind the mask token. Does the encoder know that there is nothing to see? The same token,
 # once with everything in sight and once with semantic tubes over most of the body.
 #
-# *Predict: do hidden cells (marked ×) get less attention than their number would say?*
+# *Predict: do hidden tokens (marked ×) get less attention than their number would say?*
 
 # %%
 dice = torch.Generator().manual_seed(here.seed)
 hidden = masking.semantic_tubes(1, steps, body, ratio=0.6, generator=dice)[0]
 masked = analysis.inside(trained, store, index, mask=hidden)
-plot.attention(masked, "cls", title="trained: CLS, last layer, 60 % of the cells hidden")
+plot.attention(masked, "cls", title="trained: CLS, last layer, 60 % of the tokens hidden")
 
 # %%
 rows = {}
@@ -358,13 +360,13 @@ for name, encoder in both.items():
         seen = analysis.inside(encoder, store, index, mask=mask)
         map_ = analysis.attention_map(seen.attention[:, 0].mean(dim=1), "cls", steps, joints)  # (L, T', V)
         share = (map_ * hidden).sum(dim=(1, 2)) / map_.sum(dim=(1, 2))
-        rows[f"{name}, these cells {what}"] = share.tolist()
+        rows[f"{name}, these tokens {what}"] = share.tolist()
 table = pd.DataFrame(rows, index=[f"layer {i + 1}" for i in range(look.layers)]).T
-print(f"CLS's attention on the masked cells; they are {hidden.float().mean():.0%} of all")
+print(f"CLS's attention on the masked tokens; they are {hidden.float().mean():.0%} of all")
 table.style.format("{:.0%}")
 
 # %% [markdown]
-# Compare a row with the one before it: the same cells, before and after hiding, in the same network. That difference is the
+# Compare a row with the one before it: the same tokens, before and after hiding, in the same network. That difference is the
 # effect of the mask; the first number alone would say where CLS looks anyway.
 #
 # ## What tokens hold
@@ -393,8 +395,8 @@ table.style.format("{:.0%}")
 # of tokens that is neatly arranged by body part is therefore no evidence of learning.
 #
 # ## By hand
-# Click a joint on the body or a cell of the grid to make it the query; choose head, layer, roll-out and masked cells. The
-# untrained encoder stands beside. Below it: token colours, and likeness to a cell that you click.
+# Click a joint on the body or a token of the grid to make it the query; choose head, layer, roll-out and masked tokens. The
+# untrained encoder stands beside. Below it: token colours, and likeness to a token that you click.
 
 # %%
 widgets.AttentionExplorer(store, trained, index=index, other=both["untrained"], titles=("trained", "untrained"))

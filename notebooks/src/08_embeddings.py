@@ -257,8 +257,8 @@ table.round(3)
 # A random network keeps much of its input's geometry. The difference between two pictures is the result, one picture is not.
 #
 # ## Coloured by what one would rather not see
-# The same plane, coloured by performer and, where there are several, by camera. If *these* colours make islands, neighbours are
-# neighbours for the wrong reason. *Predict, for the trained encoder: action, performer, camera; which agrees most among
+# The same plane, coloured by subject and, where there are several, by camera. If *these* colours make islands, neighbours are
+# neighbours for the wrong reason. *Predict, for the trained encoder: action, subject, camera; which agrees most among
 # neighbours, compared with chance?*
 
 # %%
@@ -285,7 +285,7 @@ table = pd.DataFrame(rows).T
 table.style.format("{:.2f}").set_caption("agreement among the ten nearest features, in multiples of chance")
 
 # %% [markdown]
-# A factor of one is "says nothing about it". Read across: what training did to the action, and what to performer and camera. A
+# A factor of one is "says nothing about it". Read across: what training did to the action, and what to subject and camera. A
 # good encoder raises the first row and lowers the others. (The synthetic cameras stand at different angles; UTD-MHAD has one.)
 #
 # ## Two checkpoints, one plane
@@ -294,7 +294,7 @@ table.style.format("{:.2f}").set_caption("agreement among the ten nearest featur
 #
 # $$U \Sigma V^\top = X^\top Y, \qquad X \mapsto \frac{\operatorname{tr} \Sigma}{\lVert X \rVert^2}\, X\, U V^\top .$$
 #
-# A few more steps of pre-training from the shipped weights, on the training performers. *Predict: PCA or t-SNE, which of the two
+# A few more steps of pre-training from the shipped weights, on the training subjects. *Predict: PCA or t-SNE, which of the two
 # planes can be laid onto its predecessor?*
 
 # %%
@@ -377,7 +377,7 @@ explorer
 rank = {name: analysis.rankme(f.x) for name, f in layers.items()}
 print("directions in use (RankMe):", {name: round(r, 1) for name, r in rank.items()}, "; any plane shows two")
 knn = evaluate.knn(evaluate.features(trained, train), features).accuracy
-print(f"and the number that no picture replaces: kNN accuracy {knn:.3f} on {len(clips)} clips of performers never seen")
+print(f"and the number that no picture replaces: kNN accuracy {knn:.3f} on {len(clips)} clips of subjects never seen")
 
 # %% [markdown]
 # ## Summary
@@ -396,9 +396,9 @@ print(f"and the number that no picture replaces: kNN accuracy {knn:.3f} on {len(
 # 4. You compare two encoders by t-SNE side by side. Name three controls or steps that the comparison needs.
 #    <details><summary>Answer</summary>Same clips and settings; alignment; the untrained network; shuffled labels; numbers among
 #    features; several seeds.</details>
-# 5. Neighbours agree in performer six times as often as by chance. What would you try in pre-training?
-#    <details><summary>Answer</summary>Augmentations that change what differs between performers (bone lengths, speed,
-#    mirroring), more performers, smaller crops.</details>
+# 5. Neighbours agree in subject six times as often as by chance. What would you try in pre-training?
+#    <details><summary>Answer</summary>Augmentations that change what differs between subjects (bone lengths, speed,
+#    mirroring), more subjects, smaller crops.</details>
 #
 # ## Further reading
 # - How to Use t-SNE Effectively: Wattenberg et al., [Distill 2016](https://distill.pub/2016/misread-tsne/).

@@ -20,7 +20,7 @@ from slimlab.data import split
 
 here = lessons.begin("09_evaluation")  # another store: lessons.begin("09_evaluation", data="~/UTD-MHAD/Skeleton")
 store, quick = here.store, here.quick
-train, test = split(store, "cross-subject")  # odd performers train, even ones test
+train, test = split(store, "cross-subject")  # odd subjects train, even ones test
 names = list(store.label_names)
 chance = 1 / len(names)
 print(f"{len(train)} training clips, {len(test)} test clips, {len(names)} classes")
@@ -59,7 +59,7 @@ print(f"same features, same clips: k and temperature alone move kNN by {spread:.
 knn_table.rename_axis("k").style.format(precision=3)
 
 # %% [markdown]
-# At k = 1 the temperature cannot matter: one neighbour has all the votes. Each cell of that table is a legitimate "kNN
+# At k = 1 the temperature cannot matter: one neighbour has all the votes. Each token of that table is a legitimate "kNN
 # accuracy", which is why a number without its k and temperature cannot be compared with anything.
 
 # %%
@@ -100,12 +100,12 @@ lessons.check_knn_votes(knn_votes)
 # %%
 table = evaluate.compare(encoder, train, test, here.seed, details=True)
 columns = ["features", "kNN", "kNN_low", "kNN_high", "probe", "probe_low", "probe_high"]
-print(f"chance: {chance:.3f}; low, high: 95 % interval over the {len(np.unique(test.column('subject')))} test performers")
+print(f"chance: {chance:.3f}; low, high: 95 % interval over the {len(np.unique(test.column('subject')))} test subjects")
 table[columns].style.format(precision=3).hide(axis="index")
 
 # %%
 # the encoder's row holds what is needed to make its number again
-made_of = ["train", "test", "train_performers", "test_performers", "weights", "seed", "k", "pool", "slimlab", "torch"]
+made_of = ["train", "test", "train_subjects", "test_subjects", "weights", "seed", "k", "pool", "slimlab", "torch"]
 table[made_of].iloc[-1].to_frame("value")
 
 # %% [markdown]
@@ -151,7 +151,7 @@ lessons.check_standardise(standardise)
 # <details><summary>Hint</summary> Only one side is known before the test begins. `std(0, correction=0)` divides by N.
 # </details>
 # <details><summary>Common mistakes</summary> Mean and deviation of both sides together: the test clips then change how they
-# are classified themselves. Each side by its own: two performers of different size become alike. </details>
+# are classified themselves. Each side by its own: two subjects of different size become alike. </details>
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -220,42 +220,42 @@ lessons.check_average_precision(average_precision)
 
 # %% [markdown]
 # ## How sure?
-# The figure is meant for people who were not recorded. Clips of one performer may resemble each other, so the thing to resample
-# is the **performer**, with all their clips. With $P$ performers drawn with replacement, performer $p$ comes $m_p$ times, and
+# The figure is meant for people who were not recorded. Clips of one subject may resemble each other, so the thing to resample
+# is the **subject**, with all their clips. With $P$ subjects drawn with replacement, subject $p$ comes $m_p$ times, and
 #
 # $$ a^* = \frac{\sum_p m_p\, h_p}{\sum_p m_p\, n_p}, \qquad \sum_p m_p = P, $$
 #
-# where $h_p$ of the $n_p$ clips are right. Up to nine performers all $P^P$ draws are gone through
+# where $h_p$ of the $n_p$ clips are right. Up to nine subjects all $P^P$ draws are gone through
 # (`slimlab/evaluate/statistics.py`).
 #
-# *Predict: which interval is the widest: bootstrap over performers, Student's t over performers, or bootstrap over clips?*
+# *Predict: which interval is the widest: bootstrap over subjects, Student's t over subjects, or bootstrap over clips?*
 
 # %%
 nearest = evaluate.knn(given, asked, k=1)
-performers = evaluate.over_performers(nearest, test)
-student = evaluate.over_performers(nearest, test, method="t")
-clips = evaluate.over_performers(nearest, np.arange(len(test)), draws=2000)  # each clip a unit of its own
-for name, i in (("bootstrap over performers", performers), ("Student's t over performers", student), ("over clips", clips)):
+subjects = evaluate.over_subjects(nearest, test)
+student = evaluate.over_subjects(nearest, test, method="t")
+clips = evaluate.over_subjects(nearest, np.arange(len(test)), draws=2000)  # each clip a unit of its own
+for name, i in (("bootstrap over subjects", subjects), ("Student's t over subjects", student), ("over clips", clips)):
     print(f"{name:28s} {i.mean:.3f} [{i.low:.3f}, {i.high:.3f}]")
-wide = {name: i.high - i.low for name, i in (("bootstrap", performers), ("t", student), ("clips", clips))}
-print("from narrow to wide:", " < ".join(sorted(wide, key=wide.__getitem__)), "|", performers.note)
-evaluate.by_performer(nearest, test).style.format({"accuracy": "{:.3f}"}).hide(axis="index")
+wide = {name: i.high - i.low for name, i in (("bootstrap", subjects), ("t", student), ("clips", clips))}
+print("from narrow to wide:", " < ".join(sorted(wide, key=wide.__getitem__)), "|", subjects.note)
+evaluate.by_subject(nearest, test).style.format({"accuracy": "{:.3f}"}).hide(axis="index")
 
 # %% [markdown]
-# With few performers the bootstrap can only reshuffle what it has, and its interval holds the truth less often than it says.
-# The t interval is honest if performers are roughly normal, and wide where they differ. Over clips: where performers differ by
+# With few subjects the bootstrap can only reshuffle what it has, and its interval holds the truth less often than it says.
+# The t interval is honest if subjects are roughly normal, and wide where they differ. Over clips: where subjects differ by
 # more than chance, that interval is too narrow; where the table above shows them alike it can even be the wider one, but a
-# few performers who happen to agree say little about the next. How many does one need?
+# few subjects who happen to agree say little about the next. How many does one need?
 
 # %%
 counts = (3, 4, 5, 8, 10, 20, 40)
 worth = pd.Series({n: evaluate.bootstrap_coverage(n) for n in counts}, name="a 95 % bootstrap interval holds the truth")
 smallest = pd.Series({n: 2 / 2**n for n in counts}, name="smallest p of a paired test")
 assert smallest[4] > 0.05 and smallest[5] > 0.05 > smallest[8]
-pd.concat([worth, smallest], axis=1).rename_axis("performers").style.format({worth.name: "{:.0%}", smallest.name: "{:.2g}"})
+pd.concat([worth, smallest], axis=1).rename_axis("subjects").style.format({worth.name: "{:.0%}", smallest.name: "{:.2g}"})
 
 # %% [markdown]
-# Is the encoder better than raw coordinates on these clips? The paired test flips the sign of whole performers; McNemar's
+# Is the encoder better than raw coordinates on these clips? The paired test flips the sign of whole subjects; McNemar's
 # test counts clips that one of the two alone has right, and takes them as independent, which they are not.
 
 # %%
@@ -266,7 +266,7 @@ difference.table.style.format(dict.fromkeys(("a", "b", "difference"), "{:.3f}"))
 
 # %%
 verdict = "is" if difference.p < 0.05 else "is not"
-print(f"by performers the difference {verdict} shown at 0.05; no p below {difference.smallest_p:.3g} was possible")
+print(f"by subjects the difference {verdict} shown at 0.05; no p below {difference.smallest_p:.3g} was possible")
 print(f"clips that one alone has right: encoder {difference.only_a}, raw {difference.only_b}; p = {difference.mcnemar_p:.2g}")
 assert difference.p >= difference.smallest_p
 
@@ -323,7 +323,7 @@ query = int(behind[0]) if len(behind) else 0
 plot.neighbours(test, query, train, nearest.neighbours[query].tolist())
 
 # %% [markdown]
-# The same on the screen: click a cell of the matrix, its clips are listed; a query plays beside its neighbours.
+# The same on the screen: click a token of the matrix, its clips are listed; a query plays beside its neighbours.
 
 # %%
 widgets.RetrievalViewer(train, test, features=(given, asked))
@@ -332,25 +332,25 @@ widgets.RetrievalViewer(train, test, features=(given, asked))
 # ## Summary
 # - A number needs its features (blocks, pool, people), its classifier (k, temperature, or how the probe was chosen), its sides
 #   and its controls. `evaluate.run` and `compare(…, details=True)` write them into the row.
-# - Choosing on the test split flatters. Choose on held-out training performers.
-# - The unit is the performer. With four of them a bootstrap interval is too narrow and no paired test can reach 0.05.
+# - Choosing on the test split flatters. Choose on held-out training subjects.
+# - The unit is the subject. With four of them a bootstrap interval is too narrow and no paired test can reach 0.05.
 # - Behind every cell of a confusion matrix there are clips. Look at them.
 #
 # ## Test yourself
 # <details><summary>1. Two papers report kNN 0.72 and 0.74. What do you ask first?</summary>
 # k and temperature, what the features are (blocks, pool, people), the test view, who chose the settings, and how many
-# performers the difference rests on. </details>
+# subjects the difference rests on. </details>
 # <details><summary>2. When is an interval over clips too narrow?</summary>
-# Where performers differ. It treats clips of one performer as independent; another performer would bring a whole set of clips
+# Where subjects differ. It treats clips of one subject as independent; another subject would bring a whole set of clips
 # that are all easier or all harder. </details>
-# <details><summary>3. McNemar gives p = 0.001, the sign flip 0.125, with four performers. Which is right?</summary>
+# <details><summary>3. McNemar gives p = 0.001, the sign flip 0.125, with four subjects. Which is right?</summary>
 # Both, about different things: for these four people the difference is no accident of the clips; whether it holds for others
 # four people cannot show. </details>
 # <details><summary>4. How can features have the better 1-NN and the worse mAP?</summary>
 # Each clip has one very close neighbour (the same motion in the same rhythm), but the rest of its class lies far away.
 # </details>
 # <details><summary>5. You report the best of 52 probes on the test split. What should the text say?</summary>
-# That it was chosen on the test split, out of how many, and what the choice on held-out performers gives. </details>
+# That it was chosen on the test split, out of how many, and what the choice on held-out subjects gives. </details>
 #
 # ## Further reading
 # - Wu et al. 2018, the weighted kNN: [arXiv 1805.01978](https://arxiv.org/abs/1805.01978)

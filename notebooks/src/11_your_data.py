@@ -41,7 +41,7 @@ for format, path in written.items():
     named = sum(int(n in set(read.column("clip"))) for n in few.column("clip"))
     rows.append((format, path.name, len(read), same, named, len(set(read.labels)), (read.column("subject") >= 0).all()))
     assert len(read) == len(few) and same == len(few), format
-columns = ["format", "written as", "clips", "first person the same", "names kept", "classes", "performers known"]
+columns = ["format", "written as", "clips", "first person the same", "names kept", "classes", "subjects known"]
 pd.DataFrame(rows, columns=columns)
 
 # %%
@@ -49,8 +49,8 @@ read = data.open(written["csv"])
 plot.frames_strip(read[1], read.skeleton, title=f"{read[1].name}, back from {written['csv'].name}")
 
 # %% [markdown]
-# What comes back is the same motion; what comes back *with* it differs. Formats forget: PKU-MMD's texts name no performer, the
-# pair of `.npy` and `.pkl` no class names. What a format forgets, no protocol can use: without performers there is no
+# What comes back is the same motion; what comes back *with* it differs. Formats forget: PKU-MMD's texts name no subject, the
+# pair of `.npy` and `.pkl` no class names. What a format forgets, no protocol can use: without subjects there is no
 # cross-subject split. [data/README.md](../data/README.md) lists what each reader does to the clips.
 #
 # ### A file that is no such file
@@ -157,7 +157,7 @@ assert moved <= farthest * 2**-11  # half a unit in the last of 11 bits
 # %% [markdown]
 # ## Look before you train
 # Sets in circulation hold copies, ghosts and frozen clips. To see that the report finds them, plant three faults: a clip that
-# another performer "did" too, one that freezes, one that shakes.
+# another subject "did" too, one that freezes, one that shakes.
 
 # %%
 some = store[: min(len(store), 120)]
@@ -214,14 +214,14 @@ print(f"here the leak {word}; a copy can also become the wrong nearest neighbour
 # %% tags=["exercise", "raises-exception"]
 # Exercise 2 · difficulty 2 of 3 · about 12 minutes
 def sides(subjects, digests, held_out):
-    """Clip numbers (train, test): held_out performers test; a training clip with the digest of a test clip is left out."""
+    """Clip numbers (train, test): held_out subjects test; a training clip with the digest of a test clip is left out."""
     raise NotImplementedError
 
 
 lessons.check_sides(sides)
 
 # %% [markdown]
-# <details><summary>Hint</summary> `np.isin` twice: performers first, then digests of the test side. An empty digest is a clip of
+# <details><summary>Hint</summary> `np.isin` twice: subjects first, then digests of the test side. An empty digest is a clip of
 # nobody and no copy. </details>
 # <details><summary>Common mistakes</summary> Looking for copies by name; leaving out both copies; masks instead of
 # numbers. </details>
@@ -237,15 +237,15 @@ lessons.check_sides(sides)
 
 # %% [markdown]
 # ## A protocol
-# One split of few performers is a coin toss. `data.leave_one_out` and `data.folds` test on everybody in turn; the spread between
-# performers says how far a single number can be trusted. `evaluate.few_labels` keeps a part of the labels.
+# One split of few subjects is a coin toss. `data.leave_one_out` and `data.folds` test on everybody in turn; the spread between
+# subjects says how far a single number can be trusted. `evaluate.few_labels` keeps a part of the labels.
 
 # %%
 people = [
     (int(test.column("subject")[0]), len(test), evaluate.knn(evaluate.raw_features(train), evaluate.raw_features(test)).accuracy)
     for train, test in data.leave_one_out(store, "subject")
 ]
-each = pd.DataFrame(people, columns=["performer", "clips", "accuracy"]).round(3)
+each = pd.DataFrame(people, columns=["subject", "clips", "accuracy"]).round(3)
 spread = each["accuracy"].agg(["mean", "min", "max"])
 print("raw coordinates: {:.3f} on average, from {:.3f} to {:.3f}".format(*spread))
 each
@@ -266,7 +266,7 @@ for step, cleaned in steps.items():
 pd.DataFrame(rows, columns=["store", "kNN, raw coordinates", "jitter (mm)"]).round(3)
 
 # %% [markdown]
-# The choice was made looking at the test side here, to show it. For a paper, decide it on held-out training performers.
+# The choice was made looking at the test side here, to show it. For a paper, decide it on held-out training subjects.
 #
 # ## Features
 # A trained encoder gives each clip a vector. The shipped one learned on synthetic Kinect v2 bodies; its joint embeddings are
@@ -300,14 +300,14 @@ here.end()
 # %% [markdown]
 # ## Summary
 # One call opens a file or says what is wrong with it. Check an inferred body in its picture. Convert once, report before you
-# train, clean by name and measure what it did. Nobody and nothing on both sides; every performer in turn where they are few. A
+# train, clean by name and measure what it did. Nobody and nothing on both sides; every subject in turn where they are few. A
 # number stands beside its controls.
 #
 # A recorded body is personal: limb lengths and gait tell people apart. Keep stores, features and embeddings as private as the
 # recordings, and read the terms of what you downloaded ([data/README.md](../data/README.md)).
 #
 # ## Test yourself
-# 1. Your format names no performers. Which protocols are left?
+# 1. Your format names no subjects. Which protocols are left?
 # 2. A split refuses two clips although their names differ. Why is it right?
 # 3. Why is an inferred body shown instead of used silently?
 # 4. A cleaning step raises the accuracy on the test side. May you keep it?
@@ -317,7 +317,7 @@ here.end()
 # 1. The file's own sides, cross-view or cross-setup where those are known; nothing that speaks of new people.
 # 2. It compares coordinates: the same numbers on both sides are the same recording, whatever it is called.
 # 3. A tree alone does not tell an arm from a leg or left from right; you do, in a glance.
-# 4. Only if you chose it on held-out training performers; otherwise the test side chose it.
+# 4. Only if you chose it on held-out training subjects; otherwise the test side chose it.
 # </details>
 #
 # ## Further reading

@@ -82,14 +82,14 @@ table.style.format(precision=3).hide(axis="index").set_caption(f"accuracy; chanc
 # ## The linear protocol, and who chooses
 # The paper trains a grid of linear classifiers: 13 learning rates, features of the last one or four blocks, with and without
 # the mean token; 20,000 steps on random views. It reports the best of the 52, **chosen on the test split**. slimlab trains
-# the grid in one pass and chooses on held-out performers (here, where the file names no performers, on held-out clips); it
+# the grid in one pass and chooses on held-out subjects (here, where the file names no subjects, on held-out clips); it
 # can say both. The cached form reads a few views of each clip once and takes minutes instead of hours.
 #
 # *Predict: by how much does choosing on the test split flatter?*
 
 # %%
 length = {"steps": 100 if quick else 2000}
-both = ("held-out performers", "test split")
+both = ("held-out subjects", "test split")
 linear = evaluate.run(encoder, train, test, "slim-linear-cached", here.seed, select=both, **length)
 linear[["selected_on", "selected_at", "accuracy", "blocks", "pool", "lr", "candidates"]].round(4)
 
@@ -99,7 +99,7 @@ assert flattered >= honest  # the best of the grid on the test split cannot be b
 print(f"chosen on {linear['selected_on'][0]}: {honest:.3f}; chosen on the test split: {flattered:.3f}")
 
 # %% [markdown]
-# What "chosen" means is one line of code each way. With accuracies $h_c$ on held-out performers and $t_c$ on the test split for
+# What "chosen" means is one line of code each way. With accuracies $h_c$ on held-out subjects and $t_c$ on the test split for
 # candidates $c$, the honest number is $t_{\arg\max_c h_c}$, the flattered one $\max_c t_c$.
 
 

@@ -1,8 +1,8 @@
 """Features in the plane, with measures of how far the picture can be trusted.
 
-t-SNE: van der Maaten and Hinton 2008 (scikit-learn's); UMAP: McInnes et al. 2018 (arXiv 1802.03426, umap-learn's). Both see the
-first 50 principal components. They are kept on disk by the content of their input, so that a picture is computed once; UMAP's
-first import takes 15 s, and a seed keeps it to one core.
+PCA and t-SNE (van der Maaten and Hinton 2008): scikit-learn's; UMAP (McInnes et al. 2018, arXiv 1802.03426): umap-learn's. t-SNE
+and UMAP see the first 50 principal components. They are kept on disk by the content of their input, so that a picture is
+computed once; UMAP's first import takes 15 s, and a seed keeps it to one core.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.linalg import orthogonal_procrustes
 from torch import Tensor
 
 from slimlab import _extras
@@ -168,11 +169,11 @@ def align(projection: Projection, reference: np.ndarray) -> Projection:
     if projection.xy.shape != np.shape(reference):
         raise ValueError(f"reference is {np.shape(reference)}, should be {projection.xy.shape}: the same points")
     xy, target = projection.xy.astype(np.float64), np.asarray(reference, dtype=np.float64)
-    centre, centre_target = xy.mean(axis=0), target.mean(axis=0)
-    xy, target = xy - centre, target - centre_target
-    u, s, v = np.linalg.svd(xy.T @ target)
-    scale = s.sum() / max(float((xy**2).sum()), 1e-30)
-    moved = (scale * xy @ (u @ v) + centre_target).astype(np.float32)
+    center, center_target = xy.mean(axis=0), target.mean(axis=0)
+    xy, target = xy - center, target - center_target
+    turn, singular_values = orthogonal_procrustes(xy, target)
+    scale = singular_values / max(float((xy**2).sum()), 1e-30)
+    moved = (scale * xy @ turn + center_target).astype(np.float32)
     return replace(projection, xy=moved, _source=None)
 
 
@@ -194,18 +195,18 @@ def _measured_by(rows: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
 
 
 def _principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Mean (F,), the first `count` axes (count, F) with their largest entry positive, their share of the variance."""
+    """Mean (F,), the first `count` axes (count, F) with their largest entry positive, their share of the variance.
+
+    scikit-learn's PCA, which fixes the signs in this way. It forms the covariance of many rows before it centers them, which
+    loses digits where the mean is large, so that the rows are centered first.
+    """
+    from sklearn.decomposition import PCA
+
     mean = rows.mean(axis=0)
-    _, s, axes = np.linalg.svd(rows - mean, full_matrices=False) if len(rows) < rows.shape[1] else _by_covariance(rows - mean)
-    axes = axes[:count]
-    axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1))
-    return mean, axes, float((s[:count] ** 2).sum() / max((s**2).sum(), 1e-30))
-
-
-def _by_covariance(centred: np.ndarray) -> tuple[None, np.ndarray, np.ndarray]:
-    """Singular values and axes of many rows, from the small matrix (F, F)."""
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    return None, np.sqrt(np.maximum(values[::-1], 0)), vectors[:, ::-1].T
+    solver = "full" if len(rows) < rows.shape[1] else "covariance_eigh"
+    with np.errstate(invalid="ignore"):  # rows that are all the same have no variance to share
+        model = PCA(min(count, *rows.shape), svd_solver=solver).fit(rows - mean)
+    return mean, model.components_, float(np.nan_to_num(model.explained_variance_ratio_).sum())
 
 
 def _compute(rows: np.ndarray, method: str, settings: dict[str, Any], seed: int) -> np.ndarray:

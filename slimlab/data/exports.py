@@ -50,7 +50,7 @@ def export(store: ClipStore, path: str | Path, format: str | None = None, long: 
         ragged.save(store, path)
     elif format == "ntu-npz":
         own = (store.column("split") != "").any()
-        ntu_npz.save(*splits.split(store, "file" if own else "cross-subject", allow=("duplicates", "performers")), path)
+        ntu_npz.save(*splits.split(store, "file" if own else "cross-subject", allow=("duplicates", "subjects")), path)
     else:
         _save_csv(store, path, long)
     return path

@@ -1,4 +1,4 @@
-"""More ways to train and test than one split: every performer once, k folds of performers."""
+"""More ways to train and test than one split: every subject once, k folds of subjects."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from slimlab.data.errors import DataError
 from slimlab.data.splits import checked
 from slimlab.data.store import ClipStore
 
-KINDS = {"subject": "performer", "camera": "camera", "setup": "setup"}
+KINDS = {"subject": "subject", "camera": "camera", "setup": "setup"}
 
 
 def leave_one_out(store: ClipStore, column: str = "subject", allow: str = "") -> Iterator[tuple[ClipStore, ClipStore]]:
-    """(train, test) for every performer (or "camera", "setup") in turn, who tests alone.
+    """(train, test) for every subject (or "camera", "setup") in turn, who tests alone.
 
     Raises DataError where the column is unknown for a clip, has one value, or a copy lies on both sides (allow="duplicates").
     """
@@ -26,14 +26,14 @@ def leave_one_out(store: ClipStore, column: str = "subject", allow: str = "") ->
 
 
 def folds(store: ClipStore, k: int = 5, seed: int = 0, allow: str = "") -> Iterator[tuple[ClipStore, ClipStore]]:
-    """(train, test) k times; every performer tests in one fold, with all clips. Folds are about equally large.
+    """(train, test) k times; every subject tests in one fold, with all clips. Folds are about equally large.
 
-    Raises DataError where a performer is unknown, there are fewer than k, or a copy lies on both sides (allow="duplicates").
+    Raises DataError where a subject is unknown, there are fewer than k, or a copy lies on both sides (allow="duplicates").
     """
     subjects = _known(store, "subject")
     people, counts = np.unique(subjects, return_counts=True)
     if not 2 <= k <= len(people):
-        raise DataError(f"{store.source}: {k} folds of {len(people)} performers; give 2 to {len(people)}")
+        raise DataError(f"{store.source}: {k} folds of {len(people)} subjects; give 2 to {len(people)}")
     shuffled = np.random.default_rng(seed).permutation(len(people))
     size, fold_of = np.zeros(k, dtype=int), {}
     for i in shuffled[np.argsort(-counts[shuffled], kind="stable")]:  # the largest first, each into the smallest fold

@@ -55,7 +55,7 @@ class Report:
 
 
 def report(store: ClipStore) -> Report:
-    """Lengths, classes, performers, cameras, and every clip's faults. Reads each clip once; the store is not changed.
+    """Lengths, classes, subjects, cameras, and every clip's faults. Reads each clip once; the store is not changed.
 
     Raises DataError where the store holds no clips.
     """
@@ -142,7 +142,7 @@ def _summary(store: ClipStore, table: Any, limits: dict[str, float]) -> pd.DataF
         ("joints", len(store.skeleton)),
         ("clips with two people or more", int((table["people"] > 1).sum())),
     ]
-    for column, what in (("label", "classes"), ("subject", "performers"), ("camera", "cameras"), ("setup", "setups")):
+    for column, what in (("label", "classes"), ("subject", "subjects"), ("camera", "cameras"), ("setup", "setups")):
         counts = table.loc[table[column] >= 0, column].value_counts()
         spread = f"{len(counts)}, {counts.min()} to {counts.max()} clips each" if len(counts) else "unknown"
         facts.append((what, spread))

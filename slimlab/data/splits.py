@@ -1,7 +1,7 @@
 """Splits: which clips train and which test.
 
 NTU RGB+D protocols: Shahroudy et al. 2016 (https://arxiv.org/abs/1604.02808), Liu et al. 2019
-(https://arxiv.org/abs/1905.04757). UTD-MHAD's authors train on odd performers and test on even ones.
+(https://arxiv.org/abs/1905.04757). UTD-MHAD's authors train on odd subjects and test on even ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def split(
 ) -> tuple[ClipStore, ClipStore]:
     """(train, test), two stores over the same arrays.
 
-    cross-subject  `train_subjects` train, the others test; by default odd performers train and even ones test
+    cross-subject  `train_subjects` train, the others test; by default odd subjects train and even ones test
     cross-view     the camera with the lowest number tests, the others train (NTU: 2 and 3 train, 1 tests)
     cross-setup    even setups train, odd ones test
     ntu60-xsub, ntu60-xview, ntu120-xsub, ntu120-xset  the benchmarks' own lists
@@ -36,14 +36,14 @@ def split(
     pku-xview      PKU-MMD: the middle and right camera (2, 3) train, the left one (1) tests
     file           what the file itself says
 
-    allow  "duplicates": the same coordinates may lie on both sides; "performers": so may a performer where the file's own sides
-           say so. (Cross-view and cross-setup share performers by their definition.)
+    allow  "duplicates": the same coordinates may lie on both sides; "subjects": so may a subject where the file's own sides
+           say so. (Cross-view and cross-setup share subjects by their definition.)
 
     Raises DataError where the protocol is unknown, its column is, one side would be empty, or the test side leaks.
     """
     allow = {allow} if isinstance(allow, str) else set(allow)
-    if not allow <= {"duplicates", "performers"}:
-        raise DataError(f"allow is {', '.join(sorted(allow))}; it may hold duplicates, performers")
+    if not allow <= {"duplicates", "subjects"}:
+        raise DataError(f"allow is {', '.join(sorted(allow))}; it may hold duplicates, subjects")
     if protocol not in PROTOCOLS:
         raise DataError(f"protocol '{protocol}' is unknown; choose one of {', '.join(PROTOCOLS)}")
     if train_subjects is not None and protocol != "cross-subject":
@@ -53,7 +53,7 @@ def split(
         in_train, in_test = side == "train", side == "test"
         if not (in_train.any() and in_test.any()):
             raise DataError(f"{store.source}: has no train and test side of its own; choose another protocol")
-        return checked(store[in_train], store[in_test], protocol, {"performers"} - allow, allow)
+        return checked(store[in_train], store[in_test], protocol, {"subjects"} - allow, allow)
     column = "camera" if "view" in protocol else "setup" if protocol in ("cross-setup", "ntu120-xset") else "subject"
     values = store.column(column)
     if (values < 0).any():
@@ -83,9 +83,9 @@ def split(
 def checked(
     train: ClipStore, test: ClipStore, protocol: str, unseen: Collection[str] = (), allow: Collection[str] = ()
 ) -> tuple[ClipStore, ClipStore]:
-    """(train, test) as given. Raises DataError where a clip's coordinates are on both sides, or a performer that must not be.
+    """(train, test) as given. Raises DataError where a clip's coordinates are on both sides, or a subject that must not be.
 
-    unseen  {"performers"} where no performer of the training side may test; allow  {"duplicates"} lets copies pass
+    unseen  {"subjects"} where no subject of the training side may test; allow  {"duplicates"} lets copies pass
     """
     first = {d: n for d, n in zip(train.recordings(), train.column("clip"), strict=True) if d}
     copies = [(first[d], n) for d, n in zip(test.recordings(), test.column("clip"), strict=True) if d in first]
@@ -96,10 +96,10 @@ def checked(
             "say allow='duplicates'"
         )
     both = sorted((set(train.column("subject")) & set(test.column("subject"))) - {-1})
-    if both and "performers" in unseen:
+    if both and "subjects" in unseen:
         raise DataError(
-            f"{train.source}: '{protocol}' has performers on both sides ({', '.join(map(str, both[:10]))}); its figures would "
-            "not be about new people. Choose 'cross-subject', or say allow='performers'"
+            f"{train.source}: '{protocol}' has subjects on both sides ({', '.join(map(str, both[:10]))}); its figures would "
+            "not be about new people. Choose 'cross-subject', or say allow='subjects'"
         )
     return train, test
 

@@ -154,11 +154,10 @@ class ClipStore:
 
     def __repr__(self) -> str:
         people = "1 person" if self.max_people == 1 else f"up to {self.max_people} people"
-        classes, performers = (len(np.unique(v[v >= 0])) for v in (self.labels, self.column("subject")))
+        classes, subjects = (len(np.unique(v[v >= 0])) for v in (self.labels, self.column("subject")))
         where = f", from {self.source}" if self.source else ""
         return (
-            f"ClipStore({len(self)} clips, {classes} classes, {performers} performers, {people}, "
-            f"{len(self.skeleton)} joints{where})"
+            f"ClipStore({len(self)} clips, {classes} classes, {subjects} subjects, {people}, {len(self.skeleton)} joints{where})"
         )
 
     @overload

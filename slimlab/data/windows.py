@@ -26,7 +26,7 @@ def windows(store: ClipStore, seconds: float, stride: float | None = None, fps: 
         A store whose clips are called "name@first"; label, subject, camera, setup and split are the recording's. Two more
         columns of its table say where a window came from: `source_clip` and `first_frame`. Frames behind the last whole window
         are left out; a clip that is shorter than a window stays whole. Windows that overlap share frames, and windows of one
-        recording share a performer: split by subject, not by window.
+        recording share a subject: split by subject, not by window.
 
     Raises:
         DataError: no frame rate is known, or length or stride are under one frame.

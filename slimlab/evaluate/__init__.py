@@ -15,18 +15,18 @@ from slimlab.evaluate.released_probes import Probe, load_probes, score_probe
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.retrieval import Retrieval, retrieval
 from slimlab.evaluate.running import run
-from slimlab.evaluate.sides import few_labels
 from slimlab.evaluate.statistics import (
     Interval,
     Paired,
     bootstrap_coverage,
-    by_performer,
+    by_subject,
     mcnemar,
-    over_performers,
     over_seeds,
+    over_subjects,
     paired,
     paired_seeds,
 )
+from slimlab.evaluate.subsets import few_labels
 from slimlab.evaluate.supervised import supervised
 from slimlab.evaluate.transfer import transfer
 
@@ -43,7 +43,7 @@ __all__ = [
     "Result",
     "Retrieval",
     "bootstrap_coverage",
-    "by_performer",
+    "by_subject",
     "check_body",
     "compare",
     "corruption",
@@ -59,8 +59,8 @@ __all__ = [
     "linear_probe",
     "load_probes",
     "mcnemar",
-    "over_performers",
     "over_seeds",
+    "over_subjects",
     "paired",
     "paired_seeds",
     "prepare",

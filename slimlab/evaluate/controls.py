@@ -19,8 +19,8 @@ from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import ITERATIONS, linear_probe
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result
-from slimlab.evaluate.sides import held_out
-from slimlab.evaluate.statistics import over_performers
+from slimlab.evaluate.statistics import over_subjects
+from slimlab.evaluate.subsets import held_out
 
 Reader = Callable[[ClipStore], Features]
 
@@ -64,7 +64,7 @@ def best_scaled(
     device: torch.device | str | None = None,
 ) -> Encoder:
     """The strongest random encoder: fan-in initialisation, centred in every frame, and the input scale with which kNN does
-    best on held-out training performers (clips, where performers are unknown). It is tried, and returned, on `device`."""
+    best on held-out training subjects (clips, where subjects are unknown). It is tried, and returned, on `device`."""
     best, best_accuracy = None, -1.0
     outside, _ = held_out(train.table, len(train))
     gallery, judged = (train[~outside], train[outside]) if outside.any() else (train, train)
@@ -110,15 +110,15 @@ def compare(
     0..1).
 
     pool: how features are read off all of these encoders; iterations: the most of the probe
-    details: also the bounds of 95 % bootstrap intervals over the test side's performers (NaN where they are unknown), k, pool,
+    details: also the bounds of 95 % bootstrap intervals over the test side's subjects (NaN where they are unknown), k, pool,
     what `provenance` says, and `about`: a row that can be made again
     """
-    most = max(train.max_people, test.max_people)  # opened separately, the sides may differ in it
+    most = max(train.max_people, test.max_people)  # opened separately, train and test may differ in it
     train, test = train.with_people(most), test.with_people(most)
     rows = []
     for name, read in readers(encoder, train, seed, others, pool).items():
-        sides = read(train), read(test)
-        results = {"kNN": knn(*sides, k=k), "probe": linear_probe(*sides, iterations=iterations)}
+        pair = read(train), read(test)
+        results = {"kNN": knn(*pair, k=k), "probe": linear_probe(*pair, iterations=iterations)}
         row: dict[str, Any] = {"features": name} | {column: result.accuracy for column, result in results.items()}
         if details:
             for column, result in results.items():
@@ -130,9 +130,9 @@ def compare(
 
 
 def bounds(result: Result, test: ClipStore) -> tuple[float, float]:
-    """The bounds of `over_performers`' bootstrap interval; NaN where performers are unknown or there is just one."""
+    """The bounds of `over_subjects`' bootstrap interval; NaN where subjects are unknown or there is just one."""
     subjects = test.column("subject")
     if (subjects < 0).any() or len(np.unique(subjects)) < 2:
         return float("nan"), float("nan")
-    interval = over_performers(result, subjects)
+    interval = over_subjects(result, subjects)
     return interval.low, interval.high

@@ -18,7 +18,7 @@ from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import ITERATIONS, linear_probe
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result, score
-from slimlab.evaluate.sides import amount_words, check_amount, check_sides, few_labels
+from slimlab.evaluate.subsets import amount_words, check_amount, check_train_test, few_labels
 
 CLASSIFIERS = ("kNN", "probe")
 
@@ -43,26 +43,28 @@ def robustness(
     others       more encoders, as in `compare`; iterations: the most of the probe
 
     Columns: features, classifier, corruption, severity, unit, accuracy, low, high (95 % bootstrap interval over the test side's
-    performers; NaN where they are unknown), then what `provenance` says. Every corruption's curve begins with the clean clips
+    subjects; NaN where they are unknown), then what `provenance` says. Every corruption's curve begins with the clean clips
     (severity 0; frame rate 1). The same faulty clips are shown to all features. Raises ValueError for an unknown name,
     DataError where labels are missing.
     """
     chosen = corruptions if isinstance(corruptions, Mapping) else {c: SEVERITIES.get(c, ("", ()))[1] for c in corruptions}
     _known("corruption", chosen, CORRUPTIONS)
     _known("classifier", classifiers, CLASSIFIERS)
-    check_sides(train, test)
+    check_train_test(train, test)
     read = readers(encoder, train, seed, others, pool)
     settings = [("clean", 0.0), *((name, float(severity)) for name in chosen for severity in chosen[name])]
-    asked: dict[str, list[Features]] = {name: [] for name in read}
+    test_features: dict[str, list[Features]] = {name: [] for name in read}
     for name, severity in tqdm(settings, desc="robustness", disable=not progress, leave=False):
         clips = test if name == "clean" else CORRUPTIONS[name](test, severity, seed)
         for features, reader in read.items():
-            asked[features].append(reader(clips))
+            test_features[features].append(reader(clips))
     rows = []
     for features, reader in read.items():
-        given, how = reader(train), {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
+        train_features, how = reader(train), {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
         for classifier in classifiers:
-            results = dict(zip(settings, _on_each(classifier, given, asked[features], k, iterations), strict=True))
+            results = dict(
+                zip(settings, _on_each(classifier, train_features, test_features[features], k, iterations), strict=True)
+            )
             for name in chosen:
                 curve = {1.0 if name == "frame rate" else 0.0: results["clean", 0.0]}
                 curve |= {float(severity): results[name, float(severity)] for severity in chosen[name]}
@@ -110,28 +112,28 @@ def label_curve(
         check_amount(*amount)
     rows = []
     for features, reader in readers(encoder, train, 0, others, pool).items():
-        given, asked = reader(train), reader(test)
+        train_features, test_features = reader(train), reader(test)
         for seed in range(seeds):
             how = {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
             for amount in amounts:
                 few = few_labels(train, per_class=amount[0], fraction=amount[1], seed=seed)
-                part = Features(given.x[few], given.labels[few], given.table.iloc[few])
+                part = Features(train_features.x[few], train_features.labels[few], train_features.table.iloc[few])
                 for classifier in classifiers:
-                    [result] = _on_each(classifier, part, [asked], k, iterations)
+                    [result] = _on_each(classifier, part, [test_features], k, iterations)
                     about_row = {"features": features, "classifier": classifier, "labels": amount_words(*amount)}
                     rows.append(about_row | {"label_clips": len(few), "accuracy": result.accuracy} | how)
     return pd.DataFrame(rows)
 
 
-def _on_each(classifier: str, given: Features, asked: list[Features], k: int, iterations: int) -> list[Result]:
-    """One classifier on several test sides: fitted once, on all of them together."""
+def _on_each(classifier: str, train: Features, tests: list[Features], k: int, iterations: int) -> list[Result]:
+    """One classifier on several sets of test features: fitted once, on all of them together."""
     if classifier == "kNN":
-        return [knn(given, side, k=min(k, len(given))) for side in asked]
-    together = Features(torch.cat([f.x for f in asked]), torch.cat([f.labels for f in asked]), asked[0].table)
-    result = linear_probe(given, together, iterations=iterations)
+        return [knn(train, test, k=min(k, len(train))) for test in tests]
+    together = Features(torch.cat([f.x for f in tests]), torch.cat([f.labels for f in tests]), tests[0].table)
+    result = linear_probe(train, together, iterations=iterations)
     classes = len(result.per_class)
-    parts = result.predictions.split([len(f) for f in asked])
-    return [score(predictions, f.labels, classes) for predictions, f in zip(parts, asked, strict=True)]
+    parts = result.predictions.split([len(f) for f in tests])
+    return [score(predictions, f.labels, classes) for predictions, f in zip(parts, tests, strict=True)]
 
 
 def _model(reader: Reader) -> Encoder | None:

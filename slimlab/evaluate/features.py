@@ -20,7 +20,7 @@ from slimlab._system import distributed
 from slimlab.data import ClipStore, streams, test_view
 from slimlab.data.views import View, ranges
 from slimlab.encoder import Encoder, EncoderConfig, combined
-from slimlab.evaluate.grid import readings
+from slimlab.evaluate.grid import feature_specs
 from slimlab.released import faults
 
 POOLS = ("cls", "mean", "cls+mean")  # "tokens" is as long as the view and is read anew
@@ -139,25 +139,25 @@ def features(
     file = kept / f"{disk.digest(clips, weights_digest(encoder), most, frames, released_quirks, device, code)}.npy"
     found = disk.read(file)
     missing = found is None or found.ndim != 2 or len(found) != len(store)
-    if distributed.largest(torch.tensor(int(missing))) or found is None:  # of several processes all read, or none
+    if distributed.all_reduce_max(torch.tensor(int(missing))) or found is None:  # of several processes all read, or none
         found = _read(encoder, store, most, "cls+mean", "concat", frames, view, batch_size, progress, with_people=True).numpy()
         disk.keep(file, found)
     every, people = torch.from_numpy(found).split([found.shape[1] - store.max_people, store.max_people], dim=1)
     if has_cls:
-        way = readings([blocks, most], [pool], encoder.config.width, every.shape[1])[0]
-        every = every[:, way.columns]
+        spec = feature_specs([blocks, most], [pool], encoder.config.width, every.shape[1])[0]
+        every = every[:, spec.columns]
     every = combined(every.unflatten(1, (store.max_people, -1)), people > 0, combine)  # (N, F)
     return Features(every.contiguous(), torch.from_numpy(store.labels), store.table)
 
 
 @torch.inference_mode()
 def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progress, with_people: bool = False) -> Tensor:
-    """(N, F) float32, and where asked who is there as M more columns of 0 and 1."""
+    """(N, F) float32, and with `with_people` who is there as M more columns of 0 and 1."""
     config, device = encoder.config, next(encoder.parameters()).device
     was_training = encoder.training
     encoder.eval()
-    rows, shared = [], len(store) >= distributed.world()
-    own = distributed.share(len(store)) if shared else slice(0, len(store))
+    rows, shared = [], len(store) >= distributed.world_size()
+    own = distributed.shard(len(store)) if shared else slice(0, len(store))
     starts = range(own.start, own.stop, batch_size)
     for start in tqdm(starts, desc="features", disable=not progress or distributed.rank() > 0, leave=False):
         x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, own.stop)), frames, view)
@@ -169,7 +169,7 @@ def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progr
         read = encoder.features(x, people, blocks, pool, combine).float()
         rows.append((torch.cat([read, people.float()], dim=1) if with_people else read)[:0].cpu())
     encoder.train(was_training)
-    return distributed.gathered(torch.cat(rows)) if shared else torch.cat(rows)
+    return distributed.all_gather(torch.cat(rows)) if shared else torch.cat(rows)
 
 
 def _who_when(store: ClipStore) -> str:

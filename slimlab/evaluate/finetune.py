@@ -10,7 +10,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.features import check_body, features
 from slimlab.evaluate.result import Result, score
-from slimlab.evaluate.sides import alike, batches, with_labels
+from slimlab.evaluate.subsets import alike, batches, with_labels
 from slimlab.evaluate.training import ROTATION, augmented_view, linear_head, train_with_labels
 
 

@@ -38,10 +38,10 @@ def knn_grid(
         if not 1 <= k <= len(x):
             raise ValueError(f"k is {k}, should be 1..{len(x)}, the training clips")
     x, queries = F.normalize(x, dim=1), F.normalize(queries, dim=1)
-    own = queries[distributed.share(len(queries))]
+    own = queries[distributed.shard(len(queries))]
     found = [(part @ x.T).topk(max(ks), dim=1) for part in own.split(chunk)]
-    sides = (distributed.gathered(torch.cat(side)) for side in zip(*found, strict=True))
-    similarity, nearest = sides  # (N, largest k), nearest first
+    # (N, largest k) each, nearest first
+    similarity, nearest = (distributed.all_gather(torch.cat(parts)) for parts in zip(*found, strict=True))
     out = {}
     for k in ks:
         for temperature in temperatures:

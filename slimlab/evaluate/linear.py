@@ -13,13 +13,13 @@ from tqdm.auto import tqdm
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.features import features
-from slimlab.evaluate.grid import LinearGrid, Reading, most_blocks, ways
+from slimlab.evaluate.grid import FeatureSpec, LinearGrid, encoder_specs, most_blocks
 from slimlab.evaluate.protocol import Protocol
 from slimlab.evaluate.result import Result, check_finite, score
-from slimlab.evaluate.sides import alike, batches, held_out
+from slimlab.evaluate.subsets import alike, batches, held_out
 from slimlab.evaluate.training import augmented_view
 
-ALL, WITHOUT_HELD_OUT = 0, 1  # the grid's two sides
+ALL, WITHOUT_HELD_OUT = 0, 1  # the grid's two subsets of the training clips
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Choice:
 
     selected_on: str
     selected_at: float
-    reading: Reading
+    spec: FeatureSpec
     lr: float
     candidates: int
     result: Result
@@ -39,16 +39,16 @@ def linear_grid(
 ) -> list[Choice]:
     """Train the grid on the protocol's views of `train`; one choice for each entry of `protocol.select`.
 
-    Choosing on held-out performers costs no second pass: another set of classifiers trains beside, on the same batches
-    without those performers, and the winner is reported as trained on everybody. Raises DataError where features are not finite.
+    Choosing on held-out subjects costs no second pass: another set of classifiers trains beside, on the same batches
+    without those subjects, and the winner is reported as trained on everybody. Raises DataError where features are not finite.
     """
     if protocol.combine == "concat":
         train, test = alike(train, test)
     most = most_blocks(encoder, protocol.blocks)
-    given, sides = (features(encoder, s, most, "cls+mean", protocol.combine) for s in (train, test))
-    for name, side in (("training", given), ("test", sides)):
+    train_features, test_features = (features(encoder, s, most, "cls+mean", protocol.combine) for s in (train, test))
+    for name, side in (("training", train_features), ("test", test_features)):
         check_finite(side.x, side.table, name)
-    readings = ways(encoder, protocol.blocks, protocol.pools, given.x.shape[1])
+    specs = encoder_specs(encoder, protocol.blocks, protocol.pools, train_features.x.shape[1])
     rng = torch.Generator().manual_seed(seed)
 
     @torch.inference_mode()
@@ -61,7 +61,7 @@ def linear_grid(
     if protocol.views == "random":
         draw = fresh
     else:
-        cached = given.x[None]
+        cached = train_features.x[None]
         if protocol.views == "cached":
             pieces = np.array_split(np.arange(len(train)), -(-len(train) // 64))
             views = range(protocol.cached_views)
@@ -71,15 +71,15 @@ def linear_grid(
             return cached[torch.randint(len(cached), (len(clips),), generator=rng), torch.from_numpy(clips)]
 
     device = next(encoder.parameters()).device
-    out = fit_and_choose(draw, readings, given, sides, protocol, rng, seed, device, progress)
+    out = fit_and_choose(draw, specs, train_features, test_features, protocol, rng, seed, device, progress)
     encoder.train(was_training)
     return out
 
 
 def fit_and_choose(
     draw: Callable[[np.ndarray], Tensor],
-    readings: Sequence[Reading],
-    given,
+    specs: Sequence[FeatureSpec],
+    train,
     test,
     protocol: Protocol,
     rng: torch.Generator,
@@ -87,20 +87,20 @@ def fit_and_choose(
     device: torch.device | str = "cpu",
     progress: bool = False,
 ) -> list[Choice]:
-    """`draw` gives training features (B, columns) of clips; `given` and `test` are `Features` of the test view of both sides."""
-    outside, held_name = held_out(getattr(given, "table", None), len(given.x))
-    sides = 2 if "held-out performers" in protocol.select else 1
-    labels = given.labels.to(device)
-    classes = int(max(given.labels.max(), test.labels.max())) + 1
+    """`draw` gives training features (B, columns) of clips; `train` and `test` are `Features` of the test view."""
+    outside, held_name = held_out(getattr(train, "table", None), len(train.x))
+    subsets = 2 if "held-out subjects" in protocol.select else 1
+    labels = train.labels.to(device)
+    classes = int(max(train.labels.max(), test.labels.max())) + 1
     rates = [r * protocol.batch_size / 256 for r in protocol.learning_rates]
-    grid = LinearGrid(list(readings), rates, classes, protocol.steps, sides, seed=seed, device=device)
+    grid = LinearGrid(list(specs), rates, classes, protocol.steps, subsets, seed=seed, device=device)
     order = tqdm(
-        batches(len(given.x), protocol.batch_size, protocol.steps, rng),
+        batches(len(train.x), protocol.batch_size, protocol.steps, rng),
         desc="linear grid",
         total=protocol.steps,
         disable=not progress,
     )
-    inside = torch.from_numpy(np.stack([np.ones(len(outside), bool), ~outside])[:sides])  # (sides, N)
+    inside = torch.from_numpy(np.stack([np.ones(len(outside), bool), ~outside])[:subsets])  # (subsets, N)
     for step, clips in enumerate(order):
         grid.step(draw(clips).to(device), labels[torch.from_numpy(clips).to(device)], step, inside[:, clips])
     out = []
@@ -108,12 +108,12 @@ def fit_and_choose(
         if select == "test split":
             name, accuracy = select, grid.accuracies(test.x, test.labels, ALL)
         else:
-            name, accuracy = held_name, grid.accuracies(given.x[outside], given.labels[outside], WITHOUT_HELD_OUT)
+            name, accuracy = held_name, grid.accuracies(train.x[outside], train.labels[outside], WITHOUT_HELD_OUT)
         best = int(accuracy.argmax())  # of several equally good ones the first: fewest blocks, smallest rate
-        way, rate = divmod(best, len(rates))
-        scores = grid.scores(test.x, ALL)[way, rate]  # (N, C)
+        spec, rate = divmod(best, len(rates))
+        scores = grid.scores(test.x, ALL)[spec, rate]  # (N, C)
         result = score(scores.argmax(dim=1), test.labels, classes, scores=scores)
         out.append(
-            Choice(name, float(accuracy[way, rate]), readings[way], protocol.learning_rates[rate], accuracy.numel(), result)
+            Choice(name, float(accuracy[spec, rate]), specs[spec], protocol.learning_rates[rate], accuracy.numel(), result)
         )
     return out

@@ -10,7 +10,7 @@ import torch
 
 from slimlab.data import DataError
 from slimlab.evaluate.features import Features
-from slimlab.evaluate.grid import Reading
+from slimlab.evaluate.grid import FeatureSpec
 from slimlab.evaluate.linear import fit_and_choose
 from slimlab.evaluate.protocol import Protocol, named
 from slimlab.evaluate.result import Result, labelled, score
@@ -35,7 +35,7 @@ def linear_probe(
 
     protocol  "default": standardise by the training side, L2-regularised logistic regression (strength 1/c, at most
               `iterations`); nothing is chosen. "slim": the paper's 13 learning rates by SGD on these features as they are,
-              without new views (`evaluate.run(…, "slim-linear")` draws them), the best on held-out training performers.
+              without new views (`evaluate.run(…, "slim-linear")` draws them), the best on held-out training subjects.
               Or a `Protocol`, of which `changes` change fields: linear_probe(…, protocol="slim", steps=2000)
     Raises DataError where labels are missing, a feature is not finite or the training side has a single class, ValueError
     for an unknown protocol, NotConverged (a RuntimeError) where the iterations are too few.
@@ -47,9 +47,11 @@ def linear_probe(
     if len(labels.unique()) < 2:
         raise DataError("the training side has a single class; a probe needs two")
     if settings.classifier == "grid":
-        given, asked = Features(x, labels, getattr(train, "table", None)), Features(queries, truth, None)  # pyright: ignore
-        way, rng = Reading(1, "as given", torch.arange(x.shape[1])), torch.Generator().manual_seed(seed)
-        return fit_and_choose(lambda clips: x[clips], [way], given, asked, settings, rng, seed)[0].result
+        known = Features(x, labels, getattr(train, "table", None))  # pyright: ignore
+        spec, rng = FeatureSpec(1, "as they are", torch.arange(x.shape[1])), torch.Generator().manual_seed(seed)
+        return fit_and_choose(lambda clips: x[clips], [spec], known, Features(queries, truth, None), settings, rng, seed)[
+            0
+        ].result
     if settings.classifier != "logistic":
         raise ValueError(f"linear_probe: classifier '{settings.classifier}' is no linear probe; use evaluate.run")
     from sklearn.exceptions import ConvergenceWarning

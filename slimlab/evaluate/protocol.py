@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from slimlab.evaluate.grid import RATES
-from slimlab.evaluate.sides import check_amount
+from slimlab.evaluate.subsets import check_amount
 from slimlab.evaluate.training import ROTATION
 
 CLASSIFIERS = ("logistic", "grid", "knn", "retrieval", "finetune")
 VIEWS = ("deterministic", "random", "cached")
-SELECTIONS = ("held-out performers", "test split")
+SELECTIONS = ("held-out subjects", "test split")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Protocol:
     views       what the grid trains on: deterministic, the test view; random, a new augmented crop in every step; cached,
                 `cached_views` augmented crops of every clip, read once
     mirror, rotation, noise  of those crops: see `augmented_view`; no mirror where left and right are different classes
-    select      by what the best of the grid is chosen: "held-out performers" of the training side (clips, where performers are
+    select      by what the best of the grid is chosen: "held-out subjects" of the training side (clips, where subjects are
                 unknown), "test split", or both, a row each. The published linear figures are chosen on the test split
 
     Raises ValueError for an unknown word or an impossible number.
@@ -55,7 +55,7 @@ class Protocol:
     mirror: bool = True
     rotation: float | tuple[float, float, float] = ROTATION
     noise: float = 0.01
-    select: tuple[str, ...] = ("held-out performers",)
+    select: tuple[str, ...] = ("held-out subjects",)
 
     def __post_init__(self) -> None:
         for name, known in (

@@ -17,14 +17,14 @@ from slimlab.evaluate.features import weights_digest
 def provenance(
     train: ClipStore, test: ClipStore, seed: int, encoder: Encoder | None = None, about: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Columns: clips and fingerprint of both sides, their performers ("1 3 5"), digest of the weights, seed, versions, and what
+    """Columns: clips and fingerprint of train and test, their subjects ("1 3 5"), digest of the weights, seed, versions, and what
     else the caller knows: about={"split": "cross-subject", "run": "runs/utd"}."""
     return {
         **(about or {}),
         "train_clips": len(train),
         "test_clips": len(test),
-        "train_performers": _performers(train),
-        "test_performers": _performers(test),
+        "train_subjects": _subjects(train),
+        "test_subjects": _subjects(test),
         "train": train.fingerprint,
         "test": test.fingerprint,
         "weights": "" if encoder is None else weights_digest(encoder),
@@ -34,5 +34,5 @@ def provenance(
     }
 
 
-def _performers(store: ClipStore) -> str:
+def _subjects(store: ClipStore) -> str:
     return " ".join(str(p) for p in np.unique(store.column("subject")) if p >= 0)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slimlab.evaluate.grid import readings
+from slimlab.evaluate.grid import feature_specs
 from slimlab.evaluate.result import Result, labelled, score
 
 KEY = re.compile(r"(?:.*\.)?(classifier_(\d+)_blocks_avgpool_(True|False)_lr_([\d_.e+-]*\d))(?:\.linear)?\.(weight|bias)")
@@ -87,7 +87,7 @@ def score_probe(probe: Probe, test, blocks: int | None = None) -> Result:
                 f"{probe.blocks} blocks"
             )
         width = x.shape[1] // (blocks + 1)
-        every = readings([probe.blocks, blocks], [probe.pool], width, x.shape[1])
+        every = feature_specs([probe.blocks, blocks], [probe.pool], width, x.shape[1])
         x = x[:, every[0].columns]
     classes, wide = probe.weight.shape
     if x.shape[1] != wide:

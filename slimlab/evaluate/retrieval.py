@@ -33,7 +33,7 @@ def retrieval(train, test, recall_at: Iterable[int] = (1, 5, 10), chunk: int = 5
 
     Average precision is the mean, over the gallery's clips of the query's class, of the precision at their rank; the whole
     gallery is ranked. `chunk` test rows at a time. Raises DataError where labels are missing, a feature is not finite
-    or no class is on both sides, ValueError where a k of recall_at is not 1..training clips.
+    or no query has its class in the gallery, ValueError where a k of recall_at is not 1..training clips.
     """
     from slimlab.data import DataError
 
@@ -45,14 +45,14 @@ def retrieval(train, test, recall_at: Iterable[int] = (1, 5, 10), chunk: int = 5
     x, queries = F.normalize(x, dim=1), F.normalize(queries, dim=1)
     rank = torch.arange(1, len(x) + 1, dtype=torch.float64)
     precisions, first = [], []
-    own = distributed.share(len(queries))  # of several processes, each ranks for its test rows
-    for part, asked in zip(queries[own].split(chunk), truth[own].split(chunk), strict=True):
+    own = distributed.shard(len(queries))  # of several processes, each ranks for its test rows
+    for part, query_labels in zip(queries[own].split(chunk), truth[own].split(chunk), strict=True):
         order = (part @ x.T).argsort(dim=1, descending=True, stable=True)  # (n, training clips)
-        relevant = labels[order] == asked[:, None]
+        relevant = labels[order] == query_labels[:, None]
         precision = relevant.cumsum(dim=1) / rank
         precisions.append((precision * relevant).sum(dim=1) / relevant.sum(dim=1))  # 0 / 0 = NaN: the class is not there
         first.append(torch.where(relevant.any(dim=1), relevant.int().argmax(dim=1), len(x)))  # place of the first hit
-    average, place = (distributed.gathered(torch.cat(parts)) for parts in (precisions, first))
+    average, place = (distributed.all_gather(torch.cat(parts)) for parts in (precisions, first))
     known = ~average.isnan()
     if not known.any():
         raise DataError("no class of the test features is among the training features; nothing can be retrieved")

@@ -1,4 +1,4 @@
-"""`run`: an encoder, two sides, a protocol -> rows of a table."""
+"""`run`: an encoder, training and test clips, a protocol -> rows of a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from slimlab.encoder import Encoder
 from slimlab.evaluate.controls import bounds
 from slimlab.evaluate.features import Features, check_body, features
 from slimlab.evaluate.finetune import finetune
-from slimlab.evaluate.grid import most_blocks, ways
+from slimlab.evaluate.grid import encoder_specs, most_blocks
 from slimlab.evaluate.knn import knn_grid
 from slimlab.evaluate.linear import linear_grid
 from slimlab.evaluate.probe import linear_probe
@@ -21,7 +21,7 @@ from slimlab.evaluate.protocol import Protocol, named
 from slimlab.evaluate.provenance import provenance
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.retrieval import retrieval
-from slimlab.evaluate.sides import amount_words, with_labels
+from slimlab.evaluate.subsets import amount_words, with_labels
 
 
 def run(
@@ -37,7 +37,7 @@ def run(
     """Evaluate by a protocol of `PROTOCOLS` (or your own), with any of its fields changed: `run(…, "slim-linear", steps=500)`.
 
     One row a setting, and for the linear grid one row a selection: protocol, classifier, settings, `selected_on` (empty where
-    nothing was selected), `accuracy` on the test side with `low` and `high` of a 95 % bootstrap interval over its performers (or
+    nothing was selected), `accuracy` on the test side with `low` and `high` of a 95 % bootstrap interval over its subjects (or
     `mAP` and `recall@…`), then what is needed to do it again: views, changed fields, labels used, what `provenance` says, and
     `about`, what the caller knows: {"split": "cross-subject", "run": "runs/utd"}.
     Raises ValueError for an unknown protocol, word or body, DataError where labels are missing.
@@ -65,21 +65,22 @@ def _rows(encoder: Encoder, train: ClipStore, test: ClipStore, p: Protocol, seed
         yield {"blocks": 1, "pool": "cls+mean", "selected_on": ""} | _accuracy(result, test)
     elif p.classifier == "grid":
         for c in linear_grid(encoder, train, test, p, seed, progress):
-            chosen = {"blocks": c.reading.blocks, "pool": c.reading.pool, "lr": c.lr, "candidates": c.candidates}
+            chosen = {"blocks": c.spec.blocks, "pool": c.spec.pool, "lr": c.lr, "candidates": c.candidates}
             yield chosen | {"selected_on": c.selected_on, "selected_at": c.selected_at} | _accuracy(c.result, test)
     else:
-        for about, given, asked in _read(encoder, train, test, p, progress):
-            for row in _without_training(given, asked, p, test):
+        for about, train_features, test_features in _read(encoder, train, test, p, progress):
+            for row in _without_training(train_features, test_features, p, test):
                 yield about | {"selected_on": ""} | row
 
 
 def _read(encoder, train, test, p: Protocol, progress: bool) -> Iterator[tuple[dict, Features, Features]]:
-    """The features of both sides in each of the protocol's ways, extracted once."""
+    """Training and test features by each of the protocol's specs, extracted once."""
     most = most_blocks(encoder, p.blocks)
-    given, asked = (features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test))
-    for way in ways(encoder, p.blocks, p.pools, given.x.shape[1]):
-        about = {"blocks": way.blocks, "pool": way.pool}
-        yield about, replace(given, x=given.x[:, way.columns]), replace(asked, x=asked.x[:, way.columns])
+    train_features, test_features = (features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test))
+    for spec in encoder_specs(encoder, p.blocks, p.pools, train_features.x.shape[1]):
+        about = {"blocks": spec.blocks, "pool": spec.pool}
+        parts = [replace(f, x=f.x[:, spec.columns]) for f in (train_features, test_features)]
+        yield about, parts[0], parts[1]
 
 
 def _accuracy(result: Result, test: ClipStore) -> dict[str, float]:

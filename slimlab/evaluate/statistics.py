@@ -1,9 +1,9 @@
-"""How far a number can be trusted: intervals over performers and over seeds, and paired tests on the same clips.
+"""How far a number can be trusted: intervals over subjects and over seeds, and paired tests on the same clips.
 
-The unit that a cross-subject figure generalises over is the performer: clips of one performer resemble each other, so an
+The unit that a cross-subject figure generalises over is the subject: clips of one subject resemble each other, so an
 interval over clips is as a rule too narrow. Bootstrap: Efron and Tibshirani 1993, chapter 13 (percentile interval); sign
-flips: Fisher's randomisation test for pairs; McNemar 1947 in its exact form. What can be enumerated is enumerated instead of
-drawn.
+flips: Fisher's randomisation test for pairs; McNemar 1947 in its exact form. SciPy draws and flips; resamples of few
+subjects are enumerated here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from torch import Tensor
 
 from slimlab.evaluate.result import Result
 
-ENUMERATED = 9  # performers; up to so many all resamples are gone through (24,310 of 9), above they are drawn
-FLIPPED = 16  # performers; up to so many all sign patterns are gone through (65,536)
+ENUMERATED = 9  # subjects; up to so many all resamples are gone through (24,310 of 9), above they are drawn
+FLIPPED = 16  # subjects; up to so many all sign patterns are gone through (65,536)
 
 Scores = Result | Tensor | np.ndarray | Sequence[float]
 
@@ -32,7 +32,7 @@ Scores = Result | Tensor | np.ndarray | Sequence[float]
 @dataclass(frozen=True)
 class Interval:
     """mean with low..high at `level`; sd: sample standard deviation of the units (NaN for one of them); `units` of them, of a
-    `kind` (performers, seeds); method: bootstrap or t; exact: every resample was gone through; note: what it is worth."""
+    `kind` (subjects, seeds); method: bootstrap or t; exact: every resample was gone through; note: what it is worth."""
 
     mean: float
     low: float
@@ -53,11 +53,11 @@ class Interval:
 class Paired:
     """Two results on the same clips, a minus b.
 
-    difference  of the means over clips, with low..high: bootstrap over performers (or over seeds)
-    p           two-sided, by flipping the sign of whole performers (or seeds); smallest_p: the least that so few can give
+    difference  of the means over clips, with low..high: bootstrap over subjects (or over seeds)
+    p           two-sided, by flipping the sign of whole subjects (or seeds); smallest_p: the least that so few can give
     mcnemar_p   two-sided exact McNemar test over clips; only_a, only_b: clips that a, or b, alone has right. It takes clips
-                as independent, which clips of one performer are not, so it is too sure. NaN, -1 where scores are no hits
-    table       one line a performer (or seed): a, b, difference
+                as independent, which clips of one subject are not, so it is too sure. NaN, -1 where scores are no hits
+    table       one line a subject (or seed): a, b, difference
     """
 
     difference: float
@@ -91,57 +91,57 @@ def over_seeds(values: Sequence[float] | np.ndarray, level: float = 0.95) -> Int
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"over_seeds: give one finite figure a seed, not {values!r}")
     mean, low, high, sd = _student(values, level)
-    note = "one seed: no spread is known" if len(values) == 1 else "the spread over seeds, not over performers or data"
+    note = "one seed: no spread is known" if len(values) == 1 else "the spread over seeds, not over subjects or data"
     return Interval(mean, low, high, sd, len(values), "seeds", "t", level, False, note)
 
 
-def by_performer(results: Scores | Sequence[Result], performers: Any) -> pd.DataFrame:
-    """performer, clips, accuracy: one line a performer of the test side; several results (seeds): their mean.
+def by_subject(results: Scores | Sequence[Result], subjects: Any) -> pd.DataFrame:
+    """subject, clips, accuracy: one line a subject of the test side; several results (seeds): their mean.
 
     results     a `Result`, a list of them (one a seed, the same clips), or a score for every clip (N,), NaN left out
-    performers  (N,) a number each, or what has them in its table: the test side's store or features
-    Raises ValueError where lengths differ or a performer is unknown (-1).
+    subjects  (N,) a number each, or what has them in its table: the test side's store or features
+    Raises ValueError where lengths differ or a subject is unknown (-1).
     """
-    names, clips, sums = _per_performer(_per_clip(results), performers)
-    return pd.DataFrame({"performer": names, "clips": clips, "accuracy": sums / clips})
+    names, clips, sums = _per_subject(_per_clip(results), subjects)
+    return pd.DataFrame({"subject": names, "clips": clips, "accuracy": sums / clips})
 
 
-def over_performers(
+def over_subjects(
     results: Scores | Sequence[Result],
-    performers: Any,
+    subjects: Any,
     level: float = 0.95,
     method: str = "bootstrap",
     draws: int = 10_000,
     seed: int = 0,
 ) -> Interval:
-    """An interval for the accuracy on performers who were not recorded; arguments as in `by_performer`.
+    """An interval for the accuracy on subjects who were not recorded; arguments as in `by_subject`.
 
-    bootstrap  percentiles of the accuracy when performers (with all their clips) are drawn with replacement. Up to 9 performers
-               every resample is gone through with its probability, above that `draws` are drawn. Too narrow for few performers:
+    bootstrap  percentiles of the accuracy when subjects (with all their clips) are drawn with replacement. Up to 9 subjects
+               every resample is gone through with its probability, above that `draws` are drawn. Too narrow for few subjects:
                the note says what part of such intervals holds the truth (`bootstrap_coverage`)
-    t          mean over performers ± t * sd / sqrt(performers): wide where they are few, and right where their accuracies are
-               normally distributed; every performer counts alike
+    t          mean over subjects ± t * sd / sqrt(subjects): wide where they are few, and right where their accuracies are
+               normally distributed; every subject counts alike
 
-    `mean` is the accuracy over clips (bootstrap) or the mean of the performers' accuracies (t); with equally many clips each
-    they agree. Raises ValueError for fewer than 2 performers, an unknown one, or another method.
+    `mean` is the accuracy over clips (bootstrap) or the mean of the subjects' accuracies (t); with equally many clips each
+    they agree. Raises ValueError for fewer than 2 subjects, an unknown one, or another method.
     """
     if method not in ("bootstrap", "t"):
-        raise ValueError(f"over_performers: method '{method}' is not there; choose bootstrap or t")
-    _, clips, sums = _per_performer(_per_clip(results), performers)
+        raise ValueError(f"over_subjects: method '{method}' is not there; choose bootstrap or t")
+    _, clips, sums = _per_subject(_per_clip(results), subjects)
     n = len(clips)
     if n < 2:
-        raise ValueError("over_performers: the test side has one performer; nothing can be said of others")
+        raise ValueError("over_subjects: the test side has one subject; nothing can be said of others")
     if method == "t":
         mean, low, high, sd = _student(sums / clips, level)
-        note = "right if performers' accuracies are normally distributed"
-        return Interval(mean, low, high, sd, n, "performers", "t", level, False, note)
+        note = "right if subjects' accuracies are normally distributed"
+        return Interval(mean, low, high, sd, n, "subjects", "t", level, False, note)
     low, high, exact = _bootstrap(sums, clips, level, draws, seed)
     note = (
-        f"about {bootstrap_coverage(n, level):.0%} of such intervals over {n} performers hold the truth, not {level:.0%}, "
+        f"about {bootstrap_coverage(n, level):.0%} of such intervals over {n} subjects hold the truth, not {level:.0%}, "
         "if their accuracies are normally distributed"
     )
     sd = float((sums / clips).std(ddof=1))
-    return Interval(float(sums.sum() / clips.sum()), low, high, sd, n, "performers", "bootstrap", level, exact, note)
+    return Interval(float(sums.sum() / clips.sum()), low, high, sd, n, "subjects", "bootstrap", level, exact, note)
 
 
 def bootstrap_coverage(units: int, level: float = 0.95) -> float:
@@ -159,17 +159,17 @@ def bootstrap_coverage(units: int, level: float = 0.95) -> float:
 def paired(
     a: Scores | Sequence[Result],
     b: Scores | Sequence[Result],
-    performers: Any,
+    subjects: Any,
     level: float = 0.95,
     draws: int = 10_000,
     seed: int = 0,
 ) -> Paired:
-    """Is a better than b on the same test clips? Arguments as in `by_performer`; a and b may each be a list of seeds.
+    """Is a better than b on the same test clips? Arguments as in `by_subject`; a and b may each be a list of seeds.
 
-    The test flips the sign of the difference of whole performers: it assumes that, were a and b alike, a performer's
-    difference would be as likely negative as positive, and that performers are independent; clips need not be. Up to 16
-    performers all 2^n patterns are gone through. With n performers p cannot fall below 2 / 2^n: 0.125 with 4, so 4
-    performers can never show a difference at 0.05, however large. McNemar's test stands beside, with its assumption.
+    The test flips the sign of the difference of whole subjects: it assumes that, were a and b alike, a subject's
+    difference would be as likely negative as positive, and that subjects are independent; clips need not be. Up to 16
+    subjects all 2^n patterns are gone through. With n subjects p cannot fall below 2 / 2^n: 0.125 with 4, so 4
+    subjects can never show a difference at 0.05, however large. McNemar's test stands beside, with its assumption.
     Raises ValueError where clips differ.
     """
     left, right = _per_clip(a), _per_clip(b)
@@ -178,18 +178,18 @@ def paired(
     _same_clips(a, b)
     known = np.isfinite(left) & np.isfinite(right)
     left, right = np.where(known, left, np.nan), np.where(known, right, np.nan)
-    names, clips, of_a = _per_performer(left, performers)
-    _, _, of_b = _per_performer(right, performers)
-    table = pd.DataFrame({"performer": names, "clips": clips, "a": of_a / clips, "b": of_b / clips})
+    names, clips, of_a = _per_subject(left, subjects)
+    _, _, of_b = _per_subject(right, subjects)
+    table = pd.DataFrame({"subject": names, "clips": clips, "a": of_a / clips, "b": of_b / clips})
     table["difference"] = table["a"] - table["b"]
     hits = np.isin(left[known], (0, 1)).all() and np.isin(right[known], (0, 1)).all()
     test = mcnemar(left[known], right[known]) if hits else (float("nan"), -1, -1)
-    return _compare(of_a - of_b, clips, table, "performers", test, level, draws, seed)
+    return _compare(of_a - of_b, clips, table, "subjects", test, level, draws, seed)
 
 
 def paired_seeds(a: Sequence[float], b: Sequence[float], level: float = 0.95, draws: int = 10_000, seed: int = 0) -> Paired:
     """The same for one figure a seed, run i of a beside run i of b (same seed, data and split): bootstrap and sign flips over
-    seeds. It says whether the difference outlives the seed, not whether it holds for other performers. No McNemar."""
+    seeds. It says whether the difference outlives the seed, not whether it holds for other subjects. No McNemar."""
     left, right = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if left.shape != right.shape or left.ndim != 1 or not len(left) or not np.isfinite([left, right]).all():
         raise ValueError("paired_seeds: give a and b one finite figure for each of the same seeds")
@@ -201,28 +201,35 @@ def mcnemar(a: Scores, b: Scores) -> tuple[float, int, int]:
     """(p, clips that a alone has right, clips that b alone has right): McNemar's test, two-sided and exact.
 
     Were a and b alike, each clip that one of them alone has right would fall to either with probability 1/2. Clips are taken
-    as independent: where several are of one performer, p is too small. a, b: `Result`s, or (N,) of zeros and ones.
+    as independent: where several are of one subject, p is too small. a, b: `Result`s, or (N,) of zeros and ones.
     """
     left, right = _per_clip(a), _per_clip(b)
     if left.shape != right.shape or not (np.isin(left, (0, 1)).all() and np.isin(right, (0, 1)).all()):
         raise ValueError("mcnemar: a and b must be right or wrong (1 or 0) on the same clips")
     _same_clips(a, b)
     only_a, only_b = int(((left == 1) & (right == 0)).sum()), int(((left == 0) & (right == 1)).sum())
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    tail = sum(math.comb(n, i) for i in range(fewer + 1))  # exact integers
-    return float(min(1.0, 2 * tail / 2**n)), only_a, only_b
+    from scipy import stats  # as slow to import as half of torch
+
+    n = only_a + only_b
+    return float(stats.binomtest(only_a, n).pvalue) if n else 1.0, only_a, only_b
 
 
 def _compare(d: np.ndarray, clips: np.ndarray, table, kind: str, test: tuple, level: float, draws: int, seed: int) -> Paired:
     """d (n,): summed difference of each unit, clips (n,): of how many clips."""
-    n, rng = len(d), np.random.default_rng(seed)
+    from scipy import stats
+
+    n, seen = len(d), abs(float(d.sum()))
     exact = n <= FLIPPED
-    if exact:
-        signs = np.array(list(itertools.product((1.0, -1.0), repeat=n)))  # (2^n, n)
-    else:
-        signs = np.concatenate([np.ones((1, n)), rng.choice([1.0, -1.0], size=(draws, n))])  # the observed one counts too
-    flipped, seen = np.abs(signs @ d), abs(float(d.sum()))
-    p = float((flipped >= seen - 1e-9 * max(1.0, seen)).mean())
+
+    def as_large(x: np.ndarray, axis: int) -> np.ndarray:  # equal sums differ by rounding, so the test counts within a margin
+        return (np.abs(x.sum(axis=axis)) >= seen - 1e-9 * max(1.0, seen)).astype(float)
+
+    options: dict[str, Any] = {"permutation_type": "samples", "alternative": "greater", "vectorized": True}
+    p = 1.0  # one unit: both signs are as large
+    if n > 1:
+        resamples: Any = np.inf if exact else draws
+        rng = np.random.default_rng(seed)
+        p = float(stats.permutation_test((d,), as_large, n_resamples=resamples, rng=rng, **options).pvalue)
     low, high, _ = _bootstrap(d, clips, level, draws, seed) if n > 1 else (float("nan"), float("nan"), True)
     smallest = 2 / 2**n if exact else 1 / (draws + 1)
     difference, (mcnemar_p, only_a, only_b) = float(d.sum() / clips.sum()), test
@@ -230,23 +237,23 @@ def _compare(d: np.ndarray, clips: np.ndarray, table, kind: str, test: tuple, le
 
 
 def _bootstrap(sums: np.ndarray, clips: np.ndarray, level: float, draws: int, seed: int) -> tuple[float, float, bool]:
-    """Percentiles of sum / clips over resampled units, and whether every resample was gone through."""
+    """Percentiles of sum / clips over resampled units, and whether every resample was gone through, which SciPy does not do."""
     n = len(sums)
-    exact = n <= ENUMERATED
-    if exact:
-        chosen = np.array(list(itertools.combinations_with_replacement(range(n), n)))  # (multisets, n)
-        times = (chosen[:, :, None] == np.arange(n)).sum(axis=1)  # (multisets, n) how often each unit is in it
-        ways = math.factorial(n) // np.prod(
-            special.factorial(times, exact=True), axis=1
-        )  # ordered draws that give it; n^n in all
-    else:
-        times = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
-        ways = np.ones(draws, dtype=np.int64)
+    if n > ENUMERATED:
+        from scipy import stats
+
+        def ratio(sums: np.ndarray, clips: np.ndarray, axis: int) -> np.ndarray:
+            return sums.sum(axis=axis) / clips.sum(axis=axis)
+
+        options: dict[str, Any] = {"paired": True, "vectorized": True, "method": "percentile", "confidence_level": level}
+        drawn = stats.bootstrap((sums, clips), ratio, n_resamples=draws, rng=np.random.default_rng(seed), **options)
+        return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high), False
+    times, orders = _resamples(n)
     values = (times @ sums) / (times @ clips)
     order = values.argsort()
-    reached = ways[order].cumsum()
+    reached = orders[order].cumsum()
     low, high = (values[order][np.argmax(reached >= q * reached[-1])] for q in (0.5 - level / 2, 0.5 + level / 2))
-    return float(low), float(high), exact
+    return float(low), float(high), True
 
 
 @lru_cache
@@ -290,16 +297,16 @@ def _same_clips(a: Any, b: Any) -> None:
         raise ValueError("a and b have other labels; compare results on the same clips in the same order")
 
 
-def _per_performer(right: np.ndarray, performers: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _per_subject(right: np.ndarray, subjects: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Their numbers (P,), clips (P,), sums of `right` (P,); clips with NaN are left out."""
-    table = getattr(performers, "table", None)
-    if table is None and (hasattr(performers, "table") or performers is None):
-        raise ValueError("performers are unknown: these features carry no table; give (N,) performers")
-    who = np.asarray(performers if table is None else table["subject"])
+    table = getattr(subjects, "table", None)
+    if table is None and (hasattr(subjects, "table") or subjects is None):
+        raise ValueError("subjects are unknown: these features carry no table; give (N,) subjects")
+    who = np.asarray(subjects if table is None else table["subject"])
     if who.shape != right.shape:
-        raise ValueError(f"performers are {who.shape}, the clips {right.shape}; give a performer for every test clip")
+        raise ValueError(f"subjects are {who.shape}, the clips {right.shape}; give a subject for every test clip")
     if who.dtype.kind in "iuf" and (who < 0).any():
-        raise ValueError(f"{int((who < 0).sum())} of {len(who)} clips have no known performer; leave them out")
+        raise ValueError(f"{int((who < 0).sum())} of {len(who)} clips have no known subject; leave them out")
     known = np.isfinite(right)
     if not known.any():
         raise ValueError("no clip has a score; nothing can be said")

@@ -12,9 +12,9 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate.controls import compare
 from slimlab.evaluate.probe import ITERATIONS
-from slimlab.evaluate.sides import check_sides
+from slimlab.evaluate.subsets import check_train_test
 from slimlab.evaluate.supervised import supervised
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 from slimlab.weights import on_body
 
 
@@ -44,15 +44,15 @@ def transfer(
     """
     if not isinstance(encoders, Mapping):
         encoders = {"pre-trained encoder": encoders}
-    check_sides(train, test)
+    check_train_test(train, test)
     moved: dict[str, Encoder] = {}
     joints: dict[str, str] = {}
-    for name, given in encoders.items():
-        if not isinstance(given, Encoder):  # a run
-            given.check_unseen(test)
-        encoder: Encoder = given if isinstance(given, Encoder) else given.encoder
+    for name, model in encoders.items():
+        if not isinstance(model, Encoder):  # a run
+            model.check_unseen(test)
+        encoder: Encoder = model if isinstance(model, Encoder) else model.encoder
         source = encoder.config.skeleton
-        matched = sum(place is not None for place in counterparts(train.skeleton, source))
+        matched = sum(place is not None for place in match_joints(train.skeleton, source))
         joints[name] = f"{matched} of {len(train.skeleton)}"
         if source.names != train.skeleton.names:
             with warnings.catch_warnings():

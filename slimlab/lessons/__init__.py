@@ -15,7 +15,7 @@ from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
 from slimlab.lessons.paper import check_honest_choice, check_people_ratios
 from slimlab.lessons.quickstart import check_nearest_label, check_visible_tokens
-from slimlab.lessons.studies import check_chosen, check_performer_interval, check_sign_flips, finished_study
+from slimlab.lessons.studies import check_chosen, check_sign_flips, check_subject_interval, finished_study
 from slimlab.lessons.teacher import check_ema
 from slimlab.lessons.tokens import check_block_flops, check_patchify, check_rotary
 from slimlab.lessons.training import check_diagnosis, check_rank, check_schedule, riddle
@@ -48,7 +48,6 @@ __all__ = [
     "check_pairs",
     "check_patchify",
     "check_people_ratios",
-    "check_performer_interval",
     "check_positions",
     "check_procrustes",
     "check_rank",
@@ -61,6 +60,7 @@ __all__ = [
     "check_sinkhorn",
     "check_standardise",
     "check_stratified_ratios",
+    "check_subject_interval",
     "check_trim",
     "check_tube_mask",
     "check_visible_tokens",

@@ -83,7 +83,7 @@ def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
 def check_distance(function: Callable[..., Tensor]) -> None:
     """function(attention (heads, N, N), hops (V, V), steps) -> (heads,) mean hops, as `inspection.attention_distance` has them.
 
-    N = 1 + registers + steps * V; cells alone count, as queries and as keys.
+    N = 1 + registers + steps * V; joints' tokens alone count, as queries and as keys.
     """
     dice = torch.Generator().manual_seed(10)
     for body, steps, registers, heads in ((KINECT_V2, 2, 4, 3), (COCO, 3, 0, 2)):
@@ -103,8 +103,8 @@ def check_distance(function: Callable[..., Tensor]) -> None:
             "mean_distance does not renormalise: divide each row by what is left without CLS and registers.": (
                 cells * far
             ).sum(dim=-1).mean(dim=-1),
-            "mean_distance sums over queries and cells: take the mean over the queries.": _mean_far(cells, far) * steps * joints,
-            "mean_distance takes the first tokens for cells: CLS and the registers stand before them.": _mean_far(first, far),
+            "mean_distance sums over queries and tokens: take the mean over the queries.": _mean_far(cells, far) * steps * joints,
+            "mean_distance takes the first tokens: CLS and the registers stand before those of joints.": _mean_far(first, far),
             "mean_distance goes along the wrong axis: row i is query i, and its keys are the last axis.": _mean_far(turned, far),
             "mean_distance lays time steps out joint by joint: tokens go step by step (repeat, not repeat_interleave).":
                 _mean_far(cells, hops.float().repeat_interleave(steps, 0).repeat_interleave(steps, 1)),

@@ -1,4 +1,4 @@
-"""Checks of the exercises on bodies and their faults: forward kinematics, parts along a chain, gaps, a split by performers."""
+"""Checks of the exercises on bodies and their faults: forward kinematics, parts along a chain, gaps, a split by subjects."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def check_fill(function: Callable[..., np.ndarray]) -> None:
 def check_sides(function: Callable[..., tuple]) -> None:
     """function(subjects (N,), digests (N,), held_out) -> (train, test), arrays of clip numbers: nobody and nothing on both sides.
 
-    held_out performers test, the others train; a training clip whose digest also tests is left out. Raises NotYet.
+    held_out subjects test, the others train; a training clip whose digest also tests is left out. Raises NotYet.
     """
     subjects = np.array([1, 1, 2, 3, 3, 4, 2, 4])
     digests = np.array(["a", "b", "c", "d", "a", "e", "e", ""], dtype=object)
@@ -153,9 +153,9 @@ def check_sides(function: Callable[..., tuple]) -> None:
         masks = any(np.asarray(side).dtype == bool for side in got)
         expect(not masks, "sides returned masks: give the clips' numbers, with np.flatnonzero.")
         wanted_test = {i for i, s in enumerate(subjects) if s in held_out}
-        expect(test == wanted_test, f"the test side is {sorted(test)}: all clips of the performers {held_out}, and no other.")
+        expect(test == wanted_test, f"the test side is {sorted(test)}: all clips of the subjects {held_out}, and no other.")
         both = {int(subjects[i]) for i in train} & set(held_out)
-        expect(not both, f"performer {min(both, default=0)} is on both sides: who tests does not train.")
+        expect(not both, f"subject {min(both, default=0)} is on both sides: who tests does not train.")
         copies = {i for i in train if digests[i] and digests[i] in {digests[j] for j in test}}
         expect(
             not copies,
@@ -165,7 +165,7 @@ def check_sides(function: Callable[..., tuple]) -> None:
             i for i in range(len(subjects)) if i not in test and (not digests[i] or digests[i] not in {digests[j] for j in test})
         }
         expect(train == wanted, f"the training side is {sorted(train)}: leave out copies of test clips and nothing else.")
-    passed("Sides: no performer and no copy on both of them.")
+    passed("Sides: no subject and no copy on both of them.")
 
 
 def _array(value: object, name: str, shape: tuple[int, ...]) -> np.ndarray:

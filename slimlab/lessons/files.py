@@ -14,7 +14,7 @@ from slimlab.data import Clip, ClipStore
 from slimlab.data.building import Block, Source, build
 from slimlab.lessons.asking import attempt, expect, passed
 from slimlab.skeleton import KINECT_V1, KINECT_V2, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 
 
 def write_samples(store: ClipStore, folder: str | Path) -> dict[str, Path]:
@@ -28,7 +28,7 @@ def write_samples(store: ClipStore, folder: str | Path) -> dict[str, Path]:
     written = {"ragged": data.export(store, folder / "clips.npz"), "csv": data.export(store, folder / "clips.csv")}
     written["bvh"] = _bvh(store, folder / "bvh")
     kinect = KINECT_V2 if set(store.skeleton.names) == set(KINECT_V2.names) else KINECT_V1
-    if len(store.skeleton) != len(kinect) or None in counterparts(kinect, store.skeleton):
+    if len(store.skeleton) != len(kinect) or None in match_joints(kinect, store.skeleton):
         return written
     store = data.on_body(store, kinect)
     written["st-gcn"] = _st_gcn(store, folder / "st-gcn")
@@ -171,7 +171,7 @@ def check_trim(function: Callable[..., np.ndarray]) -> None:
 
 
 def with_clips(store: ClipStore, clips: list[np.ndarray], copy_of: int) -> ClipStore:
-    """The store's table over other coordinates (T, M, V, 3), and a clip more: `copy_of`'s line, another name and performer."""
+    """The store's table over other coordinates (T, M, V, 3), and a clip more: `copy_of`'s line, another name and subject."""
     rows = np.r_[np.arange(len(store)), copy_of]
     columns = {c: store.column(c)[rows] for c in ("clip", "label", "subject", "camera", "setup")}
     names = [*columns["clip"][:-1], "renamed"]
@@ -181,7 +181,7 @@ def with_clips(store: ClipStore, clips: list[np.ndarray], copy_of: int) -> ClipS
 
 
 def with_copies(train: ClipStore, test: ClipStore, every: int) -> ClipStore:
-    """A training side into which every third (or so) test clip was smuggled, under another name, by a performer who trains."""
+    """A training side into which every third (or so) test clip was smuggled, under another name, by a subject who trains."""
     chosen = np.arange(len(test))[::every]
     columns = {c: np.r_[train.column(c), test.column(c)[chosen]] for c in ("clip", "label", "subject", "camera", "setup")}
     columns["clip"] = np.array([*train.column("clip"), *(f"smuggled {i}" for i in chosen)])

@@ -61,7 +61,7 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
 def check_masked_loss(function: Callable[..., Tensor]) -> None:
     """function(student_logits, teacher_targets, mask, temperature=0.1) -> scalar: MFP as `objectives.masked_feature_loss`.
 
-    student_logits, teacher_targets (cells, K); mask (views, T', V) bool. Value and gradient are compared. Raises NotYet.
+    student_logits, teacher_targets (tokens, K); mask (views, T', V) bool. Value and gradient are compared. Raises NotYet.
     """
     dice = torch.Generator().manual_seed(5)
     for views, steps, joints, prototypes, temperature in ((4, 2, 5, 6, 0.1), (3, 4, 3, 9, 0.5), (2, 1, 8, 4, 0.1)):
@@ -82,9 +82,9 @@ def check_masked_loss(function: Callable[..., Tensor]) -> None:
         ours, theirs = (torch.autograd.grad(loss, logits)[0] for loss in (got, wanted))
         expect(
             torch.allclose(ours, theirs, atol=1e-5),
-            "the value of masked_loss is right but its gradient is not: it has to reach every masked cell's logits.",
+            "the value of masked_loss is right but its gradient is not: it has to reach every masked token's logits.",
         )
-    passed("Masked feature loss: a mean over each view's masked cells, then over all views, with the right gradient.")
+    passed("Masked feature loss: a mean over each view's masked tokens, then over all views, with the right gradient.")
 
 
 def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask: Tensor, temperature: float) -> None:
@@ -93,9 +93,9 @@ def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask:
     masked_views = int(mask.flatten(1).any(dim=1).sum())
     shares = (logits / temperature).softmax(dim=-1)
     mistakes = {
-        "masked_loss is a mean over all cells at once, in which a view with more masked cells weighs more: "
+        "masked_loss is a mean over all tokens at once, in which a view with more masked tokens weighs more: "
         "take the mean in each view first.": loss.mean(),
-        "masked_loss is a sum over cells: take the mean in each view, then over the views.": loss.sum(),
+        "masked_loss is a sum over tokens: take the mean in each view, then over the views.": loss.sum(),
         "masked_loss divides by the masked views alone: unmasked views count zero, but they count (divide by len(mask)).": right
         * len(mask)
         / masked_views,
@@ -104,7 +104,7 @@ def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask:
             logits, targets, mask, 1.0
         ),
         "masked_loss has the wrong sign: a cross-entropy is minus the sum.": -right,
-        "masked_loss divides the sum over cells by all cells of the mask: divide by the masked ones of each view.": loss.sum()
+        "masked_loss divides the sum over tokens by all tokens of the mask: divide by the masked ones of each view.": loss.sum()
         / mask.numel(),
         "masked_loss multiplies by the student's shares, not by their logarithm: use log_softmax.": _per_view(
             -(targets * shares).sum(dim=-1), mask
@@ -114,12 +114,12 @@ def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask:
         expect(not torch.allclose(got, value, atol=1e-5), sentence)
     expect(
         False,
-        f"masked_loss is {got:.4f} where the library has {right:.4f}: cross-entropy of each cell (rows are in the order of "
-        "mask.nonzero()), mean over each view's cells, mean over all views.",
+        f"masked_loss is {got:.4f} where the library has {right:.4f}: cross-entropy of each token (rows are in the order of "
+        "mask.nonzero()), mean over each view's tokens, mean over all views.",
     )
 
 
 def _per_view(loss: Tensor, mask: Tensor) -> Tensor:
-    """Mean over each view's cells, then over all views, of a value a cell."""
+    """Mean over each view's tokens, then over all views, of a value a token."""
     per_view = mask.flatten(1).sum(dim=1)
     return (loss / per_view.repeat_interleave(per_view)).sum() / len(mask)

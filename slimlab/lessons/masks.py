@@ -27,10 +27,10 @@ def check_tube_mask(function: Callable[..., Tensor]) -> None:
         goal = int(masking.budget(ratio, steps, joints))
         hidden = ours.flatten(1).sum(dim=1).double()
         most = int(hidden.max())
-        expect(most <= goal, f"tube_mask hides {most} cells where the budget is {goal}: skip what is too large.")
+        expect(most <= goal, f"tube_mask hides {most} tokens where the budget is {goal}: skip what is too large.")
         expect(
             hidden.mean() >= 0.9 * goal,
-            f"tube_mask hides {hidden.mean():.0f} cells on average where {goal} are asked for: go on until ten proposals fail.",
+            f"tube_mask hides {hidden.mean():.0f} tokens on average where {goal} are asked for: go on until ten proposals fail.",
         )
         _compare(ours, masking.semantic_tubes(DRAWS, steps, skeleton, ratio, torch.Generator().manual_seed(2)), skeleton)
     _single_tubes(function, KINECT_V2, 8)
@@ -55,9 +55,9 @@ def _drawn(function: Callable[..., Tensor], steps: int, skeleton: Skeleton, rati
 
 
 def _compare(ours: Tensor, library: Tensor, skeleton: Skeleton) -> None:
-    """How alike hidden cells are to their neighbours in time and along the chain, ours against the library's."""
+    """How alike hidden tokens are to their neighbours in time and along the chain, ours against the library's."""
     got, wanted = (_agreement(m[:, 1:], m[:, :-1]) for m in (ours, library))
-    said = f"hidden cells stay hidden in the next step in {got:.0%} of cases, the library's in {wanted:.0%}"
+    said = f"hidden tokens stay hidden in the next step in {got:.0%} of cases, the library's in {wanted:.0%}"
     expect(got > wanted - 0.06, f"{said}: a tube lasts for a stretch of consecutive steps, its area divided by its joints.")
     expect(got < wanted + 0.06, f"{said}: a tube's duration is its area divided by its joints, not all the time.")
     a, b = (list(side) for side in zip(*_links(skeleton), strict=True))
@@ -97,7 +97,7 @@ def _single_tubes(function: Callable[..., Tensor], skeleton: Skeleton, steps: in
     )
     expect(
         tubes >= DRAWS // 3,
-        f"at a budget of {steps} cells only {tubes} of {DRAWS} masks are one tube: hide a whole tube at a time.",
+        f"at a budget of {steps} tokens only {tubes} of {DRAWS} masks are one tube: hide a whole tube at a time.",
     )
 
 
@@ -106,7 +106,7 @@ def _links(skeleton: Skeleton) -> list[tuple[int, int]]:
 
 
 def _agreement(first: Tensor, second: Tensor) -> float:
-    """The share of hidden cells whose neighbour is hidden too."""
+    """The share of hidden tokens whose neighbour is hidden too."""
     return float((first & second).sum() / first.sum().clamp(min=1))
 
 
@@ -155,7 +155,7 @@ def check_stratified_ratios(function: Callable[..., Tensor]) -> None:
 def check_joint_tubes(function: Callable[..., Tensor]) -> None:
     """function(steps, joints, ratio, generator) -> (steps, joints) bool: random joints over all time, the last one trimmed.
 
-    Exactly round(ratio * steps * joints) cells are hidden, as `masking.joint_tubes` does. Raises NotYet.
+    Exactly round(ratio * steps * joints) tokens are hidden, as `masking.joint_tubes` does. Raises NotYet.
     """
     for steps, joints, ratio in ((8, 25, 0.7), (8, 25, 0.5), (4, 17, 0.33)):
         dice, goal = torch.Generator().manual_seed(0), int(masking.budget(ratio, steps, joints))
@@ -166,7 +166,7 @@ def check_joint_tubes(function: Callable[..., Tensor]) -> None:
         said = f"joint_tubes({steps}, {joints}, {ratio})"
         expect(
             2 * goal == steps * joints or not bool((hidden == steps * joints - goal).all()),
-            f"{said} hides {int(hidden[0])} cells where {goal} are asked for: True means hidden, not visible.",
+            f"{said} hides {int(hidden[0])} tokens where {goal} are asked for: True means hidden, not visible.",
         )
         expect(
             float(partly.double().mean()) < 2,
@@ -174,7 +174,7 @@ def check_joint_tubes(function: Callable[..., Tensor]) -> None:
         )
         expect(
             bool((hidden == goal).all()),
-            f"{said} hides {int(hidden.min())} to {int(hidden.max())} cells where {goal} are asked for: hide whole joints while "
+            f"{said} hides {int(hidden.min())} to {int(hidden.max())} tokens where {goal} are asked for: hide whole joints while "
             "they fit, and of the last one only as many steps as are missing.",
         )
         expect(int(partly.max()) <= 1, f"{said} trims {int(partly.max())} joints: only the last one is trimmed.")

@@ -11,7 +11,7 @@ from slimlab.lessons.asking import attempt, expect, passed
 
 def check_honest_choice(function: Callable[..., tuple[float, float]]) -> None:
     """function(held_out (C,), test (C,)) -> (honest, flattered): the accuracy on the test split of the candidate chosen on
-    held-out performers, and of the one chosen on the test split itself. Raises NotYet.
+    held-out subjects, and of the one chosen on the test split itself. Raises NotYet.
     """
     dice = torch.Generator().manual_seed(5)
     for count in (2, 13, 52):
@@ -23,14 +23,14 @@ def check_honest_choice(function: Callable[..., tuple[float, float]]) -> None:
         chosen, best = float(test[held_out.argmax()]), float(test.max())
         expect(
             abs(honest - float(held_out.max())) > 1e-9,
-            "honest is the accuracy on the held-out performers: they choose the candidate, the test split scores it.",
+            "honest is the accuracy on the held-out subjects: they choose the candidate, the test split scores it.",
         )
         expect(abs(flattered - best) < 1e-9, "flattered is the best of all candidates on the test split: test.max().")
         expect(
             abs(honest - chosen) < 1e-9,
-            "honest is the test accuracy of the candidate that is best on held-out performers: test[held_out.argmax()].",
+            "honest is the test accuracy of the candidate that is best on held-out subjects: test[held_out.argmax()].",
         )
-    passed("An honest choice: held-out performers choose, the test split scores.")
+    passed("An honest choice: held-out subjects choose, the test split scores.")
 
 
 def check_people_ratios(function: Callable[..., tuple[float, float]]) -> None:

@@ -1,4 +1,4 @@
-"""The finished study, and checks of the exercises on it: which arm may be chosen by what, intervals over performers, pairs."""
+"""The finished study, and checks of the exercises on it: which variant may be chosen by what, intervals over subjects, pairs."""
 
 from __future__ import annotations
 
@@ -20,25 +20,35 @@ def finished_study() -> pd.DataFrame:
 
 
 def check_chosen(function: Callable[[pd.DataFrame], Any]) -> None:
-    """function(table) -> (arm, its mean test accuracy `knn`): chosen by the mean of `held_out_knn` over seeds. Raises NotYet."""
+    """function(table) -> (variant, its mean test accuracy `knn`): chosen by the mean of `held_out_knn` over seeds.
+
+    Raises NotYet.
+    """
     for seed in range(4):
         table = _made_up(np.random.default_rng(seed))
         got = attempt(function, table.copy())
-        expect(isinstance(got, tuple) and len(got) == 2, "chosen should return two things: the arm, and its test accuracy.")
-        means: Any = table.groupby("arm")[["held_out_knn", "knn"]].mean()  # pandas is loosely typed here
-        arm, accuracy = str(got[0]), _number(got[1], "the accuracy that chosen returns")
-        expect(arm in means.index, f"chosen returned '{arm}', which is no arm of the table: return a value of the column `arm`.")
+        expect(isinstance(got, tuple) and len(got) == 2, "chosen should return two things: the variant, and its test accuracy.")
+        means: Any = table.groupby("variant")[["held_out_knn", "knn"]].mean()  # pandas is loosely typed here
+        variant, accuracy = str(got[0]), _number(got[1], "the accuracy that chosen returns")
+        expect(
+            variant in means.index,
+            f"chosen returned '{variant}', which is no variant of the table: return a value of the column `variant`.",
+        )
         right = str(means["held_out_knn"].idxmax())
-        if arm != right:
+        if variant != right:
             by_test = str(means["knn"].idxmax())
-            one_run = str(table.loc[table["held_out_knn"].idxmax(), "arm"])
+            one_run = str(table.loc[table["held_out_knn"].idxmax(), "variant"])
             expect(
-                arm != by_test, "chosen takes the arm that is best on the test side: that figure is no longer about new people."
+                variant != by_test,
+                "chosen takes the variant that is best on the test side: that figure is no longer about new people.",
             )
             expect(
-                arm != one_run, "chosen takes the arm of the single best run: average over seeds first, luck is not a setting."
+                variant != one_run,
+                "chosen takes the variant of the single best run: average over seeds first, luck is not a setting.",
             )
-            raise NotYet(f"chosen takes '{arm}': take the arm whose mean `held_out_knn` over seeds is highest, '{right}' here.")
+            raise NotYet(
+                f"chosen takes '{variant}': take the variant whose mean `held_out_knn` over seeds is highest, '{right}' here."
+            )
         expect(
             abs(accuracy - float(means.loc[right, "held_out_knn"])) > 1e-9,
             "chosen reports the held-out accuracy that it chose by, which flatters: report the mean of `knn`, the test side's.",
@@ -47,12 +57,12 @@ def check_chosen(function: Callable[[pd.DataFrame], Any]) -> None:
         expect(
             abs(accuracy - wanted) < 1e-9, f"chosen reports {accuracy:.4f} where the mean of `knn` over seeds is {wanted:.4f}."
         )
-    passed("Chosen: by held-out training performers over seeds, reported on the test side.")
+    passed("Chosen: by held-out training subjects over seeds, reported on the test side.")
 
 
-def check_performer_interval(function: Callable[..., Any]) -> None:
+def check_subject_interval(function: Callable[..., Any]) -> None:
     """function(accuracy (P,), clips (P,), rng, draws) -> (low, high): 95 % bootstrap interval of the accuracy over clips when
-    performers are drawn with replacement. Compared with `evaluate.over_performers`. Raises NotYet."""
+    subjects are drawn with replacement. Compared with `evaluate.over_subjects`. Raises NotYet."""
     for seed, count in ((0, 4), (1, 6), (2, 9)):
         rng = np.random.default_rng(seed)
         accuracy, clips = rng.uniform(0.3, 0.9, count).round(2), rng.integers(20, 200, count)
@@ -60,25 +70,25 @@ def check_performer_interval(function: Callable[..., Any]) -> None:
         expect(isinstance(got, tuple) and len(got) == 2, "interval should return two numbers: low, high.")
         low, high = (_number(value, "what interval returns") for value in got)
         per_clip, who = np.repeat(accuracy, clips), np.repeat(np.arange(count), clips)
-        wanted = evaluate.over_performers(per_clip, who)
+        wanted = evaluate.over_subjects(per_clip, who)
         room = 0.25 * (wanted.high - wanted.low)
-        expect(high - low > 1e-9, "interval has no width: draw performers with replacement, so that each draw has others.")
+        expect(high - low > 1e-9, "interval has no width: draw subjects with replacement, so that each draw has others.")
         if abs(low - wanted.low) < room / 3 and abs(high - wanted.high) < room / 3:
             continue
         expect(
             (high - low) > 0.5 * (wanted.high - wanted.low),
-            f"interval is {(high - low) / (wanted.high - wanted.low):.1f} times as wide as it should be: draw whole performers, "
+            f"interval is {(high - low) / (wanted.high - wanted.low):.1f} times as wide as it should be: draw whole subjects, "
             "not single clips, and take the percentiles of all draws.",
         )
         equal = np.quantile(accuracy[rng.integers(0, count, (8000, count))].mean(axis=1), [0.025, 0.975])
         expect(
             abs(low - equal[0]) > room / 3 or abs(high - equal[1]) > room / 3 or np.ptp(clips) == 0,
-            "interval lets every performer count alike: weigh each by its clips, in the numerator and in the denominator.",
+            "interval lets every subject count alike: weigh each by its clips, in the numerator and in the denominator.",
         )
         raise NotYet(
             f"interval is {low:.3f} to {high:.3f}; {wanted.low:.3f} to {wanted.high:.3f} is right: take the 2.5 and 97.5 % point."
         )
-    passed("Interval: performers are drawn whole, with replacement, and weighed by their clips.")
+    passed("Interval: subjects are drawn whole, with replacement, and weighed by their clips.")
 
 
 def check_sign_flips(function: Callable[..., Any]) -> None:
@@ -120,11 +130,11 @@ def _number(value: Any, what: str) -> float:
 
 
 def _made_up(rng: np.random.Generator) -> pd.DataFrame:
-    """A table in which the arm best held-out, the arm best on the test side and the arm of the best single run are three."""
+    """A table with three different variants: best held-out, best on the test side, and that of the best single run."""
     held, test, spread = np.array([0.70, 0.60, 0.64, 0.55]), np.array([0.60, 0.75, 0.62, 0.50]), np.array([0, 0, 0.12, 0])
     order = rng.permutation(4)
     rows = [
-        {"arm": f"mask_ratio={ratio}", "mask_ratio": ratio, "seed": seed}
+        {"variant": f"mask_ratio={ratio}", "mask_ratio": ratio, "seed": seed}
         | {"held_out_knn": held[k] + spread[k] * (seed - 1) + rng.normal(0, 0.002), "knn": test[k] + rng.normal(0, 0.002)}
         for ratio, k in zip((0.3, 0.5, 0.7, 0.9), order, strict=True)
         for seed in range(3)

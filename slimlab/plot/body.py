@@ -65,7 +65,7 @@ def mask_on_body(clip: Clip, mask: np.ndarray, skeleton: Skeleton, moments: int 
         ax.set_xlabel(f"step {step}")
     grid = axes[-1]
     time_joint_grid(grid, mask, skeleton, cmap=_two_colours(), vmin=0, vmax=1)
-    grid.set_title(f"{int(mask.sum())} of {mask.size} cells masked ({mask.mean():.0%})")
+    grid.set_title(f"{int(mask.sum())} of {mask.size} tokens masked ({mask.mean():.0%})")
     fig.suptitle(title or clip.name, fontsize=9)
     fig.data = pd.DataFrame(  # type: ignore[attr-defined]  # the data behind the picture; `plot.save` writes it
         [{"step": t, "joint": skeleton.names[j], "masked": bool(mask[t, j])} for t in range(steps) for j in range(len(skeleton))]

@@ -12,7 +12,7 @@ from slimlab.plot.style import MARKERS, colour, figure, styled
 @styled
 def robustness(table: pd.DataFrame, classifier: str | None = None) -> Figure:
     """A panel for each corruption of an `evaluate.robustness` table: accuracy over severity, one line each for the features,
-    with the interval over performers as a band where the table has one.
+    with the interval over subjects as a band where the table has one.
 
     classifier  "kNN" or "probe"; None: the table's first. Raises ValueError where the table has no rows of it
     """

@@ -38,7 +38,7 @@ def gallery(
     method   of the embedding: pca, tsne, umap
     formats  of each figure: "pdf", "svg", "png"; its data is always beside it, as CSV
     losses, training curves · a clip, its mask, all strategies, augmentations · attention, its heads and distances · token PCA and
-    likeness · teacher against masked student · prototypes: usage, assignment, nearest · embedding by performer; with labelled
+    likeness · teacher against masked student · prototypes: usage, assignment, nearest · embedding by subject; with labelled
     clips that the run has not seen also by class and correctness · confusion · neighbours. One clip of the most common class
     stands for all where a single one is shown. Raises DataError where the clips cannot be found, RunError for a damaged run.
     """
@@ -159,7 +159,7 @@ def _of_features(
         return
     queries = evaluate.features(encoder, shown)
     plane = projection.fit(queries.x, method, seed, labels=queries.labels)
-    yield "embedding_performer", results.embedding(plane, queries, "subject", title=f"{method.upper()}, by performer")
+    yield "embedding_subject", results.embedding(plane, queries, "subject", title=f"{method.upper()}, by subject")
     if not len(test) or not len(train) or not (train.labels >= 0).all() or not (test.labels >= 0).all():
         return
     gallery = evaluate.features(encoder, train)

@@ -29,7 +29,7 @@ WORDS = {
     "target_prototypes": "prototypes per target",
     "used_prototypes": "prototypes in use",
     "rank": "feature rank (RankMe)",
-    "knn": "held-out kNN accuracy",
+    "knn": "leave-one-subject kNN accuracy",
     "gradient": "gradient norm",
 }
 LINES = ("-", "--", "-.", ":")

@@ -47,7 +47,7 @@ def attention(
 def attention_values(
     inside: Inside, query: Query = "cls", layer: int = -1, head: int | None = None, person: int = 0, rolled: bool = False
 ) -> np.ndarray:
-    """(T', V) % of the query's attention on each cell, as `attention` draws it."""
+    """(T', V) % of the query's attention on each token, as `attention` draws it."""
     if rolled:
         weights = analysis.rollout(inside.attention[:, person])[layer]  # (N, N)
     else:
@@ -80,7 +80,7 @@ def attention_heads(inside: Inside, query: Query = "cls", person: int = 0, title
 def attention_distance(table: pd.DataFrame, skeleton: Skeleton, steps: int, title: str | None = None) -> Figure:
     """Mean attention distance of every head, in hops along the bones and in time steps; `inspection.attention_distances`.
 
-    A dot a head, the line their mean, dotted: attention spread evenly over all cells.
+    A dot a head, the line their mean, dotted: attention spread evenly over all tokens.
     """
     fig, axes = figure(6.4, 2.5, 1, 2)
     even = analysis.uniform_distance(skeleton, steps)
@@ -101,12 +101,12 @@ def attention_distance(table: pd.DataFrame, skeleton: Skeleton, steps: int, titl
 
 @styled
 def token_norms(table: pd.DataFrame, title: str | None = None) -> Figure:
-    """Norms of cells, registers and CLS after each block, from `inspection.token_norms`: the middle 98 % as a bar, the median as
+    """Norms of tokens, registers and CLS after each block, from `inspection.token_norms`: the middle 98 % as a bar, the median as
     a dot, the largest as a cross. Artefacts would be crosses far above their bar."""
     kinds = table["kind"].where(~table["kind"].str.startswith("register"), "registers")
     layers = np.unique(table["layer"])
     fig, ax = figure(4.8, 2.6)
-    for i, (kind, words) in enumerate((("cell", "cells"), ("registers", "registers"), ("cls", "CLS"))):
+    for i, (kind, words) in enumerate((("cell", "tokens"), ("registers", "registers"), ("cls", "CLS"))):
         norms = [np.asarray(table["norm"])[np.asarray((kinds == kind) & (table["layer"] == layer))] for layer in layers]
         if not len(norms[0]):
             continue
@@ -144,7 +144,7 @@ def token_pca(
 def token_similarity(
     inside: Inside, step: int, joint: int, layer: int = -1, person: int = 0, moments: int = 4, title: str | None = None
 ) -> Figure:
-    """Cosine of every cell's token with that of one cell."""
+    """Cosine of every token with one of them."""
     values = analysis.token_similarity(inside.tokens[layer, person], step, joint).numpy()
     cell = query_name(inside, (step, joint))
     what = title or f"{inside.name}: likeness to {cell}, {layer_name(inside, layer)}"
@@ -157,7 +157,7 @@ def token_similarity(
 
 
 def cell_table(values: np.ndarray, skeleton: Skeleton, name: str) -> pd.DataFrame:
-    """One line per cell of values (T', V): step, joint, the value."""
+    """One line per token of values (T', V): step, joint, the value."""
     steps, joints = values.shape
     columns = {"step": np.repeat(np.arange(steps), joints), "joint": list(skeleton.names) * steps}
     return pd.DataFrame(columns | {name: values.ravel()})
@@ -188,7 +188,7 @@ def on_body(
     bar: tuple[tuple[float, float], str] | None = None,
     cell: tuple[int, int] | None = None,
 ) -> Figure:
-    """Moments of the body in colours (T', V, 3) beside the grid of values (T', V) or colours; a cell is framed."""
+    """Moments of the body in colours (T', V, 3) beside the grid of values (T', V) or colours; a token is framed."""
     joints = inside.joints.numpy()  # (T, P, V, 3)
     frames = np.linspace(0, len(joints) - 1, min(moments, len(joints))).round().astype(int)
     fig, axes = figure(1.15 * len(frames) + 3.6, 3.4, 1, len(frames) + 1, width_ratios=[1] * len(frames) + [2.4])

@@ -1,4 +1,4 @@
-"""Many masks: how one grows tube by tube, what was asked and achieved, how often each cell is hidden, how long runs are."""
+"""Many masks: how one grows tube by tube, what was asked and achieved, how often each token is hidden, how long runs are."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def asked_achieved(draws: Mapping[str, tuple[np.ndarray, np.ndarray]], title: st
 
 @styled
 def mask_frequency(draws: Mapping[str, np.ndarray], skeleton: Skeleton, title: str = "") -> Figure:
-    """How often each cell is hidden: a grid a strategy, from its masks (n, T', V)."""
+    """How often each token is hidden: a grid a strategy, from its masks (n, T', V)."""
     fig, axes = figure(1.0 * len(draws) + 1.6, 2.9, 1, len(draws), squeeze=False)
     shown, tables = None, []
     for ax, (name, masks) in zip(axes[0], draws.items(), strict=True):
@@ -79,7 +79,7 @@ def mask_frequency(draws: Mapping[str, np.ndarray], skeleton: Skeleton, title: s
 
 @styled
 def mask_runs(draws: Mapping[str, np.ndarray], title: str = "") -> Figure:
-    """Share of hidden cells in runs of each length (time steps) of one joint: a line a strategy, masks (n, T', V)."""
+    """Share of hidden tokens in runs of each length (time steps) of one joint: a line a strategy, masks (n, T', V)."""
     fig, ax = figure(4.6, 2.8)
     table, steps = [], 1
     for i, (name, masks) in enumerate(draws.items()):
@@ -89,7 +89,7 @@ def mask_runs(draws: Mapping[str, np.ndarray], title: str = "") -> Figure:
         said = f"{name.replace('_', ' ')} (mean {lengths.mean():.1f})"
         ax.plot(np.arange(1, steps + 1), share, color=colour(i), marker=MARKERS[i % len(MARKERS)], markersize=4, label=said)
         table += [(name, length, float(s)) for length, s in enumerate(share, start=1)]
-    ax.set(xlabel="length of the run (time steps)", ylabel="share of hidden cells", ylim=(0, None), xticks=range(1, steps + 1))
+    ax.set(xlabel="length of the run (time steps)", ylabel="share of hidden tokens", ylim=(0, None), xticks=range(1, steps + 1))
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     ax.set_title(title, loc="left")
     fig.data = pd.DataFrame(table, columns=["strategy", "length", "share"])  # type: ignore[attr-defined]
@@ -107,16 +107,16 @@ def guess_errors(table: pd.DataFrame, guess: str = "time and body", title: str =
         ax.errorbar(here["ratio"], here["error"], 2 * here["standard_error"], capsize=2, **mark, label=strategy.replace("_", " "))
         ax.plot(control["ratio"], control["error"], color=colour(i), linestyle=":", linewidth=1)
     ax.plot([], [], color="0.4", linestyle=":", linewidth=1, label="the control:\naverage pose")
-    ax.set(xlabel="part of the cells that is hidden", ylabel="error of the guess (cm)", ylim=(0, None))
+    ax.set(xlabel="part of the tokens that is hidden", ylabel="error of the guess (cm)", ylim=(0, None))
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    ax.set_title(title or f"hidden cells guessed from neighbours in {guess}", loc="left")
+    ax.set_title(title or f"hidden tokens guessed from neighbours in {guess}", loc="left")
     fig.data = table  # type: ignore[attr-defined]
     return fig
 
 
 @styled
 def guess_maps(errors: Mapping[str, np.ndarray], skeleton: Skeleton, title: str = "") -> Figure:
-    """Error of each hidden cell's guess (cm) on the grid, errors (T', V) with NaN where the cell is visible, a panel a mask."""
+    """Error of each hidden token's guess (cm) on the grid, errors (T', V) with NaN where the token is visible, a panel a mask."""
     fig, axes = figure(2.3 * len(errors) + 1.2, 3.3, 1, len(errors), squeeze=False)
     most, shown = max(float(np.nanmax(e)) for e in errors.values()), None
     for ax, (name, error) in zip(axes[0], errors.items(), strict=True):

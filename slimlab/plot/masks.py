@@ -39,7 +39,7 @@ def draw_mask(
 ) -> Masking:
     """A mask, its tubes, and how often the strategy masks each joint over 64 draws.
 
-    motion  (1, steps, V) for motion_aware (masking.motion_magnitude); without it no cell counts as moving
+    motion  (1, steps, V) for motion_aware (masking.motion_magnitude); without it no token counts as moving
     Tubes are the method's own for semantic_tubes, connected runs for the others. Raises ValueError for an unknown strategy.
     """
     if strategy not in masking.STRATEGIES:
@@ -56,14 +56,14 @@ def draw_mask(
 
 @lru_cache(maxsize=512)
 def _frequency(strategy: str, skeleton: Skeleton, steps: int, ratio: float, motion: tuple[float, ...] | None) -> np.ndarray:
-    """(V,) part of the cells that are masked in many draws; it depends on no seed of the reader's."""
+    """(V,) part of the tokens that are masked in many draws; it depends on no seed of the reader's."""
     extra = {"motion": torch.tensor(motion).view(1, steps, -1).expand(DRAWS, -1, -1)} if motion is not None else {}
     many = masking.STRATEGIES[strategy](DRAWS, steps, skeleton, ratio, generator=torch.Generator().manual_seed(0), **extra)
     return many.float().mean(dim=(0, 1)).numpy()
 
 
 def connected(mask: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(T', V) int: masked cells that touch, in time or along a body part's chain, share a number; 0 is visible."""
+    """(T', V) int: masked tokens that touch, in time or along a body part's chain, share a number; 0 is visible."""
     mask = np.asarray(mask, dtype=bool)
     label = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
     chains = [list(chain) for chain in skeleton.parts.values()]
@@ -83,14 +83,14 @@ def connected(mask: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def run_lengths(mask: np.ndarray) -> np.ndarray:
-    """Lengths, in time steps, of all runs of masked cells of one joint."""
+    """Lengths, in time steps, of all runs of masked tokens of one joint."""
     padded = np.pad(np.asarray(mask, dtype=np.int8), ((1, 1), (0, 0)))
     edges = np.diff(padded, axis=0).T  # (V, T'+1)
     return np.nonzero(edges == -1)[1] - np.nonzero(edges == 1)[1]
 
 
 def mask_table(mask: np.ndarray, skeleton: Skeleton) -> pd.DataFrame:
-    """One line a cell: step, joint, part, masked."""
+    """One line a token: step, joint, part, masked."""
     part = list(skeleton.parts)
     steps, joints = np.indices(np.shape(mask)).reshape(2, -1)
     return pd.DataFrame(
@@ -113,7 +113,7 @@ def tube_colors(tubes: np.ndarray) -> np.ndarray:
 def mask_grid(drawn: Masking, skeleton: Skeleton, title: str | None = None) -> Figure:
     """Time x joint grid of a mask, a colour a tube; beside it how often each joint is masked, below it how long masked runs are.
 
-    Data: one line a cell, with its tube and its joint's frequency.
+    Data: one line a token, with its tube and its joint's frequency.
     """
     fig, axes = figure(6.0, 5.2, 2, 2, width_ratios=[3, 1], height_ratios=[4, 1])
     (grid, often), (runs, nothing) = axes
@@ -126,7 +126,7 @@ def mask_grid(drawn: Masking, skeleton: Skeleton, title: str | None = None) -> F
     runs.set(xlabel="masked run (time steps)", ylabel="runs", xticks=range(1, len(lengths) + 1))
     nothing.axis("off")
     masked = (
-        f"{int(drawn.mask.sum())} of {drawn.mask.size} cells masked, asked {drawn.ratio:.0%}, achieved {drawn.mask.mean():.1%}"
+        f"{int(drawn.mask.sum())} of {drawn.mask.size} tokens masked, asked {drawn.ratio:.0%}, achieved {drawn.mask.mean():.1%}"
     )
     fig.suptitle(title or f"{drawn.strategy.replace('_', ' ')}: {masked}", fontsize=9)
     tubes, frequency = drawn.tubes.ravel(), np.tile(drawn.frequency, len(drawn.mask))
@@ -136,7 +136,7 @@ def mask_grid(drawn: Masking, skeleton: Skeleton, title: str | None = None) -> F
 
 @styled
 def mask_gallery(draws: Mapping[str, Masking], skeleton: Skeleton, title: str | None = None) -> Figure:
-    """The grids of several strategies side by side, with what each achieved and how long its runs are. Data: a line a cell."""
+    """The grids of several strategies side by side, with what each achieved and how long its runs are. Data: a line a token."""
     fig, axes = figure(1.3 * len(draws) + 0.9, 2.7, 1, len(draws), squeeze=False)
     tables = []
     for i, (ax, (name, drawn)) in enumerate(zip(axes[0], draws.items(), strict=True)):

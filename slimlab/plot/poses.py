@@ -1,4 +1,4 @@
-"""Single poses side by side, which frames of a clip its views read, and how long performers' limbs are."""
+"""Single poses side by side, which frames of a clip its views read, and how long subjects' limbs are."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def view_timeline(views: Mapping[str, np.ndarray], frames: int, title: str = "")
 
 
 def limb_lengths(store: ClipStore) -> pd.DataFrame:
-    """How performers differ: a line a performer and limb, `length` (m) and `ratio` to the mean over performers.
+    """How subjects differ: a line a subject and limb, `length` (m) and `ratio` to the mean over subjects.
 
     A limb's length is the median over frames of the sum of its bones; mirrored limbs count as one, called by the first's name.
     """
@@ -97,7 +97,7 @@ def limb_lengths(store: ClipStore) -> pd.DataFrame:
 
 @styled
 def limbs(table: pd.DataFrame, bounds: tuple[float, float], title: str = "") -> Figure:
-    """Every performer's limbs (`limb_lengths`) as ratios to the mean, beside the bounds of bone scaling in grey."""
+    """Every subject's limbs (`limb_lengths`) as ratios to the mean, beside the bounds of bone scaling in grey."""
     kinds = list(dict.fromkeys(table["limb"]))
     fig, ax = figure(5.0, 0.4 * len(kinds) + 0.9)
     ax.axvspan(*bounds, color="0.93", zorder=0)
@@ -106,7 +106,7 @@ def limbs(table: pd.DataFrame, bounds: tuple[float, float], title: str = "") -> 
         ax.scatter(ratio, np.full(len(ratio), row), s=22, color=colour(row), alpha=0.75, linewidths=0)
     ax.axvline(1, color="0.6", linewidth=0.8)
     ax.set_yticks(range(len(kinds)), kinds)
-    ax.set(ylim=(len(kinds) - 0.4, -0.6), xlabel="limb length / mean over performers; grey: what bone scaling draws from")
+    ax.set(ylim=(len(kinds) - 0.4, -0.6), xlabel="limb length / mean over subjects; grey: what bone scaling draws from")
     ax.set_title(title, loc="left")
     fig.data = table  # type: ignore[attr-defined]
     return fig

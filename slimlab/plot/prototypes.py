@@ -71,7 +71,7 @@ def prototype_nearest(
 ) -> Figure:
     """The k samples with the highest logit for a prototype, each from another clip: a strip of frames each.
 
-    Of cells, the joint is pink in the frames of its time step. Raises ValueError where there is no such prototype.
+    Of tokens, the joint is pink in the frames of its time step. Raises ValueError where there is no such prototype.
     """
     found = prototypes.closest(prototype, k)
     fig, axes = figure(1.05 * frames + 0.6, 1.35 * len(found) + 0.3, len(found), frames, squeeze=False)
@@ -105,9 +105,9 @@ def prototype_nearest(
 
 @styled
 def agreement(found: Agreement, moments: int = 4, title: str | None = None) -> Figure:
-    """How near the teacher's prototype is to the student in every cell; masked cells are crossed. Data: a line a cell."""
+    """How near the teacher's prototype is to the student in every token; masked tokens are crossed. Data: a line a token."""
     values, limits = found.values.numpy(), (0.0, 1.0)
-    what = title or f"{found.name}: on masked cells {found.masked:.2f}, for prototypes of other cells {found.elsewhere:.2f}"
+    what = title or f"{found.name}: on masked tokens {found.masked:.2f}, for prototypes of other tokens {found.elsewhere:.2f}"
     bar = (limits, "prototypes behind\nthe teacher's")
     fig = on_body(found, values, shaded(values, limits) / 255, 0, moments, what, bar)
     table = cell_table(values, found.skeleton, "prototypes_behind")

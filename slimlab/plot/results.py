@@ -15,7 +15,7 @@ from slimlab.plot.style import MARKERS, colour, figure, styled
 CURVES = (
     ("losses (nats)", ("glcl", "mfm", "koleo")),
     ("prototypes", ("target_prototypes", "used_prototypes", "cell_target_prototypes")),
-    ("held-out kNN accuracy", ("knn",)),
+    ("leave-one-subject kNN accuracy", ("knn",)),
     ("feature rank (RankMe)", ("rank",)),
 )
 NAMES = {
@@ -24,7 +24,7 @@ NAMES = {
     "koleo": "KoLeo",
     "target_prototypes": "per target",
     "used_prototypes": "in use",
-    "cell_target_prototypes": "per cell",
+    "cell_target_prototypes": "per token",
     "knn": "kNN",
     "rank": "rank",
 }
@@ -32,7 +32,7 @@ NAMES = {
 
 @styled
 def losses(metrics: pd.DataFrame, smooth: int = 25) -> Figure:
-    """A run's metrics: losses and prototypes (a running median over `smooth` steps), held-out kNN, feature rank."""
+    """A run's metrics: losses and prototypes (a running median over `smooth` steps), leave-one-subject kNN, feature rank."""
     fig, axes = figure(7.2, 3.8, 2, 2, sharex=True)
     for ax, (title, columns) in zip(axes.flat, CURVES, strict=True):
         for i, name in enumerate(c for c in columns if c in metrics):

@@ -1,4 +1,4 @@
-"""Figures of a study: every arm with the interval over performers and its seeds, beside the controls."""
+"""Figures of a study: every variant with the interval over subjects and its seeds, beside the controls."""
 
 from __future__ import annotations
 
@@ -25,39 +25,43 @@ def study(
     level: float = 0.95,
     names: Mapping[str, str] | None = None,
 ) -> Figure:
-    """A sweep's table, a panel a score: mean over seeds, bar: interval over performers (bootstrap, `level`), small dots: seeds.
+    """A sweep's table, a panel a score: mean over seeds, bar: interval over subjects (bootstrap, `level`), small dots: seeds.
 
-    x    a field of numbers to stand on the axis, such as "mask_ratio"; arms without a number there, and the controls, become
-         horizontal lines. None: one line of the figure for each arm
+    x    a field of numbers to stand on the axis, such as "mask_ratio"; variants without a number there, and the controls, become
+         horizontal lines. None: one line of the figure for each variant
     hue  another field, such as "masking": a line in the figure for each of its values
-    names  arm or value -> what to call it
-    Raises ValueError for fields that the arms do not differ in. The figure's data is `study.summary`.
+    names  variant or value -> what to call it
+    Raises ValueError for fields that the variants do not differ in. The figure's data is `study.summary`.
     """
     for field in (x, hue):
         if field is not None and field not in fields(table):
-            raise ValueError(f"study: the arms do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}")
-    arms, named = summary(table, scores, level), dict(names or {})
+            raise ValueError(
+                f"study: the variants do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}"
+            )
+    variants, named = summary(table, scores, level), dict(names or {})
     if x is None:
-        fig, axes = figure(2.6 + 2.3 * len(scores), 0.9 + 0.2 * len(arms), 1, len(scores), sharey=True, squeeze=False)
+        fig, axes = figure(2.6 + 2.3 * len(scores), 0.9 + 0.2 * len(variants), 1, len(scores), sharey=True, squeeze=False)
         for ax, score in zip(axes[0], scores, strict=True):
-            _forest(ax, table, arms, score, named)
+            _forest(ax, table, variants, score, named)
     else:
         fig, axes = figure(0.6 + 2.9 * len(scores), 3.4, 1, len(scores), sharey=True, squeeze=False)
         for ax, score in zip(axes[0], scores, strict=True):
-            _lines(ax, table, arms, score, x, hue, named)
-        axes[0, 0].set_ylabel("accuracy, test performers")
+            _lines(ax, table, variants, score, x, hue, named)
+        axes[0, 0].set_ylabel("accuracy, test subjects")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
     for ax, score in zip(axes[0], scores, strict=True):
         ax.set_title(TITLES.get(score, score), loc="left")
-    fig.data = arms  # type: ignore[attr-defined]
+    fig.data = variants  # type: ignore[attr-defined]
     return fig
 
 
-def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str, hue: str | None, named: dict[str, str]) -> None:
-    place: Any = pd.to_numeric(arms[x], errors="coerce")
-    on_axis = arms[place.notna()].assign(place=place)
-    beside: Any = arms[place.isna()]  # pandas is loosely typed here
+def _lines(
+    ax: Axes, table: pd.DataFrame, variants: pd.DataFrame, score: str, x: str, hue: str | None, named: dict[str, str]
+) -> None:
+    place: Any = pd.to_numeric(variants[x], errors="coerce")
+    on_axis = variants[place.notna()].assign(place=place)
+    beside: Any = variants[place.isna()]  # pandas is loosely typed here
     groups = list(on_axis.groupby(hue, sort=False)) if hue else [("", on_axis)]
     places = sorted(set(on_axis["place"].tolist()))
     octaves = len(places) > 2 and places[0] > 0 and places[-1] / places[0] >= 8  # 1, 2, 4, 8: a logarithmic axis
@@ -68,8 +72,8 @@ def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str
         at = back(to(lines["place"].to_numpy(float)) + width * (i - (len(groups) - 1) / 2))
         look = {"color": colour(i), "marker": MARKERS[i], "markersize": 4.5, "linewidth": 1.2, "capsize": 2}
         ax.errorbar(at, lines[score], yerr=_bars(lines, score), label=named.get(str(value), str(value).replace("_", " ")), **look)
-        for where, arm in zip(at, lines["arm"], strict=True):
-            seeds = table.loc[table["arm"] == arm, score].to_numpy(float)
+        for where, variant in zip(at, lines["variant"], strict=True):
+            seeds = table.loc[table["variant"] == variant, score].to_numpy(float)
             ax.plot(np.full(len(seeds), where), seeds, "o", color=colour(i), markersize=2, alpha=0.5, linestyle="none")
     for i, line in enumerate(beside.to_dict("records")):
         ax.axhline(
@@ -77,7 +81,7 @@ def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str
             color="0.35",
             linewidth=1,
             linestyle=DASHES[i % 4],
-            label=named.get(str(line["arm"]), str(line["arm"])),
+            label=named.get(str(line["variant"]), str(line["variant"])),
         )
     ax.set_xlabel(x.replace("_", " "))
     if octaves:
@@ -86,21 +90,21 @@ def _lines(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, x: str
     ax.set_xticks(places, [f"{p:g}" for p in places])
 
 
-def _forest(ax: Axes, table: pd.DataFrame, arms: pd.DataFrame, score: str, named: dict[str, str]) -> None:
-    for row, line in enumerate(arms.to_dict("records")):
-        control = line["arm"] in CONTROLS.values()
+def _forest(ax: Axes, table: pd.DataFrame, variants: pd.DataFrame, score: str, named: dict[str, str]) -> None:
+    for row, line in enumerate(variants.to_dict("records")):
+        control = line["variant"] in CONTROLS.values()
         look = {"color": "0.45" if control else colour(0), "marker": "s" if control else "o", "markersize": 4.5, "capsize": 2}
-        ax.errorbar(line[score], row, xerr=_bars(arms.iloc[[row]], score), **look)
-        seeds = table.loc[table["arm"] == line["arm"], score].to_numpy(float)
+        ax.errorbar(line[score], row, xerr=_bars(variants.iloc[[row]], score), **look)
+        seeds = table.loc[table["variant"] == line["variant"], score].to_numpy(float)
         ax.plot(seeds, np.full(len(seeds), row), "o", color=colour(0), markersize=2, alpha=0.5, linestyle="none")
-    ax.set_yticks(range(len(arms)), [named.get(a, a) for a in map(str, arms["arm"])])
-    ax.set_ylim(len(arms) - 0.5, -0.5)
+    ax.set_yticks(range(len(variants)), [named.get(a, a) for a in map(str, variants["variant"])])
+    ax.set_ylim(len(variants) - 0.5, -0.5)
     ax.grid(axis="x", color="0.9", linewidth=0.6)
-    ax.set_xlabel("accuracy, test performers")
+    ax.set_xlabel("accuracy, test subjects")
 
 
 def _bars(lines: pd.DataFrame, score: str) -> np.ndarray | None:
-    """(2, n) below and above the mean; None where performers are unknown. The mean over clips lies inside its interval."""
+    """(2, n) below and above the mean; None where subjects are unknown. The mean over clips lies inside its interval."""
     if f"{score}_low" not in lines:
         return None
     mean = lines[score].to_numpy(float)

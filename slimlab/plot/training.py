@@ -15,7 +15,7 @@ PANELS = {
     "glcl": "GLCL (nats)",
     "mfm": "MFP (nats)",
     "koleo": "KoLeo",
-    "knn": "held-out kNN accuracy",
+    "knn": "leave-one-subject kNN accuracy",
     "rank": "feature rank (RankMe)",
     "target_prototypes": "prototypes per target (exp entropy)",
     "used_prototypes": "prototypes in use (exp entropy)",
@@ -32,7 +32,7 @@ COLOURS = tuple(c for c in PALETTE if c != "#F0E442")  # yellow is no line on wh
 
 @styled
 def training(runs: Mapping[str, pd.DataFrame], marks: Sequence[tuple[float, str]] = ()) -> Figure:
-    """Losses, held-out kNN, feature rank, prototypes, schedules and throughput over steps; one colour a run.
+    """Losses, leave-one-subject kNN, feature rank, prototypes, schedules and throughput over steps; one colour a run.
 
     runs   name -> metrics of a run (`Run.metrics`). A line is a running median over a hundredth of the run
     marks  (step, text) of upright lines, such as `change_marks` gives. Data: a line for each point, with run and panel

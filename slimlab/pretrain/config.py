@@ -130,7 +130,7 @@ class Config:
                    prototypes in balance, which collapses (to be shown, lesson 05)
     momentum, weight_decay  (first, last), on a cosine over the run
     frozen_prototypes  part of the run in which the prototypes stand still
-    evaluations    how often held-out kNN and feature rank are measured on the training side
+    evaluations    how often leave-one-subject kNN and feature rank are measured on the training side
     released_quirks  True: make the authors' known mistakes (`released.faults`), to compare with their runs; or some of them by
                    name (`quirks.NAMES`), such as ("bone_scaling",), to see what one costs
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32

@@ -46,7 +46,7 @@ class Step:
 
     def __repr__(self) -> str:
         m = self.metrics
-        knn = f", held-out kNN {m['knn']:.3f}" if "knn" in m else ""
+        knn = f", leave-one-subject kNN {m['knn']:.3f}" if "knn" in m else ""
         losses = f"GLCL {m['glcl']:.2f}, MFP {m['mfm']:.2f}" if "glcl" in m else f"loss {m['loss']:.3f}"
         return f"step {self.step + 1} of {self.steps}: {losses}{knn}, {m['clips_per_second']:.0f} clips/s"
 
@@ -74,7 +74,7 @@ def fit(
     numbers are those of one process. Interrupting (Ctrl-C, Stop, SIGTERM) lets the step end and writes a checkpoint.
 
     Raises RunError where the folder holds another run or cannot be written, FloatingPointError on NaN, naming loss and step,
-    Collapsed (a RunError) where all clips get the same target or the same feature (`slimlab.pretrain.monitor`), `Parted` where
+    Collapsed (a RunError) where all clips get the same target or the same feature (`slimlab.pretrain.monitor`), `PeerLost` where
     another process has ended; the last good checkpoint is kept. ValueError where the processes cannot share a batch evenly.
     """
     config = config or kind.settings()
@@ -217,10 +217,10 @@ def _steps(
             if status != "failed" and whole:  # inside a step the last checkpoint stands
                 with held():
                     save(status)
-    distributed.meet()  # the run is there for all of them
+    distributed.barrier()  # the run is there for all of them
 
 
 def _agreed(signals: list[int], device: torch.device) -> list[int]:
     """A signal that any process has heard, for all of them: they stop after the same step."""
-    heard = int(distributed.largest(torch.tensor(max(signals, default=0), device=device)))
+    heard = int(distributed.all_reduce_max(torch.tensor(max(signals, default=0), device=device)))
     return [heard] if heard else []

@@ -1,4 +1,4 @@
-"""What a run knows so far: held-out kNN and feature rank, on the training side alone; and whether it has collapsed."""
+"""What a run knows so far: leave-one-subject kNN and feature rank, on the training side alone; and whether it has collapsed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slimlab.data import ClipStore
 from slimlab.evaluate.rank import rankme
 from slimlab.pretrain.config import Config
 
-MONITOR_CLIPS = 512  # per side of the held-out kNN
+MONITOR_CLIPS = 512  # per side of the leave-one-subject kNN
 LOW_RANK = 1.5  # RankMe below this: all features point one way
 FEW_PROTOTYPES = 2.0  # prototypes in use below this: nearly all clips get the same target
 PATIENCE = 30  # steps in a row, or this part of the run where that is longer: early on few prototypes are in use, and that passes
@@ -82,11 +82,11 @@ class CollapseRule:
 
 
 def monitor(trainer: Any, store: ClipStore) -> dict[str, float]:
-    """kNN on held-out training performers (the last one against the others; labels serve this alone) and feature rank."""
-    encoder, performers = trainer.encoder, np.unique(store.column("subject"))
+    """kNN on held-out training subjects (the last one against the others; labels serve this alone) and feature rank."""
+    encoder, subjects = trainer.encoder, np.unique(store.column("subject"))
     known = store.labels >= 0
-    last = store.column("subject") == performers[-1]
-    if len(performers) < 2:
+    last = store.column("subject") == subjects[-1]
+    if len(subjects) < 2:
         last = np.arange(len(store)) % 2 == 1
 
     def some(which: np.ndarray) -> ClipStore:

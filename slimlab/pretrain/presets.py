@@ -55,9 +55,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     }
 }
 
-# SLiM whole (GLCL, MFP, STM, SAA) where two CPU cores learn in minutes. Chosen on held-out training performers of UTD-MHAD;
+# SLiM whole (GLCL, MFP, STM, SAA) where two CPU cores learn in minutes. Chosen on held-out training subjects of UTD-MHAD;
 # the log is docs/small_scale.md. 3,129 to 3,343 steps, 5.8 wall minutes on 2 cores, gave kNN 0.808 +- 0.031 and probe
-# 0.855 +- 0.020 on UTD-MHAD, odd -> even performers (benchmarks/utd_table.py); 18,000 steps, half an hour of two idle cores,
+# 0.855 +- 0.020 on UTD-MHAD, odd -> even subjects (benchmarks/utd_table.py); 18,000 steps, half an hour of two idle cores,
 # 0.860 and 0.893 (one seed, an earlier version, benchmarks/learning_curve.py).
 PRESETS["tiny"] = PRESETS["paper"] | {
     "steps": 2000,

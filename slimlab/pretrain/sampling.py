@@ -33,7 +33,7 @@ def clips_of_step(clips: int, batch: int, seed: int, step: int) -> np.ndarray:
 
 def views_of_step(config: Config, store: ClipStore, clips: np.ndarray, step: int) -> Sampled:
     """Views of this process's share of the clips, before any augmentation. Raises ValueError where a clip is empty."""
-    rng, own = generator(config.seed, 1, step), distributed.share(len(clips))
+    rng, own = generator(config.seed, 1, step), distributed.shard(len(clips))
     if config.makes("absent_frames"):
         store, clips = faults.with_absent_frames(store, clips), np.arange(len(clips))
     return sample_views(store, clips, rng, config.global_frames, config.global_range, config.local_views, own), rng

@@ -44,7 +44,9 @@ def estimate(
     """Time and memory of a run, from throw-away steps on `store`: three seconds of them or, for short runs, a few."""
     config, store = config or kind.settings(), usable(store)
     trainer = kind.trainer(config, store.skeleton, device_of(device))
-    trainer.step(store, clips_of_step(len(store), 2 * distributed.world(), config.seed, 0), 0)  # first use: allocations, caches
+    trainer.step(
+        store, clips_of_step(len(store), 2 * distributed.world_size(), config.seed, 0), 0
+    )  # first use: allocations, caches
     parameters = [p for network in trainer.networks.values() for p in network.parameters()]
     kept = _Kept({p.untyped_storage().data_ptr() for p in parameters})
     clips = clips_of_step(len(store), config.batch_size, config.seed, 0)
@@ -55,9 +57,9 @@ def estimate(
     while count < most:
         count += 1
         trainer.step(store, clips_of_step(len(store), config.batch_size, config.seed, count), min(count, config.steps - 1))
-        if distributed.largest(torch.tensor(time.monotonic() - begin)) >= 3:  # all processes leave together
+        if distributed.all_reduce_max(torch.tensor(time.monotonic() - begin)) >= 3:  # all processes leave together
             break
-    each = float(distributed.largest(torch.tensor((time.monotonic() - begin) / count)))
+    each = float(distributed.all_reduce_max(torch.tensor((time.monotonic() - begin) / count)))
     learned = sum(p.nbytes for p in parameters if p.requires_grad)
     # the weights, teacher's included; a gradient and two moments for those that learn
     weights = sum(p.nbytes for p in parameters) + 3 * learned
@@ -106,7 +108,7 @@ def open_run(
     Of several processes the first lays the folder out, and the others then read it.
     """
     there, first = (folder / "config.json").exists(), distributed.rank() == 0
-    distributed.meet()  # all have looked, before one writes
+    distributed.barrier()  # all have looked, before one writes
     if not (there and resume) and (config.minutes is not None or announce):
         guess = estimate(store, config, device, kind)
         if config.minutes is not None:
@@ -123,22 +125,22 @@ def open_run(
         opened.began = dataclasses.replace(opened.began, **how)
         trainer = kind.trainer(opened.config, store.skeleton, device)
         done = run.load_checkpoint(opened, trainer, cut=first)
-        distributed.meet()
+        distributed.barrier()
         return opened, trainer, done
     trainer = kind.trainer(config, store.skeleton, device, start)  # first: it may refuse `start`
     if first:
         if there:
             run.clear(folder)
         run.start(folder, config, store, device, _digest(start), kind)
-    distributed.meet()
+    distributed.barrier()
     return kind(folder), trainer, 0
 
 
 def check_shares(config: Any) -> None:
     """Raises ValueError where the batch cannot be shared evenly by the processes."""
-    if config.batch_size % distributed.world():
+    if config.batch_size % distributed.world_size():
         raise ValueError(
-            f"batch_size {config.batch_size} cannot be shared evenly by {distributed.world()} processes; take a multiple"
+            f"batch_size {config.batch_size} cannot be shared evenly by {distributed.world_size()} processes; take a multiple"
         )
 
 

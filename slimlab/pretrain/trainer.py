@@ -77,7 +77,7 @@ class Trainer:
             self.teacher.encoder.compile_blocks()
         self._sampler = Sampler(self.device)
         self._forward: nn.Module = self.student
-        if distributed.world() > 1:
+        if distributed.world_size() > 1:
             self._forward = DistributedDataParallel(self.student)
 
     @property
@@ -138,7 +138,7 @@ class Trainer:
         each whose joint was not seen, None where every joint of the store was."""
         c = self.config
         views, rng = self._sampler(c, store, clips, step)
-        own = distributed.share(len(clips))
+        own = distributed.shard(len(clips))
         config = self.student.encoder.config
         out, unseen = [], []
         for number, (group, shown) in enumerate(zip([views.globals, *views.locals], views.seen, strict=True)):
@@ -184,7 +184,7 @@ class Trainer:
         """
         c = self.config
         rng = generator(c.seed, 2, step)
-        counts = [len(x) * distributed.world() for x in views]  # in the whole batch
+        counts = [len(x) * distributed.world_size() for x in views]  # in the whole batch
         batch = counts[0] // 2
         masked = round(c.mask_globals * counts[0])
         which = torch.randperm(counts[0], generator=rng)[:masked]
@@ -200,7 +200,7 @@ class Trainer:
             else:
                 ratios = masking.stratified_ratios(sum(counts[1:]), c.mask_bounds, rng).split(counts[1:])
             masks += [self._draw(x, n // batch, r, rng) for x, n, r in zip(views[1:], counts[1:], ratios, strict=True)]
-        own = [rows_of(distributed.share(batch), n // batch, batch) for n in counts]
+        own = [rows_of(distributed.shard(batch), n // batch, batch) for n in counts]
         return [None if m is None else m[rows].to(self.device) for m, rows in zip(masks, own, strict=True)]
 
     def _draw(self, x: Tensor, views: int, ratios: Tensor, rng: torch.Generator, which: Tensor | slice = slice(None)) -> Tensor:
@@ -208,7 +208,7 @@ class Trainer:
         views' own motion where the strategy looks at it."""
         c = self.config
         known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
-        known = {name: distributed.gathered(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
+        known = {name: distributed.all_gather(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
         known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
         faulty = c.makes("mask_budget") and c.masking == "semantic_tubes"
         draw = faults.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
@@ -275,7 +275,7 @@ class Trainer:
         self._forget_unused(masks, unseen)
         glcl, mfm = sums
         loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
-        numbers = (distributed.total(torch.stack([loss, glcl, mfm, koleo.detach()])) / distributed.world()).tolist()
+        numbers = (distributed.all_reduce_sum(torch.stack([loss, glcl, mfm, koleo.detach()])) / distributed.world_size()).tolist()
         values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
         values["target_prototypes"] = effective_prototypes(targets.flatten(0, 1))

@@ -20,7 +20,7 @@ from slimlab.skeleton.bodies import (
     declared,
 )
 from slimlab.skeleton.body import INFER, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 
 __all__ = [
     "AZURE_KINECT_32",
@@ -41,6 +41,6 @@ __all__ = [
     "SMPL_22",
     "SMPL_24",
     "Skeleton",
-    "counterparts",
     "declared",
+    "match_joints",
 ]

@@ -81,7 +81,7 @@ def _keys(body: Skeleton) -> list[tuple[str, str]]:
     return [(side, (limbs if side else SAME).get(rest, rest)) for side, rest in plain]
 
 
-def counterparts(body: Skeleton, other: Skeleton) -> list[int | None]:
+def match_joints(body: Skeleton, other: Skeleton) -> list[int | None]:
     """For each joint of `body` the index of the same joint of `other`, by name (hip_center is base_spine), or None."""
     places = {key: i for i, key in reversed(list(enumerate(_keys(other))))}
     return [places.get(key) for key in _keys(body)]

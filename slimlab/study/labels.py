@@ -17,7 +17,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import Features
 from slimlab.evaluate.probe import ITERATIONS
-from slimlab.evaluate.sides import check_amount, check_sides
+from slimlab.evaluate.subsets import check_amount, check_train_test
 from slimlab.study import trial
 
 
@@ -64,7 +64,7 @@ def from_scratch(
     """
     for amount in per_class:
         check_amount(amount, None)
-    check_sides(train[train.labels >= 0], test)
+    check_train_test(train[train.labels >= 0], test)
     rows = []
     for amount in per_class:
         for draw in range(draws):
@@ -76,6 +76,6 @@ def from_scratch(
 
 def _row(name: str, amount: int, draw: int, sides: tuple[Features, Features], iterations: int) -> dict[str, Any]:
     row, _ = trial.scores(sides, iterations=iterations)
-    performers = {f"{score}@{p}": v for p, scores in row.pop("performers").items() for score, v in scores.items()}
-    first = {"arm": f"{name}, {amount:g} a class", "features": name, "labels": int(amount), "seed": draw}
-    return first | row | {"train_clips": len(sides[0]), "test_clips": len(sides[1]), "slimlab": slimlab.__version__} | performers
+    subjects = {f"{score}@{p}": v for p, scores in row.pop("subjects").items() for score, v in scores.items()}
+    first = {"variant": f"{name}, {amount:g} a class", "features": name, "labels": int(amount), "seed": draw}
+    return first | row | {"train_clips": len(sides[0]), "test_clips": len(sides[1]), "slimlab": slimlab.__version__} | subjects

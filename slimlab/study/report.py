@@ -1,7 +1,8 @@
-"""A sweep's table, summed up: an arm a line with its spread over seeds and its interval over performers; arms compared in pairs.
+"""A sweep's table, summed up: a line for each variant with its spread over seeds and its interval over subjects; variants
+compared in pairs.
 
-Two kinds of spread say two things. Over seeds: would another run of the same recipe give the same? Over performers
-(`evaluate.over_performers`): would other people? A comparison is made on the same seeds and performers, where most of both
+Two kinds of spread say two things. Over seeds: would another run of the same recipe give the same? Over subjects
+(`evaluate.over_subjects`): would other people? A comparison is made on the same seeds and subjects, where most of both
 cancels.
 """
 
@@ -17,40 +18,46 @@ import pandas as pd
 
 from slimlab import evaluate
 from slimlab.pretrain.run import replace_file
+from slimlab.study.trial import RENAMED
 
 SCORES = ("knn", "probe")
 CONTROLS = {"untrained": "untrained encoder", "raw": "raw coordinates"}
-TITLES = {"knn": "kNN", "probe": "linear probe", "held_out_knn": "kNN, held-out training performer"}
+TITLES = {"knn": "kNN", "probe": "linear probe", "held_out_knn": "leave-one-subject kNN"}
 
 
 def fields(table: pd.DataFrame) -> list[str]:
-    """What the arms of a sweep's table change: the columns between `arm` and `seed`. Raises ValueError for another table."""
-    if "arm" not in table or "seed" not in table:
-        raise ValueError("this is no table of a sweep: it lacks the columns 'arm' and 'seed'; give what `study.sweep` returned")
+    """What the variants of a sweep's table change: the columns between `variant` and `seed`.
+
+    Raises ValueError for a table that is no sweep's.
+    """
+    if "variant" not in table or "seed" not in table:
+        raise ValueError(
+            "this is no table of a sweep: it lacks the columns 'variant' and 'seed'; give what `study.sweep` returned"
+        )
     columns = [str(c) for c in table.columns]
-    return [c for c in columns[columns.index("arm") + 1 : columns.index("seed")] if c != "split"]
+    return [c for c in columns[columns.index("variant") + 1 : columns.index("seed")] if c != "split"]
 
 
-def performers(table: pd.DataFrame) -> list[str]:
-    """The test side's performers, as the table names them; empty where they are unknown."""
+def subjects(table: pd.DataFrame) -> list[str]:
+    """The test side's subjects, as the table names them; empty where they are unknown."""
     return [c.partition("@")[2] for c in map(str, table.columns) if c.startswith("clips@") and c != "clips@-1"]
 
 
 def per_clip(rows: pd.DataFrame, score: str) -> tuple[np.ndarray, np.ndarray]:
-    """(clips,) the accuracy on each clip's performer, mean over these runs, and (clips,) the performer: what the statistics of
-    `evaluate` take. Empty where performers are unknown."""
-    who = performers(rows)
+    """(clips,) the accuracy on each clip's subject, mean over these runs, and (clips,) the subject: what the statistics of
+    `evaluate` take. Empty where subjects are unknown."""
+    who = subjects(rows)
     clips = np.array([int(rows[f"clips@{p}"].iloc[0]) for p in who], dtype=int)
     means = np.array([rows[f"{score}@{p}"].mean() for p in who])
     return np.repeat(means, clips), np.repeat(np.array(who), clips)
 
 
 def summary(table: pd.DataFrame, scores: Sequence[str] = SCORES, level: float = 0.95, controls: bool = True) -> pd.DataFrame:
-    """An arm a line, controls last: seeds, failed, and of every score mean, sd (sample, over seeds), low and high (bootstrap over
-    performers of the mean over seeds), seeds_low and seeds_high (Student's t over seeds)."""
+    """A line for each variant, controls last: seeds, failed, and of every score mean, sd (sample, over seeds), low and high
+    (bootstrap over subjects of the mean over seeds), seeds_low and seeds_high (Student's t over seeds)."""
     names, lines = fields(table), []
-    for arm, rows in table.groupby("arm", sort=False):
-        line: dict[str, Any] = {"arm": arm} | {n: rows[n].iloc[0] for n in names}
+    for variant, rows in table.groupby("variant", sort=False):
+        line: dict[str, Any] = {"variant": variant} | {n: rows[n].iloc[0] for n in names}
         lines.append(line | _line(rows, {s: s for s in scores}, level))
     if controls:
         for control, title in CONTROLS.items():
@@ -58,7 +65,7 @@ def summary(table: pd.DataFrame, scores: Sequence[str] = SCORES, level: float = 
             if not columns:
                 continue
             once = table.drop_duplicates(["seed", *columns.values()] if control == "untrained" else list(columns.values()))
-            lines.append({"arm": title} | _line(once, columns, level))
+            lines.append({"variant": title} | _line(once, columns, level))
     return pd.DataFrame(lines)
 
 
@@ -71,26 +78,30 @@ def _line(rows: pd.DataFrame, columns: Mapping[str, str], level: float) -> dict[
             continue
         seeds = evaluate.over_seeds(known[column].to_numpy(float), level)
         out |= {score: seeds.mean, f"{score}_sd": seeds.sd}
-        if len(performers(known)) > 1 and f"{column}@{performers(known)[0]}" in known:
-            people = evaluate.over_performers(*per_clip(known, column), level=level)
+        if len(subjects(known)) > 1 and f"{column}@{subjects(known)[0]}" in known:
+            people = evaluate.over_subjects(*per_clip(known, column), level=level)
             out |= {f"{score}_low": people.low, f"{score}_high": people.high}
         out |= {f"{score}_seeds_low": seeds.low, f"{score}_seeds_high": seeds.high}
     return out
 
 
 def best(table: pd.DataFrame, by: str = "held_out_knn") -> str:
-    """The arm with the highest mean of `by` over seeds: by default a kNN on a held-out training performer, so that nothing of
-    the test side has a say. Arms that lack a seed which others have are left out. Raises ValueError where no arm has all."""
-    means: Any = table.groupby("arm", sort=False)[by].agg(["mean", "count"])  # pandas is loosely typed here
+    """The variant with the highest mean of `by` over seeds: by default a kNN on a held-out training subject, so that nothing of
+    the test side has a say. Variants that lack a seed which others have are left out.
+
+    Raises ValueError where no variant has all seeds.
+    """
+    means: Any = table.groupby("variant", sort=False)[by].agg(["mean", "count"])  # pandas is loosely typed here
     means = means[means["count"] == table["seed"].nunique()]
     if not len(means):
-        raise ValueError(f"best: no arm has '{by}' for all of its seeds")
+        raise ValueError(f"best: no variant has '{by}' for all of its seeds")
     return str(means["mean"].idxmax())
 
 
 def load(path: str | Path) -> pd.DataFrame:
-    """A sweep's table from the .csv that `table.to_csv(path, index=False)` wrote. Raises ValueError for another table."""
-    table = pd.read_csv(path, dtype={"error": str})
+    """A sweep's table from the .csv that `table.to_csv(path, index=False)` wrote, also one of slimlab 0.1, where variants were
+    called arms. Raises ValueError for another table."""
+    table = pd.read_csv(path, dtype={"error": str}).rename(columns=RENAMED)
     if "error" in table:
         table["error"] = table["error"].fillna("")
     fields(table)
@@ -98,16 +109,16 @@ def load(path: str | Path) -> pd.DataFrame:
 
 
 def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[str] = SCORES, level: float = 0.95) -> pd.DataFrame:
-    """Is `field` = a better than b? Runs that agree in all else, the seed included, are paired; a line a score. With field "arm"
-    two whole arms are compared, whatever they differ in.
+    """Is `field` = a better than b? Runs that agree in all else, the seed included, are paired; a line a score. With field
+    "variant" two whole variants are compared, whatever they differ in.
 
     pairs, a, b (means), difference = a - b, better (pairs in which a is ahead); low, high, p: bootstrap and sign flips over
-    performers (`evaluate.paired`); seeds_low, seeds_high, seeds_p: the same over seeds, each the mean over its pairs.
-    smallest_p, smallest_seeds_p: the least that so few performers or seeds can give. Raises ValueError where nothing pairs.
+    subjects (`evaluate.paired`); seeds_low, seeds_high, seeds_p: the same over seeds, each the mean over its pairs.
+    smallest_p, smallest_seeds_p: the least that so few subjects or seeds can give. Raises ValueError where nothing pairs.
     """
-    others = ["seed"] if field == "arm" else [n for n in fields(table) if n != field] + ["seed"]
-    if field not in [*fields(table), "arm"]:
-        raise ValueError(f"compare: the arms do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}")
+    others = ["seed"] if field == "variant" else [n for n in fields(table) if n != field] + ["seed"]
+    if field not in [*fields(table), "variant"]:
+        raise ValueError(f"compare: the variants do not differ in '{field}'; they do in {', '.join(fields(table)) or 'nothing'}")
     sides = []
     for value in (a, b):
         rows: Any = table[[_same(v, value) for v in table[field]]]
@@ -122,7 +133,7 @@ def compare(table: pd.DataFrame, field: str, a: Any, b: Any, scores: Sequence[st
         d = left[score].to_numpy(float) - right[score].to_numpy(float)
         line = {"field": field, "a": a, "b": b, "score": score, "pairs": len(d), "mean_a": left[score].mean()}
         line |= {"mean_b": right[score].mean(), "difference": d.mean(), "better": int((d > 0).sum())}
-        if len(performers(table)) > 1:
+        if len(subjects(table)) > 1:
             (mine, who), (theirs, _) = per_clip(left, score), per_clip(right, score)
             test = evaluate.paired(mine, theirs, who, level=level)
             line |= {"low": test.low, "high": test.high, "p": test.p, "smallest_p": test.smallest_p}
@@ -154,8 +165,10 @@ class Report:
     names: dict[str, str]
 
     def cells(self) -> pd.DataFrame:
-        """Arm, seeds, and for each score "mean ± sd" and "[low, high]", as text."""
-        out = pd.DataFrame({"arm": [self.names.get(a, a) for a in self.table["arm"]], "seeds": self.table["seeds"].astype(str)})
+        """Variant, seeds, and for each score "mean ± sd" and "[low, high]", as text."""
+        out = pd.DataFrame(
+            {"variant": [self.names.get(a, a) for a in self.table["variant"]], "seeds": self.table["seeds"].astype(str)}
+        )
         if any(self.table["failed"].tolist()):
             out["failed"] = self.table["failed"].astype(str)
         for score in self.scores:
@@ -164,7 +177,7 @@ class Report:
             ]
             shown = [_spread(*values) for values in zip(*columns, strict=True)]
             out[TITLES.get(score, score)] = [mean for mean, _ in shown]
-            out[f"{TITLES.get(score, score)}, {self.level:.0%} over performers"] = [interval for _, interval in shown]
+            out[f"{TITLES.get(score, score)}, {self.level:.0%} over subjects"] = [interval for _, interval in shown]
         return out
 
     def markdown(self) -> str:
@@ -203,7 +216,7 @@ def report(
     names: Mapping[str, str] | None = None,
     controls: bool = True,
 ) -> Report:
-    """The table of `sweep` as a report. names: arm -> what to call it. Raises ValueError for a table that is no sweep's."""
+    """The table of `sweep` as a report. names: variant -> what to call it. Raises ValueError for a table that is no sweep's."""
     return Report(summary(table, scores, level, controls), tuple(scores), level, dict(names or {}))
 
 
@@ -212,6 +225,8 @@ def _spread(mean: float, sd: float, low: float, high: float) -> tuple[str, str]:
     return middle, "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
 
 
+# Our own because `Styler.to_latex(escape="latex")` of pandas 3.1.1 passes on `<`, `>` and line ends, and a first "[", at which
+# LaTeX stops.
 TEX = str.maketrans(
     {**{c: f"\\{c}" for c in "#$%&_{}"}, "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}", "±": r"$\pm$", "–": "--", "\n": " "}

@@ -1,8 +1,8 @@
-"""Sweeps: arms (changes of a configuration) times seeds, each a run folder; the table is made from the folders.
+"""Sweeps: variants (changes of a configuration) times seeds, each a run folder; the table is made from the folders.
 
     FOLDER/runs/<id>/       a run (slimlab/pretrain/run.py), and when it is finished
         result.json         its row of the table
-        predictions.csv     clip, performer, label, and what kNN and probe said
+        predictions.csv     clip, subject, label, and what kNN and probe said
     FOLDER/controls/        rows of the controls that runs share, by content
     FOLDER/claims/          which process does which run now (claims.py)
 
@@ -27,27 +27,27 @@ from tqdm.auto import tqdm
 
 from slimlab import data
 from slimlab.data import ClipStore
-from slimlab.evaluate.sides import check_sides
+from slimlab.evaluate.subsets import check_train_test
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.run import write_json
 from slimlab.study import trial
-from slimlab.study.claims import Lost, claim, forget
+from slimlab.study.claims import claim
 
-Arm = dict[str, Any]
+Variant = dict[str, Any]
 
 
 class StudyError(RuntimeError):
     """A sweep that cannot go on or a table that cannot be read; the text names folder, reason and remedy."""
 
 
-def product(grid: Mapping[str, Sequence[Any]]) -> list[Arm]:
+def product(grid: Mapping[str, Sequence[Any]]) -> list[Variant]:
     """All combinations of the values: [{"mask_ratio": 0.3, "masking": "random_cells"}, …], the last name fastest."""
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
 def sweep(
     store: ClipStore,
-    grid: Mapping[str, Sequence[Any]] | Sequence[Arm],
+    grid: Mapping[str, Sequence[Any]] | Sequence[Variant],
     seeds: int | Iterable[int] = 3,
     base: Config | None = None,
     folder: str | Path | None = None,
@@ -58,21 +58,22 @@ def sweep(
     keep_checkpoints: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Pre-train every arm with every seed, evaluate it, and return the table: one row a finished run.
+    """Pre-train every variant with every seed, evaluate it, and return the table: one row a finished run.
 
     store     all clips, divided by the protocol `split` (`data.split`); or the training side, where `test` is given
-    grid      field of `pretrain.Config` -> its values, all combinations; or a list of arms, each a dict of changed fields
+    grid      field of `pretrain.Config` -> its values, all combinations; or a list of variants, each a dict of changed fields
               ({} is the base itself)
     seeds     how many (0, 1, …), or which; a seed decides initialisation, order of clips, views and masks
-    base      the configuration that arms change; None: preset `tiny`
+    base      the configuration that variants change; None: preset `tiny`
     folder    of the whole sweep; None: runs/study-<digest of the question>
     minutes   begin no further run after so many wall minutes; the table then lacks rows, and the same call goes on
     keep_checkpoints  also keep optimiser, heads and snapshots of finished runs (encoder and metrics are always kept)
 
-    Seeds are the outer loop: whenever it is stopped, arms have been tried equally often, give or take one. Stopped or killed,
+    Seeds are the outer loop: whenever it is stopped, variants have been tried equally often, give or take one. Stopped or killed,
     the same call goes on where it was, in the middle of a run too. Several processes may be started on the same folder:
-    each takes the next run that nobody has (a dead process's run is taken over), and each returns the whole table.
-    Settings are best compared on `held_out_knn`, a training performer's; `knn` and `probe` are the test side's, to be reported.
+    each takes the next run that nobody has (a dead process's run is taken over), and each returns the whole table. A process
+    that hangs keeps its run; stop it, and the next one continues there.
+    Settings are best compared on `held_out_knn`, a training subject's; `knn` and `probe` are the test side's, to be reported.
     A run that diverges or collapses, or of which the probe does not converge, is a row with `error` and without accuracies.
 
     Raises ValueError for a field that Config lacks or an impossible value, StudyError where a result in the folder is damaged,
@@ -81,7 +82,7 @@ def sweep(
     train, test = (store, test) if test is not None else data.split(store, split)
     name = "given" if store is train else split
     jobs = planned(grid, seeds, base or Config(), train, test)
-    check_sides(train, test)
+    check_train_test(train, test)
     folder = Path(folder) if folder is not None else Path("runs") / f"study-{_digest(''.join(sorted(jobs)))}"
     finished = {key: row for key in jobs if (row := _result(folder, key)) is not None}
     for key in jobs.keys() - finished.keys():
@@ -91,29 +92,21 @@ def sweep(
     try:
         while len(finished) < len(jobs) and time.monotonic() < deadline:
             worked = False
-            for key, (arm, config) in jobs.items():
+            for key, (variant, config) in jobs.items():
                 if key in finished or time.monotonic() >= deadline:
                     continue
-                ours = claim(folder / "claims", key)
-                if ours is None:
-                    continue
-                try:
+                with claim(folder / "claims", key) as ours:
+                    if not ours:
+                        continue
                     row = _result(folder, key)  # another process may have finished it while we were asking
                     if row is None:
                         worked = True
-                        row = {"arm": arm, "split": name} | trial.run(train, test, config, folder, key, device, ours)
-                        if ours.lost:
-                            raise Lost
+                        row = {"variant": variant, "split": name} | trial.run(train, test, config, folder, key, device)
                         _finish(folder, key, row, keep_checkpoints)
-                    forget(folder / "claims", key)
-                except Lost:
-                    continue
-                finally:
-                    ours.release()
                 finished[key] = row
                 bar.update()
                 shown = {k: f"{row[k]:.3f}" for k in ("knn", "probe") if row.get(k) is not None}
-                bar.set_postfix({"last": _words(arm), "seed": config.seed} | shown, refresh=True)
+                bar.set_postfix({"last": _words(variant), "seed": config.seed} | shown, refresh=True)
             for key in jobs.keys() - finished.keys():  # what others did meanwhile
                 if (row := _result(folder, key)) is not None:
                     finished[key] = row
@@ -123,29 +116,33 @@ def sweep(
                 time.sleep(1.0)  # the last runs are in other hands
     finally:
         bar.close()
-    arms = {key: arm for key, (arm, _) in jobs.items()}
-    return _table([(arms[key], finished[key]) for key in jobs if key in finished])
+    variants = {key: variant for key, (variant, _) in jobs.items()}
+    return _table([(variants[key], finished[key]) for key in jobs if key in finished])
 
 
 def planned(
-    grid: Mapping[str, Sequence[Any]] | Sequence[Arm], seeds: int | Iterable[int], base: Config, train: ClipStore, test: ClipStore
-) -> dict[str, tuple[Arm, Config]]:
-    """id -> (arm, configuration) of every run, seeds outermost. Raises ValueError as `sweep` does."""
-    arms = product(grid) if isinstance(grid, Mapping) else [dict(arm) for arm in grid]
+    grid: Mapping[str, Sequence[Any]] | Sequence[Variant],
+    seeds: int | Iterable[int],
+    base: Config,
+    train: ClipStore,
+    test: ClipStore,
+) -> dict[str, tuple[Variant, Config]]:
+    """id -> (variant, configuration) of every run, seeds outermost. Raises ValueError as `sweep` does."""
+    variants = product(grid) if isinstance(grid, Mapping) else [dict(variant) for variant in grid]
     seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not arms or not seeds:
-        raise ValueError("sweep: nothing to do; give at least one arm and one seed")
-    jobs: dict[str, tuple[Arm, Config]] = {}
-    for seed, arm in itertools.product(seeds, arms):
-        if unknown := set(arm) - set(base.to_dict()):
+    if not variants or not seeds:
+        raise ValueError("sweep: nothing to do; give at least one variant and one seed")
+    jobs: dict[str, tuple[Variant, Config]] = {}
+    for seed, variant in itertools.product(seeds, variants):
+        if unknown := set(variant) - set(base.to_dict()):
             raise ValueError(f"sweep: Config has no field {', '.join(sorted(unknown))}; fields: {', '.join(base.to_dict())}")
-        if fixed := set(arm) & {"seed", "preset"}:
+        if fixed := set(variant) & {"seed", "preset"}:
             raise ValueError(
-                f"sweep: {', '.join(sorted(fixed))} cannot be an arm's; seeds have their argument, the preset is base's"
+                f"sweep: {', '.join(sorted(fixed))} cannot be a variant's; seeds have their argument, the preset is base's"
             )
-        config = replace(base, seed=seed, **arm)
+        config = replace(base, seed=seed, **variant)
         text = json.dumps(_recorded(config), sort_keys=True) + train.fingerprint + test.fingerprint
-        jobs.setdefault(f"{_digest(text)}-seed{seed}", (arm, config))
+        jobs.setdefault(f"{_digest(text)}-seed{seed}", (variant, config))
     return jobs
 
 
@@ -155,7 +152,7 @@ def read(folder: str | Path) -> pd.DataFrame:
     rows = [_result(folder, file.parent.name) for file in sorted(folder.glob("runs/*/result.json"))]
     if not rows:
         raise StudyError(f"{folder}: no finished run there; give the folder of a sweep, or let it finish its first run")
-    return _table([(row["arm"], row) for row in rows if row is not None])
+    return _table([(row["variant"], row) for row in rows if row is not None])
 
 
 def _recorded(config: Config) -> dict[str, Any]:
@@ -175,8 +172,8 @@ def _result(folder: Path, key: str) -> dict[str, Any] | None:
     if not file.exists():
         return None
     try:
-        row = json.loads(file.read_text())
-        if missing := {"arm", "seed", "knn", "probe", "train", "test"} - set(row):
+        row = trial.read_row(file)
+        if missing := {"variant", "seed", "knn", "probe", "train", "test"} - set(row):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except (OSError, ValueError, TypeError) as error:
         raise StudyError(f"{file}: damaged result ({error}); delete the folder {file.parent} to do this run again") from error
@@ -191,24 +188,24 @@ def _finish(folder: Path, key: str, row: dict[str, Any], keep_checkpoints: bool)
         shutil.rmtree(run / "snapshots", ignore_errors=True)
 
 
-def _words(arm: Arm) -> str:
-    return ", ".join(f"{k}={v}" for k, v in arm.items()) or "base"
+def _words(variant: Variant) -> str:
+    return ", ".join(f"{k}={v}" for k, v in variant.items()) or "base"
 
 
 def _cell(value: Any) -> Any:
     return tuple(_cell(v) for v in value) if isinstance(value, list) else value
 
 
-def _table(results: list[tuple[Arm, dict[str, Any]]]) -> pd.DataFrame:
+def _table(results: list[tuple[Variant, dict[str, Any]]]) -> pd.DataFrame:
     """One line a run: what was changed, what came out, what is needed to do it again."""
-    fields = list(dict.fromkeys(name for arm, _ in results for name in arm))
+    fields = list(dict.fromkeys(name for variant, _ in results for name in variant))
     lines = []
-    for arm, row in results:
+    for variant, row in results:
         config = {k: _cell(v) for k, v in row["config"].items()}
         plain = Config(preset=config["preset"]).to_dict()
         differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != _cell(plain.get(k))}
-        rest = {k: v for k, v in row.items() if k not in ("arm", "config", "performers")}
-        performers = {f"{score}@{p}": v for p, scores in row["performers"].items() for score, v in scores.items()}
-        line = {"arm": _words(arm), **{name: config[name] for name in fields}, **rest}
-        lines.append(line | {"preset": config["preset"], "changes": json.dumps(differs, sort_keys=True)} | performers)
+        rest = {k: v for k, v in row.items() if k not in ("variant", "config", "subjects")}
+        subjects = {f"{score}@{p}": v for p, scores in row["subjects"].items() for score, v in scores.items()}
+        line = {"variant": _words(variant), **{name: config[name] for name in fields}, **rest}
+        lines.append(line | {"preset": config["preset"], "changes": json.dumps(differs, sort_keys=True)} | subjects)
     return pd.DataFrame(lines)

@@ -1,12 +1,10 @@
-"""One run of a sweep: pre-train, evaluate on the test side, performer by performer, beside its controls."""
+"""One run of a sweep: pre-train, evaluate on the test side, subject by subject, beside its controls."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -25,8 +23,8 @@ from slimlab.evaluate import Features
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.run import Collapsed, Run, replace_file, write_json
 from slimlab.pretrain.setup import device_of
-from slimlab.study.claims import Claim, Lost
 
+RENAMED = {"arm": "variant", "performers": "subjects"}  # names of slimlab 0.1 in rows and tables
 PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
 
 
@@ -37,7 +35,7 @@ def check(folder: Path) -> None:
 
 
 def run(
-    train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None, claim: Claim
+    train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None
 ) -> dict[str, Any]:
     """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses, or of which the
     probe does not converge, gives a row with `error`."""
@@ -45,12 +43,8 @@ def run(
     fresh, error = not (at / "config.json").exists(), ""
     begin, used = time.time(), time.process_time()
     try:
-        for step in pretrain.steps(train, config, at, device=device):
-            if claim.lost:
-                _leave(step.run)
-    except Lost:
-        shutil.rmtree(at.with_name(f".{at.name}.{os.getpid()}"), ignore_errors=True)
-        raise
+        for _ in pretrain.steps(train, config, at, device=device):
+            pass
     except FloatingPointError as problem:
         error = str(problem)
     except Collapsed as problem:
@@ -64,7 +58,7 @@ def run(
         "knn": None,
         "probe": None,
         **_monitored(done.metrics),
-        "performers": {},
+        "subjects": {},
     }
     beside = {}
     try:
@@ -93,25 +87,17 @@ def run(
     }
 
 
-def _leave(run: Run) -> None:
-    """Stop working on a run that is another process's now: the checkpoint that leaving writes must not land in its folder."""
-    orphan = run.folder.with_name(f".{run.folder.name}.{os.getpid()}")
-    orphan.mkdir()
-    run.folder = orphan
-    raise Lost
-
-
 def _judged(done: Run, train: ClipStore, test: ClipStore, at: Path, device: torch.device | str | None) -> dict[str, Any]:
     done.check_unseen(test)
     encoder = done.encoder.to(device_of(device))
     row, said = scores([evaluate.features(encoder, side) for side in (train, test)])
-    clips = pd.DataFrame({"clip": test.column("clip"), "performer": test.column("subject"), "label": test.labels, **said})
+    clips = pd.DataFrame({"clip": test.column("clip"), "subject": test.column("subject"), "label": test.labels, **said})
     replace_file(at / "predictions.csv", lambda f: f.write(clips.to_csv(index=False).encode()))
     return row
 
 
 def scores(sides: Sequence[Features], name: str = "", iterations: int = 1000) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """({knn, probe, performers: {performer: {clips, knn, probe}}}, predictions of both) of (train, test) features.
+    """({knn, probe, subjects: {subject: {clips, knn, probe}}}, predictions of both) of (train, test) features.
 
     name  put before the scores: "raw" gives raw_knn, raw_probe; iterations: the most of the probe
     """
@@ -119,16 +105,16 @@ def scores(sides: Sequence[Features], name: str = "", iterations: int = 1000) ->
     prefix, who = f"{name}_" if name else "", np.asarray(test.table["subject"])
     results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test, iterations=iterations)}
     hits = {f"{prefix}{score}": (r.predictions == r.labels).numpy() for score, r in results.items()}
-    performers = {
+    subjects = {
         str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}
         for p in np.unique(who)
     }
-    row = {score: float(hit.mean()) for score, hit in hits.items()} | {"performers": performers}
+    row = {score: float(hit.mean()) for score, hit in hits.items()} | {"subjects": subjects}
     return row, {score: r.predictions.numpy() for score, r in results.items()}
 
 
 def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
-    """The run's last look at a held-out training performer, and its feature rank."""
+    """The run's last look at a held-out training subject, and its feature rank."""
     last = {}
     for name, column in (("held_out_knn", "knn"), ("rank", "rank")):
         values = metrics[column].dropna().tolist() if column in metrics else []
@@ -154,11 +140,11 @@ def controls(
 
 
 def joined(*rows: dict[str, Any]) -> dict[str, Any]:
-    """One row of several; what they say of each performer goes together."""
+    """One row of several; what they say of each subject goes together."""
     out: dict[str, Any] = {}
     for row in rows:
-        performers = {p: out.get("performers", {}).get(p, {}) | v for p, v in row.get("performers", {}).items()}
-        out |= row | {"performers": out.get("performers", {}) | performers}
+        subjects = {p: out.get("subjects", {}).get(p, {}) | v for p, v in row.get("subjects", {}).items()}
+        out |= row | {"subjects": out.get("subjects", {}) | subjects}
     return out
 
 
@@ -168,7 +154,13 @@ def _control(folder: Path, name: str, what: list[str], features: Callable[[], Se
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, scores(features(), name)[0])
-    return json.loads(file.read_text())
+    return read_row(file)
+
+
+def read_row(file: Path) -> dict[str, Any]:
+    """A row that was kept on disk, also one of slimlab 0.1, which had other names."""
+    row = json.loads(file.read_text())
+    return {RENAMED.get(str(k), k): v for k, v in row.items()} if isinstance(row, dict) else row
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from slimlab import skeleton as bodies
 from slimlab._system.cache import TEMPORARY
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 from slimlab.weights.layout import FILES, Found, check_sizes, misfits, read, sizes
 
 BODIES = tuple(name for name, body in vars(bodies).items() if isinstance(body, bodies.Skeleton) and body in bodies.DECLARED)
@@ -121,7 +121,7 @@ def _shipped(name: str) -> Path:
 def on_body(encoder: Encoder, skeleton: Skeleton) -> Encoder:
     """The same encoder for another body: joint embeddings go with joint names, all other weights are shared by all joints."""
     source = encoder.config.skeleton
-    places = counterparts(skeleton, source)
+    places = match_joints(skeleton, source)
     if all(p is None for p in places):
         raise ValueError(f"no joint of this body ({', '.join(skeleton.names)}) has a counterpart in {', '.join(source.names)}")
     missing = [skeleton.names[j] for j, p in enumerate(places) if p is None]

@@ -25,13 +25,13 @@ from slimlab.widgets.texts import percent_texts
 
 
 class AttentionExplorer(Still, w.VBox):
-    """Where a query looks. Click a joint on the body, or a cell of the grid, to make it the query; click a head to see it alone.
+    """Where a query looks. Click a joint on the body, or a token of the grid, to make it the query; click a head to see it alone.
 
     store, encoder  any store and an encoder of its body; other: a second encoder, beside the first (of the same view length)
     index, person   the clip, and whose attention is shown
     layer           0-based; head: 0-based, or -1 for their mean; rolled: roll-out up to `layer` instead of heads
     query           "cls", "register 0", … or (time step, joint)
-    ratio           of cells masked by semantic tubes in a second picture; 0: none. seed: of the mask
+    ratio           of tokens masked by semantic tubes in a second picture; 0: none. seed: of the mask
     All of these can be set from Python. `values` are the numbers on screen, (T', V) in % of the query's attention, one array a
     picture; `figure()` is the picture for a paper, `distances()` a table.
     """
@@ -77,7 +77,7 @@ class AttentionExplorer(Still, w.VBox):
             "layer": w.ToggleButtons(options=[(str(i + 1), i) for i in range(depth)], description="layer"),
             "head": w.Dropdown(options=[("mean of heads", -1), *((f"head {i + 1}", i) for i in range(heads))]),
             "rolled": w.Checkbox(False, description="roll-out", indent=False),
-            "query": w.Dropdown(options=[("CLS", "cls"), *((n, n) for n in named), ("a cell: click it", "cell")]),
+            "query": w.Dropdown(options=[("CLS", "cls"), *((n, n) for n in named), ("a token: click it", "cell")]),
             "ratio": w.FloatSlider(0.0, min=0.0, max=0.9, step=0.1, description="masked", continuous_update=False),
         }
         self._controls["layer"].style = {"button_width": "34px", "description_width": "auto"}
@@ -224,8 +224,8 @@ class AttentionExplorer(Still, w.VBox):
         means: Any = now.groupby("picture", sort=False)[["hops", "steps", "even_hops", "even_steps"]].mean()
         query = looking.query_name(self.looks[0], self.query)
         text = [
-            f"<b>{html_text(name)}, from {html_text(query)}</b>: cells look {r.hops:.2f} bones and {r.steps:.2f} time steps away "
-            f"(spread evenly: {r.even_hops:.2f} and {r.even_steps:.2f}); "
+            f"<b>{html_text(name)}, from {html_text(query)}</b>: tokens look {r.hops:.2f} bones and {r.steps:.2f} time steps "
+            f"away (spread evenly: {r.even_hops:.2f} and {r.even_steps:.2f}); "
             f"{max(0.0, 100 - float(v.sum())):.0f} % of this query's attention go to CLS and registers"
             for (name, r), v in zip(means.iterrows(), self.values, strict=True)
         ]

@@ -1,4 +1,4 @@
-"""Grids of time steps and joints on a canvas: attention maps, token colours, galleries; tables. A click names the cell."""
+"""Grids of time steps and joints on a canvas: attention maps, token colours, galleries; tables. A click names the token."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Cells(Still, anywidget.AnyWidget):
         bars: np.ndarray | None = None,
         bars_title: str = "",
     ) -> None:
-        """colors (P, T', V, 3) uint8; crossed: masked cells of each grid; texts: what hovering says, (P, T', V) strings;
+        """colors (P, T', V, 3) uint8; crossed: masked tokens of each grid; texts: what hovering says, (P, T', V) strings;
         bars (V,) from 0 to 1, of each joint, beside the last grid."""
         order = [j for part in skeleton.parts.values() for j in part]
         scene = {

@@ -183,7 +183,7 @@ class EmbeddingExplorer(Still, w.VBox):
     def _draw(self) -> None:
         values = self._values()
         groups, codes = np.unique(values, return_inverse=True)
-        if all(g.lstrip("-").isdigit() for g in groups):  # performers in the order of their numbers
+        if all(g.lstrip("-").isdigit() for g in groups):  # subjects in the order of their numbers
             groups = np.array(sorted(groups, key=int))
             codes = np.searchsorted(groups.astype(int), values.astype(int))
         shown = [self.source, *([self.beside] if self.beside else [])]

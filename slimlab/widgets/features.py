@@ -1,4 +1,4 @@
-"""Tokens on the moving body, layer beside layer: their principal components as colours, their likeness to a chosen cell."""
+"""Tokens on the moving body, layer beside layer: their principal components as colours, their likeness to a chosen token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FITTED = 48  # clips that the components of "over clips" are fitted on
 
 
 class FeatureExplorer(Still, w.VBox):
-    """Token PCA as red, green and blue, or every cell's likeness to one; click a cell or a joint to choose that one.
+    """Token PCA as red, green and blue, or every token's likeness to one; click a token or a joint to choose that one.
 
     store, encoder  any store and an encoder of its body
     index, person   the clip, and whose tokens are shown
@@ -56,7 +56,7 @@ class FeatureExplorer(Still, w.VBox):
         self._controls = {
             "index": self._chooser.number,
             "person": w.IntSlider(0, 0, store.max_people - 1, description="person", continuous_update=False),
-            "mode": w.ToggleButtons(options=[("token PCA", "pca"), ("likeness to a cell", "similarity")]),
+            "mode": w.ToggleButtons(options=[("token PCA", "pca"), ("likeness to a token", "similarity")]),
             "over": w.ToggleButtons(options=[("of this clip", "clip"), ("of many clips", "clips")]),
         }
         for name, control in self._controls.items():
@@ -104,7 +104,7 @@ class FeatureExplorer(Still, w.VBox):
         if not self._over_clips:
             somebody = np.flatnonzero(self.store.column("people") > 0)
             chosen = somebody[np.linspace(0, len(somebody) - 1, min(FITTED, len(somebody))).round().astype(int)]
-            looks = [analysis.inside(self.encoder, self.store, int(i)).tokens.flatten(1, 3) for i in chosen]  # (L, cells, D)
+            looks = [analysis.inside(self.encoder, self.store, int(i)).tokens.flatten(1, 3) for i in chosen]  # (L, tokens, D)
             self._over_clips = [analysis.token_pca(torch.cat([look[i] for look in looks])) for i in range(self.look.layers)]
         return self._over_clips
 

@@ -21,7 +21,7 @@ from slimlab.widgets.controls import ClipChooser, button, choice, slider
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.stills import Still
 
-GREY = 178  # a visible joint, darker than the grid's visible cells: it stands on white
+GREY = 178  # a visible joint, darker than the grid's visible tokens: it stands on white
 LEGEND = [("in colour: masked, one colour a tube", MASKED), ("grey: visible", "#888888")]
 STUDENT = "what the student sees"
 
@@ -31,7 +31,7 @@ class MaskExplorer(Still, W.VBox):
 
     The clip is shown as the encoder gets it: the test view of `frames` frames, `patch_frames` to a time step. Controls: strategy,
     ratio, seed, frames, and what stands beside: what a masked student sees, or another strategy at the same ratio. A click on a
-    cell of the grid masks or frees it (a cross marks it); the next draw forgets what was edited.
+    token of the grid masks or frees it (a cross marks it); the next draw forgets what was edited.
     `.mask` (T', V) bool may be set; `.drawn` is the draw as it came; `.save(path)` writes mask and figure.
     """
 
@@ -89,7 +89,7 @@ class MaskExplorer(Still, W.VBox):
 
     @property
     def mask(self) -> np.ndarray:
-        """(T', V) bool, True is masked, with the cells that were edited by hand."""
+        """(T', V) bool, True is masked, with the tokens that were edited by hand."""
         return self._mask.copy()
 
     @mask.setter
@@ -101,13 +101,13 @@ class MaskExplorer(Still, W.VBox):
         self._show()
 
     def toggle(self, step: int, joint: int) -> None:
-        """Mask a visible cell, or free a masked one."""
+        """Mask a visible token, or free a masked one."""
         changed = self.mask
         changed[step, joint] ^= True
         self.mask = changed
 
     def redraw(self) -> None:
-        """Draw the mask anew from strategy, ratio and seed; edited cells are forgotten."""
+        """Draw the mask anew from strategy, ratio and seed; edited tokens are forgotten."""
         self.drawn = self._draw(self.strategy.value)
         self._mask = self.drawn.mask
         self._show()
@@ -125,7 +125,7 @@ class MaskExplorer(Still, W.VBox):
         raise ValueError(f"figure '{which}' is unknown; choose body, grid or strategies")
 
     def save(self, path: str | Path) -> Path:
-        """Write <path>.npz (mask, strategy, ratio, seed, joint names), <path>.csv (a line a cell) and <path>.pdf."""
+        """Write <path>.npz (mask, strategy, ratio, seed, joint names), <path>.csv (a line a token) and <path>.pdf."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         d, body = self.drawn, self.store.skeleton
@@ -141,7 +141,7 @@ class MaskExplorer(Still, W.VBox):
         return Clip(self._joints, self._seen, self._there, int(self.store.labels[i]), self.store[i].name)
 
     def _load(self) -> None:
-        """The chosen clip's view, how much its cells move, and its bodies, twice."""
+        """The chosen clip's view, how much its tokens move, and its bodies, twice."""
         index, frames = self.chooser.index, self.frames.value
         x, _, seen = test_view(self.store, [index], frames)  # (1, 3, T, V, M), (1, T, V, M)
         self._joints = x[0].permute(1, 3, 2, 0).numpy()  # (T, M, V, 3)
@@ -191,7 +191,7 @@ class MaskExplorer(Still, W.VBox):
         self.grid.show(
             plot.tube_colors(shown.tubes)[None],
             body,
-            ["one cell: a joint at a time step; a click masks or frees it"],
+            ["one token: a joint at a time step; a click masks or frees it"],
             crossed=[edited],
             bars=shown.frequency,
             bars_title=f"how often masked, {DRAWS} draws",
@@ -219,12 +219,12 @@ class MaskExplorer(Still, W.VBox):
         runs = plot.run_lengths(self._mask)
         edited = int((self._mask != self.drawn.mask).sum())
         numbers = [
-            f"asked <b>{self.ratio.value:.2f}</b>, achieved <b>{masked / cells:.3f}</b> ({masked} of {cells} cells)",
+            f"asked <b>{self.ratio.value:.2f}</b>, achieved <b>{masked / cells:.3f}</b> ({masked} of {cells} tokens)",
             f"{len(np.unique(shown.tubes[shown.tubes > 0]))} "
             + ("tubes" if shown.strategy == "semantic_tubes" else "connected runs"),
             f"masked runs of {runs.mean():.1f} steps on average" if len(runs) else "nothing masked",
         ]
-        self.reading.value = " · ".join(numbers + ([f"<b>{edited} cells edited</b>"] if edited else []))
+        self.reading.value = " · ".join(numbers + ([f"<b>{edited} tokens edited</b>"] if edited else []))
         self.runs.value = run_histogram(runs, self.steps)
 
     def _move_cursor(self, change) -> None:

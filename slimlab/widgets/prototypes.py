@@ -1,4 +1,4 @@
-"""Prototypes: how many are used, what a batch is assigned to, and the clips or cells nearest to one, played."""
+"""Prototypes: how many are used, what a batch is assigned to, and the clips or tokens nearest to one, played."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from slimlab.widgets.texts import clip_names
 
 BATCH = 32  # samples whose Sinkhorn assignment is shown
 BARS = 400  # most used prototypes that have a bar
-MARK, REST = (204, 121, 167), 200  # rgb of the cell that is near, and of all else
+MARK, REST = (204, 121, 167), 200  # rgb of the token that is near, and of all else
 
 
 class PrototypeExplorer(Still, w.VBox):
@@ -55,7 +55,7 @@ class PrototypeExplorer(Still, w.VBox):
             picture.layout.width = "100%"
         self.usage.on_bar(lambda _, place: self._chosen(place))
         self.assignment.on_cell(lambda _, column, row: self._chosen(column))
-        kinds = w.ToggleButtons(options=[("clips (CLS)", "clips"), ("cells (tokens)", "cells")])
+        kinds = w.ToggleButtons(options=[("clips (CLS)", "clips"), ("tokens", "cells")])
         self._which = w.BoundedIntText(0, 0, run.config.prototypes - 1, description="prototype")
         self.note, self.told = w.HTML(), w.HTML()
         self.stage = Stage(plot.bodies([self._first()], store.skeleton), height=300)
@@ -150,7 +150,7 @@ class PrototypeExplorer(Still, w.VBox):
         self.prototype = int(self._order[place])
 
     def _play(self) -> None:
-        """The nearest clips; of cells, the joint at its time step in colour, all else grey."""
+        """The nearest clips; of tokens, the joint at its time step in colour, all else grey."""
         found = self.nearest
         clips, titles, colors, sizes = [], [], [], []
         config = self._teacher.encoder.config
@@ -172,7 +172,7 @@ class PrototypeExplorer(Still, w.VBox):
                 joint = self.store.skeleton.names[int(row.joint)].replace("_", " ")
                 title = f"{row.logit:.2f} {joint}, step {row.step}: {self._names[index].split(' (')[0]}"
             titles.append(title)
-        legend = [("the cell that is near", MASKED)] if self.kind == "cells" else None
+        legend = [("the token that is near", MASKED)] if self.kind == "cells" else None
         self.stage.show(plot.bodies(clips, self.store.skeleton, colors or None, sizes or None, titles=titles), legend)
         place = int(np.flatnonzero(self._order == self.prototype)[0])
         self.usage.chosen = [0, place] if place < BARS else []

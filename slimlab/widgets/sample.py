@@ -92,7 +92,7 @@ class MaskedSample(Still, W.VBox):
         self.grid.show(shaded(values, (0, 1))[None], body, ["×: masked from the student"], crossed=crossed, texts=[words])
         hit = float(found.same[found.mask].float().mean()) if hidden.any() else float("nan")
         self.note.value = (
-            f"{ratio:.0%} masked. On masked cells the student puts <b>{found.masked:.1%}</b> of the prototypes behind the "
-            f"teacher's (behind that of another masked cell {found.elsewhere:.1%}, by chance 50 %); "
+            f"{ratio:.0%} masked. On masked tokens the student puts <b>{found.masked:.1%}</b> of the prototypes behind the "
+            f"teacher's (behind that of another masked token {found.elsewhere:.1%}, by chance 50 %); "
             f"it is its first choice in {hit:.0%}."
         )

@@ -93,7 +93,7 @@ def bodies(joints: np.ndarray, colors: np.ndarray, sizes: np.ndarray, scene: dic
 
 
 def cells(colors: np.ndarray, scene: dict, width: int) -> Image.Image | None:
-    """Grids (P, T', V, 3) of colors, in as many columns as on the screen; masked cells are crossed."""
+    """Grids (P, T', V, 3) of colors, in as many columns as on the screen; masked tokens are crossed."""
     count = len(colors)
     if not count:
         return None

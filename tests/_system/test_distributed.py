@@ -15,17 +15,17 @@ import json, sys, torch
 from slimlab._system import distributed
 
 with distributed.processes() as device:
-    r, w = distributed.rank(), distributed.world()
-    rows = torch.arange(5.0)[distributed.share(5)].requires_grad_()  # 3 rows here, 2 there
-    everything = distributed.gathered(rows)
+    r, w = distributed.rank(), distributed.world_size()
+    rows = torch.arange(5.0)[distributed.shard(5)].requires_grad_()  # 3 rows here, 2 there
+    everything = distributed.all_gather(rows)
     (everything * torch.tensor([1.0, 2, 3, 4, 5])).sum().backward()  # each process computes the same loss
-    empty = distributed.gathered(torch.zeros(0 if r else 2, 3))
+    empty = distributed.all_gather(torch.zeros(0 if r else 2, 3))
     told = {"rank": r, "world": w, "device": str(device), "all": everything.tolist(), "gradient": rows.grad.tolist(),
-            "total": distributed.total(torch.tensor([r + 1.0])).item(),
-            "largest": distributed.largest(torch.tensor([r * 7.0])).item(),
+            "total": distributed.all_reduce_sum(torch.tensor([r + 1.0])).item(),
+            "largest": distributed.all_reduce_max(torch.tensor([r * 7.0])).item(),
             "empty": list(empty.shape)}
     open(f"{sys.argv[1]}/{r}.json", "w").write(json.dumps(told))
-assert distributed.world() == 1
+assert distributed.world_size() == 1
 """
 
 
@@ -43,15 +43,15 @@ def test_two_processes(tmp_path):
 
 def test_alone_everything_is_the_identity():
     x = torch.arange(3.0, requires_grad=True)
-    assert distributed.world() == 1 and distributed.rank() == 0
-    assert distributed.total(x) is x and distributed.largest(x) is x and distributed.gathered(x) is x
-    assert distributed.share(7) == slice(0, 7)
+    assert distributed.world_size() == 1 and distributed.rank() == 0
+    assert distributed.all_reduce_sum(x) is x and distributed.all_reduce_max(x) is x and distributed.all_gather(x) is x
+    assert distributed.shard(7) == slice(0, 7)
     with distributed.processes("cpu") as device:
-        assert device == torch.device("cpu") and distributed.world() == 1
+        assert device == torch.device("cpu") and distributed.world_size() == 1
 
 
 @given(st.integers(0, 50), st.integers(1, 9))
 def test_shares_cut_a_batch_without_gap_or_overlap(count, processes):
-    parts = [list(range(count))[distributed.share(count, processes, r)] for r in range(processes)]
+    parts = [list(range(count))[distributed.shard(count, processes, r)] for r in range(processes)]
     assert [row for part in parts for row in part] == list(range(count))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1

@@ -3,7 +3,7 @@ import pytest
 
 from slimlab import data
 from slimlab.skeleton import COCO, COCO_18, H36M, KINECT_V1, KINECT_V2, OPENPOSE_25, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 from tests.conftest import make_store
 
 
@@ -32,10 +32,10 @@ def test_joints_are_matched_by_what_they_are_called():
     prmd = Skeleton(
         ["waist", "spine", "chest", "left_upper_arm", "left_forearm", "right_upper_leg", "head_tip"], [-1, 0, 1, 2, 3, 0, 2]
     )
-    matched = [None if j is None else KINECT_V2.names[j] for j in counterparts(prmd, KINECT_V2)]
+    matched = [None if j is None else KINECT_V2.names[j] for j in match_joints(prmd, KINECT_V2)]
     expected = ["base_spine", "middle_spine", "spine_shoulder", "left_shoulder", "left_elbow", "right_hip", None]
     assert matched == expected
-    assert [KINECT_V2.names[j] for j in counterparts(KINECT_V2, KINECT_V2)] == list(KINECT_V2.names)
+    assert [KINECT_V2.names[j] for j in match_joints(KINECT_V2, KINECT_V2)] == list(KINECT_V2.names)
 
 
 TRUNK = Skeleton(["pelvis", "spine", "thorax", "left_shoulder", "right_knee"], [-1, 0, 1, 2, 0])

@@ -25,7 +25,7 @@ BODIES = [COCO, KINECT_V1, SMPL_22, OWN]
 
 @st.composite
 def stores(draw, bodies=BODIES, most_people=3):
-    """Any store: people who come and go, empty frames at either end, missing joints, odd names, unknown labels and performers."""
+    """Any store: people who come and go, empty frames at either end, missing joints, odd names, unknown labels and subjects."""
     body, dice = draw(st.sampled_from(bodies)), np.random.default_rng(draw(st.integers(0, 999)))
     count = draw(st.integers(1, 4))
     clips = []
@@ -81,9 +81,9 @@ def test_csv_comes_back(tmp_path_factory, store, long):
 def test_ntu_npz_comes_back(tmp_path_factory, store):
     """Two sides in a file: clips, labels and sides; zero frames at the end are the format's own padding."""
     path = tmp_path_factory.mktemp("e") / "ntu.npz"
-    sides, performers = store.column("split"), store.column("subject")
-    if not any(sides) and (performers >= 0).all():
-        sides = np.where(performers % 2 == 1, "train", "test")  # cross-subject
+    sides, subjects = store.column("split"), store.column("subject")
+    if not any(sides) and (subjects >= 0).all():
+        sides = np.where(subjects % 2 == 1, "train", "test")  # cross-subject
     on_a_side = np.isin(sides, ["train", "test"])  # a clip on neither side is not written, so it needs no label
     if (store.labels[on_a_side] < 0).any() or not {"train", "test"} <= set(sides):
         with pytest.raises(DataError):

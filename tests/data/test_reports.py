@@ -40,7 +40,7 @@ def test_planted_faults_are_found(synthetic):
     assert reasons[4] == "gaps" and report.table["empty_frames"][4] == 3 and reasons[6] == "empty"
     facts = dict(zip(report.summary["what"], report.summary["value"], strict=True))
     assert facts["clips copied across cameras"] == "1-2: 1" and facts["clips copied across subjects"] == "1-3: 1"
-    assert facts["performers"].startswith("3, ") and facts["classes"] == "unknown" and facts["clips to look at"] == 7
+    assert facts["subjects"].startswith("3, ") and facts["classes"] == "unknown" and facts["clips to look at"] == 7
     assert report.table["copies"].tolist() == ["clip5", "", "", "", "", "clip0", ""] and len(report.look_at) == 7
     assert "7 to look at" in repr(report)
 

@@ -79,11 +79,11 @@ def test_a_copy_on_both_sides_is_refused_unless_allowed():
     assert len(data.split(empty)[0]) == 1  # two clips of nobody are no copies
 
 
-def test_a_file_that_leaks_a_performer_is_refused_unless_allowed():
+def test_a_file_that_leaks_a_subject_is_refused_unless_allowed():
     store = make_store([counting_clip(n) for n in (3, 4, 5)], subject=[1, 2, 2], split=["train", "train", "test"])
-    with pytest.raises(DataError, match=r"performers on both sides \(2\)"):
+    with pytest.raises(DataError, match=r"subjects on both sides \(2\)"):
         data.split(store, "file")
-    assert len(data.split(store, "file", allow=["performers"])[1]) == 1
+    assert len(data.split(store, "file", allow=["subjects"])[1]) == 1
 
 
 def test_leave_one_out_tests_on_everyone_once(synthetic):
@@ -96,7 +96,7 @@ def test_leave_one_out_tests_on_everyone_once(synthetic):
         list(data.leave_one_out(synthetic[synthetic.column("setup") == 1], "setup"))
 
 
-def test_folds_keep_performers_together_and_are_even():
+def test_folds_keep_subjects_together_and_are_even():
     store = make_store([counting_clip(n + 1) for n in range(40)], subject=np.repeat([1, 2, 3, 4, 5], [12, 10, 8, 6, 4]))
     tests = [test for _, test in data.folds(store, 3, seed=1)]
     assert sorted(n for t in tests for n in t.column("clip")) == sorted(store.column("clip"))
@@ -104,5 +104,5 @@ def test_folds_keep_performers_together_and_are_even():
     assert sum(map(len, seen)) == 5 and max(map(len, tests)) - min(map(len, tests)) <= 6
     again = [test.fingerprint for _, test in data.folds(store, 3, seed=1)]
     assert again == [t.fingerprint for t in tests]
-    with pytest.raises(DataError, match="6 folds of 5 performers"):
+    with pytest.raises(DataError, match="6 folds of 5 subjects"):
         list(data.folds(store, 6))

@@ -9,13 +9,13 @@ import pytest
 from slimlab import data, evaluate
 from slimlab.data.synthetic._kinematics import HANGING, body, rotation
 from slimlab.data.synthetic._motions import ACTIONS
-from slimlab.data.synthetic.clips import Performer, recorded, seen
+from slimlab.data.synthetic.clips import Subject, recorded, seen
 from slimlab.skeleton import KINECT_V2
 
 
-def performer(**changes):
+def subject(**changes):
     usual = dict(size=1.0, arms=1.0, legs=1.0, tempo=1.0, amplitude=1.0, stoop=0.0, arms_out=0.0, stance=0.0, restless=0.0)
-    return Performer(**usual | {"left_handed": False} | changes)
+    return Subject(**usual | {"left_handed": False} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,10 @@ def test_same_seed_same_bytes_and_a_smaller_set_is_a_part_of_a_larger():
     np.testing.assert_array_equal(data.synthetic(clips=60, seed=0)[7].joints, a[7].joints)
 
 
-def test_there_may_be_more_performers():
-    many = data.synthetic(clips=66 * 20, seed=1, performers=40)
+def test_there_may_be_more_subjects():
+    many = data.synthetic(clips=66 * 20, seed=1, subjects=40)
     assert len(set(many.table["subject"])) == 40 and set(many.table["camera"]) == {1, 2, 3}
-    np.testing.assert_array_equal(many[0].joints, data.synthetic(clips=3, seed=1, performers=40)[0].joints)
+    np.testing.assert_array_equal(many[0].joints, data.synthetic(clips=3, seed=1, subjects=40)[0].joints)
 
 
 @pytest.mark.integration  # a clock
@@ -74,7 +74,7 @@ def test_bodies_are_bodies(store):
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.name)
 def test_actions_are_smooth_whole_and_on_the_floor(action):
     """Without faults and noise: no jumps from frame to frame, bones of constant length, feet at the floor."""
-    motion = recorded(action, performer(), performer(), np.random.default_rng(0))
+    motion = recorded(action, subject(), subject(), np.random.default_rng(0))
     people = [0] if action.second is None else [0, 1]
     assert motion[:, people].any(axis=(2, 3)).all() and (len(people) == 2 or not motion[:, 1].any())
     for person in people:
@@ -98,10 +98,10 @@ def test_a_wrist_gets_where_it_is_sent():
         np.testing.assert_allclose(reached, goals * [sign, 1, 1], atol=0.01)
 
 
-def test_performers_differ_as_they_should():
+def test_subjects_differ_as_they_should():
     wave = ACTIONS[0]
     usual, tall, left = (
-        recorded(wave, performer(**p), performer(), np.random.default_rng(1)) for p in ({}, {"size": 1.2}, {"left_handed": True})
+        recorded(wave, subject(**p), subject(), np.random.default_rng(1)) for p in ({}, {"size": 1.2}, {"left_handed": True})
     )
     assert np.ptp(tall[0, 0, :, 1]) == pytest.approx(1.2 * np.ptp(usual[0, 0, :, 1]), rel=1e-6)
     moves = [np.ptp(m[:, 0], axis=0).sum(axis=1) for m in (usual, left)]
@@ -111,7 +111,7 @@ def test_performers_differ_as_they_should():
 
 def test_kinects_faults_are_there(store):
     """Noise grows with speed and where the body hides a joint; frames, hands and second bodies get lost."""
-    motion = recorded(ACTIONS[0], performer(), performer(), np.random.default_rng(2))[:, :1]
+    motion = recorded(ACTIONS[0], subject(), subject(), np.random.default_rng(2))[:, :1]
     motion = np.concatenate([motion, np.zeros_like(motion)], axis=1)
     still = np.broadcast_to(motion[:1], (40, *motion.shape[1:]))
     rng = np.random.default_rng(0)
@@ -136,4 +136,4 @@ def test_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         data.synthetic(clips=0)
     with pytest.raises(ValueError, match="at least one"):
-        data.synthetic(performers=0)
+        data.synthetic(subjects=0)

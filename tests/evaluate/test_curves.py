@@ -16,7 +16,7 @@ from tests.conftest import make_store
 
 CONFIG = EncoderConfig(width=16, depth=2, heads=2, frames=8, init_std=None, centring="every_frame", input_scale=3.0)
 CONTROLS = ["raw coordinates", "random encoder, plain", "random encoder, best-scaled input"]
-PROVENANCE = {"train", "test", "train_performers", "test_performers", "weights", "seed", "slimlab", "torch"}
+PROVENANCE = {"train", "test", "train_subjects", "test_subjects", "weights", "seed", "slimlab", "torch"}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_robustness_is_each_evaluation_by_hand(robust, case):
             assert rows[name, "kNN", "noise", severity] == pytest.approx(knn.accuracy)
             assert rows[name, "probe", "noise", severity] == pytest.approx(evaluate.linear_probe(given, asked).accuracy)
             line = robust[(robust["features"] == name) & (robust["classifier"] == "kNN") & (robust["severity"] == severity)]
-            interval = evaluate.over_performers(knn, test)
+            interval = evaluate.over_subjects(knn, test)
             noise = line[line["corruption"] == "noise"].iloc[0]
             assert (noise["low"], noise["high"]) == pytest.approx((interval.low, interval.high))
 
@@ -169,9 +169,9 @@ def test_a_row_says_what_made_it(case, tmp_path):
     assert list(plain.columns) == ["features", "kNN", "probe"] and plain["kNN"].tolist() == table["kNN"].tolist()
     table.to_csv(tmp_path / "t.csv", index=False)
     row = pd.read_csv(tmp_path / "t.csv").iloc[-1]
-    # from the row alone: the sides by their performers, checked by fingerprint, the weights by their digest
-    performers = [int(p) for p in row["train_performers"].split()]
-    side = train[np.isin(train.column("subject"), performers)]
+    # from the row alone: the sides by their subjects, checked by fingerprint, the weights by their digest
+    subjects = [int(p) for p in row["train_subjects"].split()]
+    side = train[np.isin(train.column("subject"), subjects)]
     assert side.fingerprint == row["train"] and evaluate.weights_digest(encoder) == row["weights"]
-    interval = evaluate.over_performers(evaluate.knn(*(evaluate.features(encoder, s) for s in (train, test))), test)
+    interval = evaluate.over_subjects(evaluate.knn(*(evaluate.features(encoder, s) for s in (train, test))), test)
     assert (row["kNN_low"], row["kNN_high"]) == pytest.approx((interval.low, interval.high))

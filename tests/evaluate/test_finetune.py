@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slimlab import data, evaluate
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
-from slimlab.evaluate.sides import amount_words, batches, held_out
+from slimlab.evaluate.subsets import amount_words, batches, held_out
 from slimlab.skeleton import COCO
 from tests.conftest import counting_clip, make_store
 
@@ -70,11 +70,11 @@ def test_batches_hold_every_clip_once_an_epoch():
     assert [len(b) for b in batches(3, 8, 2, torch.Generator())] == [8, 8]  # fewer clips than a batch: some come again
 
 
-def test_held_out_are_the_last_performers(synthetic):
+def test_held_out_are_the_last_subjects(synthetic):
     outside, name = held_out(synthetic.table, len(synthetic))
-    performers = np.unique(synthetic.column("subject"))
-    assert name == "held-out performers" and outside.any() and not outside.all()
-    last = performers[-max(1, len(performers) // 5) :]
+    subjects = np.unique(synthetic.column("subject"))
+    assert name == "held-out subjects" and outside.any() and not outside.all()
+    last = subjects[-max(1, len(subjects) // 5) :]
     np.testing.assert_array_equal(outside, np.isin(synthetic.column("subject"), last))
     for table in (None, synthetic.table.assign(subject=-1), synthetic.table.assign(subject=3)):
         outside, name = held_out(table, 10)

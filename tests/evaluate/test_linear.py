@@ -9,12 +9,12 @@ import torch.nn.functional as F
 
 from slimlab import data, evaluate
 from slimlab.encoder import Encoder, EncoderConfig
-from slimlab.evaluate.grid import RATES, LinearGrid, readings
+from slimlab.evaluate.grid import RATES, LinearGrid, feature_specs
 from slimlab.evaluate.linear import linear_grid
 from tests.conftest import counting_clip, make_store
 from tests.evaluate.blobs import blobs
 
-TRAIN, TEST = blobs(150, 0, performers=6), blobs(90, 1)
+TRAIN, TEST = blobs(150, 0, subjects=6), blobs(90, 1)
 
 
 def test_readings_are_the_encoders(synthetic):
@@ -25,25 +25,25 @@ def test_readings_are_the_encoders(synthetic):
     with torch.no_grad():
         for combine in ("sum", "concat"):
             every = encoder.features(x, people, 3, "cls+mean", combine)
-            ways = readings((1, 3), ("cls", "mean", "cls+mean"), 16, every.shape[1])
-            assert [(w.blocks, w.pool) for w in ways] == [(b, p) for b in (1, 3) for p in ("cls", "mean", "cls+mean")]
-            for way in ways:
-                alone = encoder.features(x, people, way.blocks, way.pool, combine)
-                torch.testing.assert_close(every[:, way.columns], alone, atol=1e-6, rtol=1e-5)
+            specs = feature_specs((1, 3), ("cls", "mean", "cls+mean"), 16, every.shape[1])
+            assert [(w.blocks, w.pool) for w in specs] == [(b, p) for b in (1, 3) for p in ("cls", "mean", "cls+mean")]
+            for spec in specs:
+                alone = encoder.features(x, people, spec.blocks, spec.pool, combine)
+                torch.testing.assert_close(every[:, spec.columns], alone, atol=1e-6, rtol=1e-5)
 
 
 def test_the_grid_is_one_torch_classifier_after_another():
     """SGD with momentum and cosine from torch.optim, float64, each on its own columns and its own clips."""
     width, classes, steps = 2, 4, 12
-    ways = readings((1, 2), ("cls", "cls+mean"), width, 6)
+    specs = feature_specs((1, 2), ("cls", "cls+mean"), width, 6)
     rates, seed = (0.01, 0.3), 4
-    grid = LinearGrid(ways, rates, classes, steps, sides=2, seed=seed)
+    grid = LinearGrid(specs, rates, classes, steps, subsets=2, seed=seed)
     starts = [w[0, 0].clone().double() for w in grid.weights]  # before the first step
     order = np.random.default_rng(0).integers(150, size=(steps, 16))
     inside = np.stack([np.ones(150, bool), np.arange(150) % 6 != 5])
     for step, clips in enumerate(order):
         grid.step(TRAIN.x[clips], TRAIN.labels[clips], step, torch.from_numpy(inside[:, clips]))
-    for way, weight, start in zip(ways, grid.weights, starts, strict=True):
+    for spec, weight, start in zip(specs, grid.weights, starts, strict=True):
         assert start[:, -1].abs().max() == 0 and 0.003 < float(start[:, :-1].std()) < 0.03
         for side in (0, 1):
             for number, rate in enumerate(rates):
@@ -52,23 +52,23 @@ def test_the_grid_is_one_torch_classifier_after_another():
                 schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
                 for clips in order:
                     clips = clips[inside[side][clips]]
-                    loss = F.cross_entropy(F.linear(TRAIN.x[clips][:, way.columns].double(), w, b), TRAIN.labels[clips])
+                    loss = F.cross_entropy(F.linear(TRAIN.x[clips][:, spec.columns].double(), w, b), TRAIN.labels[clips])
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
                     schedule.step()
                 expected = torch.cat([w, b[:, None]], dim=1).detach()
                 torch.testing.assert_close(weight[side, number].double(), expected, atol=1e-4, rtol=1e-4)
-                logits = F.linear(TEST.x[:, way.columns].double(), w, b).detach()
-                scores = grid.scores(TEST.x, side, chunk=7)[ways.index(way), number]
+                logits = F.linear(TEST.x[:, spec.columns].double(), w, b).detach()
+                scores = grid.scores(TEST.x, side, chunk=7)[specs.index(spec), number]
                 torch.testing.assert_close(scores.double(), logits, atol=1e-3, rtol=1e-3)
                 accuracy = float((logits.argmax(1) == TEST.labels).double().mean())
-                assert float(grid.accuracies(TEST.x, TEST.labels, side, 7)[ways.index(way), number]) == pytest.approx(accuracy)
+                assert float(grid.accuracies(TEST.x, TEST.labels, side, 7)[specs.index(spec), number]) == pytest.approx(accuracy)
 
 
 def test_a_rate_that_explodes_leaves_the_others_alone():
-    ways = readings((1,), ("cls",), 6, 12)
-    grids = [LinearGrid(ways, rates, 4, 20) for rates in ((3e38, 0.1), (0.1,))]
+    specs = feature_specs((1,), ("cls",), 6, 12)
+    grids = [LinearGrid(specs, rates, 4, 20) for rates in ((3e38, 0.1), (0.1,))]
     for step in range(20):
         for grid in grids:
             grid.step(torch.cat([TRAIN.x, TRAIN.x], dim=1), TRAIN.labels, step)
@@ -80,8 +80,8 @@ def test_the_rates_are_the_papers():
     assert len(RATES) == 13 and RATES[0] == 1e-5 and RATES[-1] == 0.1 and list(RATES) == sorted(RATES)
 
 
-def test_the_probe_chooses_its_rate_on_held_out_performers():
-    """By hand: train without performer 5, measure on performer 5, take the best rate of the grid trained on everybody."""
+def test_the_probe_chooses_its_rate_on_held_out_subjects():
+    """By hand: train without subject 5, measure on subject 5, take the best rate of the grid trained on everybody."""
     result = evaluate.linear_probe(TRAIN, TEST, protocol="slim", steps=60, learning_rates=(1e-5, 0.5))
     # ten seeds: -0.022 to 0.011 apart, and 0.26 to 0.92 above the slow rate alone
     assert result.accuracy == pytest.approx(evaluate.linear_probe(TRAIN, TEST).accuracy, abs=0.05)
@@ -96,13 +96,13 @@ def test_the_probe_chooses_its_rate_on_held_out_performers():
         evaluate.linear_probe(TRAIN, TEST, protocol="best")
 
 
-def test_held_out_performers_get_no_say_in_what_is_chosen_by_them():
-    """Wrong labels for the held-out performer change the final classifier, not the one that was judged by them."""
+def test_held_out_subjects_get_no_say_in_what_is_chosen_by_them():
+    """Wrong labels for the held-out subject change the final classifier, not the one that was judged by them."""
     protocol = replace(evaluate.PROTOCOLS["slim-linear-cached"], steps=100, learning_rates=(0.5,))
     wrong = torch.where(torch.arange(150) % 6 == 5, (TRAIN.labels + 1) % 4, TRAIN.labels)
     grids = []
     for labels in (TRAIN.labels, wrong):
-        grid = LinearGrid(readings((1,), ("cls",), 6, 12), protocol.learning_rates, 4, 100, sides=2)
+        grid = LinearGrid(feature_specs((1,), ("cls",), 6, 12), protocol.learning_rates, 4, 100, subsets=2)
         inside = torch.stack([torch.ones(150), (torch.arange(150) % 6 != 5).float()])
         for step in range(100):
             grid.step(torch.cat([TRAIN.x, TRAIN.x], dim=1), labels, step, inside)
@@ -112,7 +112,7 @@ def test_held_out_performers_get_no_say_in_what_is_chosen_by_them():
 
 @pytest.fixture(scope="module")
 def labelled_poses():
-    """Poses at random, and a label that the height of the arms gives away; 4 performers to train on, 2 to test."""
+    """Poses at random, and a label that the height of the arms gives away; 4 subjects to train on, 2 to test."""
     rng, labels = np.random.default_rng(0), np.arange(60) % 2
     poses = rng.normal(0, 0.05, (60, 1, 1, 25, 3)) + np.zeros((1, 20, 1, 1, 1))
     poses[:, :, :, 4:12, 1] += np.where(labels, 0.5, -0.5)[:, None, None, None]
@@ -136,12 +136,12 @@ def test_every_way_of_drawing_views_learns_and_repeats_itself(encoder, labelled_
         mirror=False,
         cached_views=2,
         learning_rates=(1e-5, 4.0),
-        select=("held-out performers", "test split"),
+        select=("held-out subjects", "test split"),
     )
     before = [p.clone() for p in encoder.parameters()]
     held, test = linear_grid(encoder, *labelled_poses, protocol, seed=3)
-    assert (held.selected_on, test.selected_on) == ("held-out performers", "test split") and held.candidates == 8
-    assert held.lr == 4.0 and {c.reading.blocks for c in (held, test)} <= {1, 2}  # this encoder has two blocks, not four
+    assert (held.selected_on, test.selected_on) == ("held-out subjects", "test split") and held.candidates == 8
+    assert held.lr == 4.0 and {c.spec.blocks for c in (held, test)} <= {1, 2}  # this encoder has two blocks, not four
     assert test.result.accuracy >= held.result.accuracy > 0.75, (held, test)  # ten seeds: 0.90 to 1.00; labels shuffled: to 0.75
     assert test.selected_at == test.result.accuracy
     again = linear_grid(encoder, *labelled_poses, protocol, seed=3)[0]
@@ -159,7 +159,7 @@ def test_views_differ_where_they_should(encoder, labelled_poses):
         assert not torch.allclose(scores(**changes), given), changes
 
 
-def test_performers_unknown_means_held_out_clips():
+def test_subjects_unknown_means_held_out_clips():
     protocol = evaluate.PROTOCOLS["slim-linear"]
     store = make_store([counting_clip(9) * (1 + i % 2) for i in range(10)], label=[0, 1] * 5)
     encoder = evaluate.random_encoder(EncoderConfig(width=16, depth=1, heads=2, frames=8))

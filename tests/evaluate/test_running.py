@@ -63,8 +63,8 @@ def test_the_default_is_the_probe_on_the_default_features(case):
 
 def test_a_selection_on_the_test_split_says_so(case):
     encoder, train, test = case
-    table = evaluate.run(encoder, train, test, "slim-linear-cached", select=("held-out performers", "test split"), **SMALL)
-    assert table["selected_on"].tolist() == ["held-out performers", "test split"]
+    table = evaluate.run(encoder, train, test, "slim-linear-cached", select=("held-out subjects", "test split"), **SMALL)
+    assert table["selected_on"].tolist() == ["held-out subjects", "test split"]
     assert (table["candidates"] == 2 * 2 * 13).all()
     assert table["accuracy"][1] == table["selected_at"][1] >= table["accuracy"][0]
 

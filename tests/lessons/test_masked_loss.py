@@ -75,10 +75,10 @@ def test_right_ones_pass(function, capsys):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (per_cell, "all cells at once"),
-        (summed, "sum over cells"),
+        (per_cell, "all tokens at once"),
+        (summed, "sum over tokens"),
         (masked_views, "masked views alone"),
-        (all_cells, "all cells of the mask"),
+        (all_cells, "all tokens of the mask"),
         (no_temperature, "temperature"),
         (negative, "sign"),
         (no_logarithm, "log_softmax"),

@@ -11,28 +11,28 @@ from tests.processes import ROOT
 
 
 def chosen(table):
-    means = table.groupby("arm")[["held_out_knn", "knn"]].mean()
-    arm = means["held_out_knn"].idxmax()
-    return arm, means.loc[arm, "knn"]
+    means = table.groupby("variant")[["held_out_knn", "knn"]].mean()
+    variant = means["held_out_knn"].idxmax()
+    return variant, means.loc[variant, "knn"]
 
 
 def by_test(table):
-    means = table.groupby("arm")["knn"].mean()
+    means = table.groupby("variant")["knn"].mean()
     return means.idxmax(), means.max()
 
 
 def best_run(table):
     line = table.loc[table["held_out_knn"].idxmax()]
-    return line["arm"], line["knn"]
+    return line["variant"], line["knn"]
 
 
 def held_out_reported(table):
-    means = table.groupby("arm")["held_out_knn"].mean()
+    means = table.groupby("variant")["held_out_knn"].mean()
     return means.idxmax(), means.max()
 
 
 def interval(accuracy, clips, rng, draws, replace=True, weigh=True, each=False):
-    if each:  # clips instead of performers
+    if each:  # clips instead of subjects
         hits = np.repeat(accuracy, clips) > rng.random(clips.sum())
         values = rng.choice(hits, (draws, len(hits))).mean(axis=1)
     else:
@@ -52,7 +52,7 @@ def p_value(a, b, one_sided=False, strict=False):
 
 def test_right_answers():
     lessons.check_chosen(chosen)
-    lessons.check_performer_interval(interval)
+    lessons.check_subject_interval(interval)
     lessons.check_sign_flips(p_value)
     lessons.check_sign_flips(lambda a, b: evaluate.paired_seeds(a, b).p)
 
@@ -64,11 +64,11 @@ def test_right_answers():
         (lessons.check_chosen, best_run, "single best run"),
         (lessons.check_chosen, held_out_reported, "flatters"),
         (lessons.check_chosen, lambda t: chosen(t)[0], "two things"),
-        (lessons.check_chosen, lambda t: ("none", 0.5), "no arm"),
-        (lessons.check_performer_interval, lambda *a: interval(*a, replace=False), "no width"),
-        (lessons.check_performer_interval, lambda *a: interval(*a, weigh=False), "count alike"),
-        (lessons.check_performer_interval, lambda *a: interval(*a, each=True), "whole performers"),
-        (lessons.check_performer_interval, lambda *a: 0.5, "two numbers"),
+        (lessons.check_chosen, lambda t: ("none", 0.5), "no variant"),
+        (lessons.check_subject_interval, lambda *a: interval(*a, replace=False), "no width"),
+        (lessons.check_subject_interval, lambda *a: interval(*a, weigh=False), "count alike"),
+        (lessons.check_subject_interval, lambda *a: interval(*a, each=True), "whole subjects"),
+        (lessons.check_subject_interval, lambda *a: 0.5, "two numbers"),
         (lessons.check_sign_flips, lambda a, b: p_value(a, b, one_sided=True), "one side alone|p_value gives"),
         (lessons.check_sign_flips, lambda a, b: p_value(a, b, strict=True), "returns 0|>="),
         (lessons.check_sign_flips, lambda a, b: 7, "between 0 and 1"),

@@ -55,7 +55,7 @@ def test_a_bone_is_drawn_where_its_joints_are(synthetic):
 def test_masked_joints_are_pink_and_counted(synthetic):
     mask = masking.semantic_tubes(1, 8, synthetic.skeleton, 0.6, generator=torch.Generator().manual_seed(0))[0].numpy()
     figure = plot.mask_on_body(synthetic[0], mask, synthetic.skeleton)
-    assert f"{mask.sum()} of {mask.size} cells masked" in figure.axes[-1].get_title()
+    assert f"{mask.sum()} of {mask.size} tokens masked" in figure.axes[-1].get_title()
     assert MASKED in drawn_colours(figure.axes[0]) and int(figure.data["masked"].sum()) == mask.sum()
     image = figure.axes[-1].images[0].get_array()
     order = [j for part in synthetic.skeleton.parts.values() for j in part]

@@ -16,7 +16,7 @@ from slimlab.pretrain.config import Config
 from tests.systems import kills
 from tests.waiting import wait_for
 
-ARMS = [{"mask_ratio": 0.5}, {"mask_ratio": 0.9, "masking": "random_cells"}]
+VARIANTS = [{"mask_ratio": 0.5}, {"mask_ratio": 0.9, "masking": "random_cells"}]
 SMALL = Config(
     steps=6, batch_size=8, width=32, depth=1, prototypes=16, head_hidden=32, head_bottleneck=16, evaluations=2, snapshots=1
 )
@@ -32,14 +32,14 @@ def sides(synthetic):
 def whole(sides, tmp_path_factory):
     """Folder and table of a sweep that nobody disturbed."""
     folder = tmp_path_factory.mktemp("sweep")
-    return folder, study.sweep(sides[0], ARMS, 2, SMALL, folder, test=sides[1], progress=False)
+    return folder, study.sweep(sides[0], VARIANTS, 2, SMALL, folder, test=sides[1], progress=False)
 
 
-def work(store, arms, seeds, base, folder, test):
+def work(store, variants, seeds, base, folder, test):
     import torch
 
     torch.set_num_threads(1)
-    study.sweep(store, arms, seeds, base, folder, test=test, progress=False)
+    study.sweep(store, variants, seeds, base, folder, test=test, progress=False)
 
 
 def test_a_row_says_what_it_is_and_can_be_checked(whole, sides):
@@ -59,9 +59,9 @@ def test_a_row_says_what_it_is_and_can_be_checked(whole, sides):
         assert line[f"knn@{p}"] == pytest.approx(hits[who == p].mean()) and line[f"clips@{p}"] == (who == p).sum()
     raw = [evaluate.raw_features(side) for side in sides]
     assert set(table["raw_knn"]) == {evaluate.knn(*raw).accuracy}
-    assert table.groupby("seed")["untrained_knn"].nunique().tolist() == [1, 1]  # a control a seed, shared by arms
+    assert table.groupby("seed")["untrained_knn"].nunique().tolist() == [1, 1]  # a control a seed, shared by variants
     again = Config(**{"preset": line["preset"], "seed": int(line["seed"]), **json.loads(line["changes"])})
-    assert again == replace(SMALL, seed=0, **ARMS[1])
+    assert again == replace(SMALL, seed=0, **VARIANTS[1])
     saved = pd.read_csv(folder / "runs" / line["run"] / "predictions.csv")
     assert (saved["knn"] == saved["label"]).mean() == pytest.approx(line["knn"])
     assert not (folder / "runs" / line["run"] / "checkpoint.pt").exists() and not list((folder / "claims").iterdir())
@@ -69,29 +69,45 @@ def test_a_row_says_what_it_is_and_can_be_checked(whole, sides):
 
 @pytest.mark.parametrize("preset", ["tiny", "paper"])
 def test_the_changes_are_what_somebody_changed(tmp_path, preset):
-    arm = {"mask_ratio": [0.5, 0.75], "precision": "bf16"}  # as JSON gives it
-    config = Config(preset=preset, seed=3, **arm)
+    variant = {"mask_ratio": [0.5, 0.75], "precision": "bf16"}  # as JSON gives it
+    config = Config(preset=preset, seed=3, **variant)
     row = {
-        "arm": arm,
+        "variant": variant,
         "config": config.to_dict(),
         "seed": 3,
         "knn": 0.5,
         "probe": 0.5,
         "train": "a",
         "test": "b",
-        "performers": {},
+        "subjects": {},
     }
     (tmp_path / "runs" / "one").mkdir(parents=True)
     (tmp_path / "runs" / "one" / "result.json").write_text(json.dumps(row))
-    assert json.loads(study.read(tmp_path)["changes"].iloc[0]) == arm
+    assert json.loads(study.read(tmp_path)["changes"].iloc[0]) == variant
+
+
+def test_a_folder_of_an_earlier_version_stays_readable(whole, sides, tmp_path, monkeypatch):
+    folder, _ = whole
+    kept = [*folder.glob("runs/*/result.json"), *folder.glob("controls/*.json")]
+    assert len(kept) == 4 + 3
+    for file in kept:
+        row = json.loads(file.read_text())
+        row = {{"subjects": "performers", "variant": "arm"}.get(k, k): v for k, v in row.items()}
+        (tmp_path / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file.relative_to(folder)).write_text(json.dumps(row))
+    pd.testing.assert_frame_equal(study.read(tmp_path), study.read(folder))
+    trial = study.sweep.__globals__["trial"]
+    fresh = trial.controls(*sides, replace(SMALL, seed=0), folder)
+    monkeypatch.setattr(trial, "scores", lambda *a: pytest.fail("a control that was kept was computed again"))
+    assert trial.controls(*sides, replace(SMALL, seed=0), tmp_path) == fresh
 
 
 def test_asked_again_it_does_nothing_anew(whole, sides, monkeypatch):
     folder, table = whole
     monkeypatch.setattr(study.sweep.__globals__["trial"], "run", lambda *a: pytest.fail("a finished run was done again"))
-    again = study.sweep(sides[0], ARMS, 2, SMALL, folder, test=sides[1], progress=False)
+    again = study.sweep(sides[0], VARIANTS, 2, SMALL, folder, test=sides[1], progress=False)
     pd.testing.assert_frame_equal(again, table)
-    half = study.sweep(sides[0], ARMS[:1], 1, SMALL, folder, test=sides[1], progress=False)  # a smaller question, same folder
+    half = study.sweep(sides[0], VARIANTS[:1], 1, SMALL, folder, test=sides[1], progress=False)  # a smaller question, same folder
     assert half["knn"].tolist() == table["knn"].tolist()[:1]
     assert sorted(study.read(folder)["run"]) == sorted(table["run"])
 
@@ -100,14 +116,14 @@ def test_asked_again_it_does_nothing_anew(whole, sides, monkeypatch):
 @pytest.mark.integration
 def test_two_processes_share_it_one_is_killed_and_the_table_is_the_same(whole, sides, tmp_path):
     fork = multiprocessing.get_context("spawn")
-    workers = [fork.Process(target=work, args=(sides[0], ARMS, 2, SMALL, tmp_path, sides[1])) for _ in range(2)]
+    workers = [fork.Process(target=work, args=(sides[0], VARIANTS, 2, SMALL, tmp_path, sides[1])) for _ in range(2)]
     for worker in workers:
         worker.start()
     wait_for(lambda: list(tmp_path.glob("runs/*/metrics.jsonl")), "a run that has begun")
     os.kill(workers[0].pid, signal.SIGKILL)
     for worker in workers:
         worker.join(600)
-    table = study.sweep(sides[0], ARMS, 2, SMALL, tmp_path, test=sides[1], progress=False)
+    table = study.sweep(sides[0], VARIANTS, 2, SMALL, tmp_path, test=sides[1], progress=False)
     expected = whole[1]
     for column in set(table.columns) - set(PASSING):
         if pd.api.types.is_float_dtype(expected[column]):
@@ -132,15 +148,15 @@ def test_stopped_in_a_run_it_goes_on_in_that_run(whole, sides, tmp_path, monkeyp
 
     monkeypatch.setattr(trial.pretrain, "steps", stopping)
     with pytest.raises(KeyboardInterrupt):
-        study.sweep(sides[0], ARMS[:1], 1, SMALL, tmp_path, test=sides[1], progress=False)
+        study.sweep(sides[0], VARIANTS[:1], 1, SMALL, tmp_path, test=sides[1], progress=False)
     assert not list((tmp_path / "claims").iterdir())
-    table = study.sweep(sides[0], ARMS[:1], 1, SMALL, tmp_path, test=sides[1], progress=False)
+    table = study.sweep(sides[0], VARIANTS[:1], 1, SMALL, tmp_path, test=sides[1], progress=False)
     assert done == [0, 1, 2, 3, 4, 5] and table["knn"].tolist() == whole[1]["knn"].tolist()[:1]
     assert table["cpu_seconds"].isna().all()  # two processes' parts, of which one is unknown
 
 
 def test_a_budget_stops_between_runs(sides, tmp_path):
-    table = study.sweep(sides[0], ARMS, 2, SMALL, tmp_path, test=sides[1], minutes=1e-9, progress=False)
+    table = study.sweep(sides[0], VARIANTS, 2, SMALL, tmp_path, test=sides[1], minutes=1e-9, progress=False)
     assert len(table) == 0
 
 
@@ -152,13 +168,13 @@ def test_a_damaged_result_is_named_before_work_starts(whole, sides, tmp_path):
     text = (run / "result.json").read_text()
     for broken in (text[: len(text) // 2], "{}"):
         (run / "result.json").write_text(broken)
-        for ask in (lambda: study.sweep(sides[0], ARMS, 2, SMALL, folder, test=sides[1]), lambda: study.read(folder)):
+        for ask in (lambda: study.sweep(sides[0], VARIANTS, 2, SMALL, folder, test=sides[1]), lambda: study.read(folder)):
             with pytest.raises(study.StudyError, match=f"{run.name}.*damaged result.*delete the folder"):
                 ask()
     (run / "result.json").unlink()
     (run / "config.json").write_text("{")
     with pytest.raises(RunError, match=f"{run.name}.*damaged run"):
-        study.sweep(sides[0], ARMS, 2, SMALL, folder, test=sides[1], progress=False)
+        study.sweep(sides[0], VARIANTS, 2, SMALL, folder, test=sides[1], progress=False)
     with pytest.raises(study.StudyError, match="no finished run"):
         study.read(tmp_path)
 
@@ -174,7 +190,7 @@ def test_a_run_that_diverges_is_a_row_with_its_error(sides, tmp_path):
     "grid, seeds, says",
     [
         ({"mask_rate": [0.5]}, 1, "no field mask_rate"),
-        ([{"seed": 3}], 1, "cannot be an arm's"),
+        ([{"seed": 3}], 1, "cannot be a variant's"),
         ([{"mask_ratio": 1.5}], 1, "must lie in 0..1"),
         ([], 1, "nothing to do"),
         ({"mask_ratio": [0.5]}, 0, "nothing to do"),

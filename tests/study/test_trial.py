@@ -1,7 +1,6 @@
 """One run of a sweep: what is recorded as its result and what is raised, to be tried again."""
 
 from types import SimpleNamespace
-from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -19,8 +18,8 @@ def test_a_probe_that_does_not_converge_is_a_row_with_its_error(tmp_path, monkey
     monkeypatch.setattr(pretrain, "steps", lambda *_args, **_kwargs: [])
     monkeypatch.setattr(trial, "Run", lambda _folder: run)
     monkeypatch.setattr(trial, "_judged", stuck)
-    store, claim = data.synthetic(clips=66), cast(Any, SimpleNamespace(lost=False))
-    row = trial.run(store, store, pretrain.Config(), tmp_path, "a", None, claim)
+    store = data.synthetic(clips=66)
+    row = trial.run(store, store, pretrain.Config(), tmp_path, "a", None)
     assert row["error"] == "the linear probe did not converge in 1000 iterations" and row["probe"] is None
 
 
@@ -29,6 +28,6 @@ def test_a_full_disk_in_a_folder_called_collapsed_is_no_collapsed_run(tmp_path, 
         raise RunError("collapsed-runs/a: checkpoint failed (No space left on device)")
 
     monkeypatch.setattr(pretrain, "steps", full)
-    store, claim = data.synthetic(clips=66), cast(Any, SimpleNamespace(lost=False))
+    store = data.synthetic(clips=66)
     with pytest.raises(RunError, match="No space left"):
-        trial.run(store, store, pretrain.Config(), tmp_path, "a", None, claim)
+        trial.run(store, store, pretrain.Config(), tmp_path, "a", None)

@@ -17,7 +17,7 @@ from slimlab import data, evaluate
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.pretrain.config import Config
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2, Skeleton
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 from slimlab.weights import on_body
 
 
@@ -251,7 +251,7 @@ def test_another_body_takes_embeddings_over_by_joint_name(encoder, tmp_path):
         j, i = KINECT_V1.names.index(v1), KINECT_V2.names.index(v2)
         assert torch.equal(moved.pos_embed[0, 1 + j], encoder.pos_embed[0, 1 + i])
     x = torch.randn(2, 3, 16, 25, 1)
-    places = counterparts(KINECT_V1, KINECT_V2)
+    places = match_joints(KINECT_V1, KINECT_V2)
     with torch.no_grad():  # the same tokens, in another order: what the smaller body sees does not depend on who asks
         assert moved(x[:, :, :, places]).cls.shape == (2, 1, 16)
 
@@ -284,7 +284,7 @@ def test_the_order_of_joints_is_only_an_order(order):
 @pytest.mark.integration  # not for what it starts, but for its length: 960 clips, five sorts of features, kNN and probe
 @pytest.mark.parametrize("protocol", ["cross-subject", "cross-view"])
 def test_the_shipped_encoder_beats_its_controls_by_ten_points(protocol):
-    """On the default synthetic set, whose performers it never saw; kNN and probe."""
+    """On the default synthetic set, whose subjects it never saw; kNN and probe."""
     table = evaluate.compare(slimlab.pretrained("tiny"), *data.split(data.synthetic(), protocol)).set_index("features")
     ahead = table.loc["pre-trained encoder"] - table.drop("pre-trained encoder").max()
     assert (ahead >= 0.10).all(), table

@@ -85,7 +85,7 @@ def test_the_mask_explorer_follows_slider_and_click(page, kernel):
     after = kernel.value("explorer.mask.tolist()")
     changed = [(t, j) for t, j in itertools.product(range(8), range(25)) if before[t][j] != after[t][j]]
     assert changed == [(2, kernel.value("list(store.skeleton.parts.values())[0][0]"))]
-    wait_for(lambda: "1 cells edited" in page.inner_text("body"), "the edit in the reading")
+    wait_for(lambda: "1 tokens edited" in page.inner_text("body"), "the edit in the reading")
     pixel = "(c, [x, y]) => [...c.getContext('2d').getImageData(x * devicePixelRatio, y * devicePixelRatio, 1, 1).data]"
     edited = kernel.value("list(explorer.grid.colors)[2 * 25 * 3:][joint * 3:][:3]".replace("joint", str(changed[0][1])))
     at = [92 + cells * 2.1 / 8, 20 + 3]

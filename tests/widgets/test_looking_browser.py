@@ -141,7 +141,7 @@ def test_a_bar_and_a_cell_of_the_prototypes_play_what_is_near(page, kernel):
     wait_for(lambda: stage.get_attribute("data-clips") == "5", "5 clips")
     stage.locator(".slimlab-play").click()
     wait_for(lambda: kernel.value("p.stage.frame") > 3, "frames")
-    page.get_by_role("button", name="cells (tokens)").click()
+    page.get_by_role("button", name="tokens", exact=True).click()
     wait_for(lambda: kernel.value("p.kind") == "cells", "cells")
     cells = kernel.value("len(p.prototypes)")
     wait_for(lambda: f"any of {cells} cells" in page.inner_text("body"), "the cells' numbers")

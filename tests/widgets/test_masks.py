@@ -54,14 +54,14 @@ def test_grid_and_body_show_the_mask(explorer):
 
 def test_asked_and_achieved_are_told(explorer):
     explorer.ratio.value = 0.65
-    assert "asked <b>0.65</b>, achieved <b>0.650</b> (65 of 100 cells)" in explorer.reading.value
+    assert "asked <b>0.65</b>, achieved <b>0.650</b> (65 of 100 tokens)" in explorer.reading.value
 
 
 def test_cells_are_edited_by_hand_and_forgotten_by_the_next_draw(explorer):
     before = explorer.mask
     explorer.toggle(2, 7)
     assert (explorer.mask != before).sum() == 1 and explorer.mask[2, 7] != before[2, 7]
-    assert "1 cells edited" in explorer.reading.value
+    assert "1 tokens edited" in explorer.reading.value
     assert explorer.grid.scene["crossed"] == [[[2, 7]]]
     explorer.grid.clicked = {"panel": 0, "step": 2, "joint": 7}
     np.testing.assert_array_equal(explorer.mask, before)

@@ -1,7 +1,8 @@
 """One numeric array out of a MATLAB file of version 5 to 7: header, elements, zlib; nothing else of the format.
 
-MAT-File Format, chapter 1 (https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf). Our own because SciPy's reader
-(1.17) kills the process on some damaged files (tests/data/test_convert.py, the mutants), and because it is this short.
+MAT-File Format, chapter 1 (https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf). Our own because `scipy.io.loadmat`
+of SciPy 1.17.1 ends the process (SIGSEGV or SIGBUS) on damaged files: on 239 of 91,786 mutants of UTD-MHAD's. Ours raises
+ValueError (tests/data/readers/test_mutants.py).
 """
 
 from __future__ import annotations

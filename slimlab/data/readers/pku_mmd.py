@@ -3,7 +3,7 @@
 150 numbers are 2 people x 25 Kinect v2 joints x 3, metres; a label's line is `action,start,end[,confidence]`, frames from 0, end
 not included. Liu et al., "PKU-MMD", 2017 (https://arxiv.org/abs/1703.07475). Each labelled interval becomes a clip; a sequence
 without a label file becomes one unlabelled clip. The last letter of a name is the camera (L 1, M 2, R 3), so that "cross-view"
-tests on the left one, as the authors do. Performers are in no file: a `cross-subject` list of videos gives the table's `split`.
+tests on the left one, as the authors do. Subjects are in no file: a `cross-subject` list of videos gives the table's `split`.
 """
 
 from __future__ import annotations

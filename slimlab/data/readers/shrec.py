@@ -2,7 +2,7 @@
 
 De Smedt et al., "SHREC'17 track: 3D hand gesture recognition using a depth and skeletal dataset", 2017
 (http://www-rech.telecom-lille.fr/shrec2017-hand/). Where the folders are the data set's own,
-`gesture_1/finger_1/subject_1/essai_1`, they give class, performer and name.
+`gesture_1/finger_1/subject_1/essai_1`, they give class, subject and name.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from slimlab.data.errors import DataError
 from slimlab.data.readers import units
 from slimlab.data.store import ClipStore
 from slimlab.skeleton import DECLARED, Skeleton, declared
-from slimlab.skeleton.matching import counterparts
+from slimlab.skeleton.matching import match_joints
 
 ROWS_AT_A_TIME = 200_000
 CELLS_AT_A_TIME = 20_000_000
@@ -138,7 +138,7 @@ def _body(joints: list[str], parents: dict | None, place: str, skeleton: Skeleto
     if skeleton is not None or parents is None:
         here = Skeleton(joints, range(-1, len(joints) - 1), parts={"all": range(len(joints))}, mirror=())  # for its names alone
         for body in [skeleton] if skeleton is not None else DECLARED:
-            found = counterparts(body, here)
+            found = match_joints(body, here)
             if len(body) == len(joints) and sorted(i for i in found if i is not None) == list(range(len(joints))):
                 return body, [i for i in found if i is not None]
         names = ", ".join(joints[:6])

@@ -1,7 +1,7 @@
 """NW-UCLA as CTR-GCN's copy has it: `aAA_sSS_eEE_vVV.json`, each {"skeletons": T x 20 joints x 3, …} (Kinect v1, metres).
 
 Wang et al., "Cross-view action modeling, learning and recognition", CVPR 2014; files: https://github.com/Uason-Chen/CTR-GCN.
-Action, performer and camera are in the name; copies in circulation hold byte-identical clips in several views (`data.report`).
+Action, subject and camera are in the name; copies in circulation hold byte-identical clips in several views (`data.report`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read(path: str | Path) -> Source:
     """Check every name, then stream the files. Raises DataError."""
     found = files.find(path, ".json")
     numbers = list(ACTIONS)
-    fields: list[tuple[int, int, int]] = []  # label, performer, camera
+    fields: list[tuple[int, int, int]] = []  # label, subject, camera
     for file in found:
         match = NAME.search(file.name)
         if match is None or int(match[1]) not in ACTIONS:

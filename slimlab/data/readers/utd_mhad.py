@@ -43,9 +43,7 @@ def read(path: str | Path) -> Source:
     for file in files.find(path, "_skeleton.mat"):
         match = NAME.search(file.name)
         if not match:
-            raise DataError(
-                f"{file.place}: name is not like a1_s1_t1_skeleton.mat, so action and performer are unknown; rename it"
-            )
+            raise DataError(f"{file.place}: name is not like a1_s1_t1_skeleton.mat, so action and subject are unknown; rename it")
         action, subject, trial = (int(v) for v in match.groups())
         if not 1 <= action <= len(ACTIONS):
             raise DataError(f"{file.place}: action {action}, UTD-MHAD has 1..{len(ACTIONS)}")

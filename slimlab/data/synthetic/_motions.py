@@ -1,6 +1,6 @@
 """The actions of the synthetic set: functions of progress, phase and amplitude that give a pose (see _kinematics.py).
 
-t (frames,) runs from 0 to 1 through the action, u = 2 pi * repetitions * t, a is the performer's amplitude around 1. "lift" in a
+t (frames,) runs from 0 to 1 through the action, u = 2 pi * repetitions * t, a is the subject's amplitude around 1. "lift" in a
 pose is how far the feet leave the floor, "ahead" how far the body moves forward, both in metres.
 """
 

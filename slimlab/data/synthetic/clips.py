@@ -1,6 +1,6 @@
 """Synthetic motion: Kinect-v2 bodies moved by forward kinematics, so that everything runs without a download.
 
-22 actions (four with two people, _motions.py), performers who differ in size, proportions, handedness, tempo, amplitude and
+22 actions (four with two people, _motions.py), subjects who differ in size, proportions, handedness, tempo, amplitude and
 posture, three cameras, repetitions that differ in onset, count, idle time and heading, and Kinect's faults. Axes as Kinect's: y
 up, z away from the camera, x to the camera's left. Difficulty is checked by benchmarks/synthetic_difficulty.py. Results on these
 clips are results on synthetic data and have to be called that.
@@ -29,7 +29,7 @@ BELOW_ELBOW = "wrist hand hand_tip thumb".split()
 
 
 @dataclass(frozen=True)
-class Performer:
+class Subject:
     """size, arms, legs: factors of lengths; tempo, amplitude: of motion; stoop, arms_out, stance: rad of the usual posture;
     restless: how much a body moves that does nothing."""
 
@@ -45,7 +45,7 @@ class Performer:
     left_handed: bool
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator) -> Performer:
+    def drawn(cls, rng: np.random.Generator) -> Subject:
         return cls(
             size=rng.normal(1.0, 0.08),
             arms=rng.normal(1.0, 0.05),
@@ -60,26 +60,26 @@ class Performer:
         )
 
 
-def synthetic(clips: int = 960, seed: int = 0, performers: int = 10) -> ClipStore:
-    """A labelled set with performers, cameras and setups; the same seed gives the same bytes.
+def synthetic(clips: int = 960, seed: int = 0, subjects: int = 10) -> ClipStore:
+    """A labelled set with subjects, cameras and setups; the same seed gives the same bytes.
 
     Clips come in whole recordings (one motion seen by three cameras): 66 clips hold every action, 132 have an odd and an even
-    performer for each, 660 every performer (of the default ten). Names are NTU's,
-    SsssCcccPpppRrrrAaaa. Raises ValueError for fewer than one clip or performer.
+    subject for each, 660 every subject (of the default ten). Names are NTU's,
+    SsssCcccPpppRrrrAaaa. Raises ValueError for fewer than one clip or subject.
     """
-    if clips < 1 or performers < 1:
-        raise ValueError(f"clips is {clips}, performers {performers}; ask for at least one")
-    people = [Performer.drawn(np.random.default_rng([seed, 1, p])) for p in range(performers)]
+    if clips < 1 or subjects < 1:
+        raise ValueError(f"clips is {clips}, subjects {subjects}; ask for at least one")
+    people = [Subject.drawn(np.random.default_rng([seed, 1, p])) for p in range(subjects)]
     frames, names = [], []
     columns: dict[str, list[int]] = {"label": [], "subject": [], "camera": [], "setup": []}
     motion = np.zeros(0)
     for number in range(clips):
         recording, camera = divmod(number, len(CAMERAS))
         turn, action = divmod(recording, len(ACTIONS))
-        repetition, subject = turn // performers, (action + turn) % performers
+        repetition, subject = turn // subjects, (action + turn) % subjects
         setup = subject // 5 + 1
         if camera == 0:  # one motion, seen by all cameras
-            partner = people[(subject + 1 + repetition) % performers]
+            partner = people[(subject + 1 + repetition) % subjects]
             motion = recorded(ACTIONS[action], people[subject], partner, np.random.default_rng([seed, 2, recording]))
         frames.append(seen(motion, CAMERAS[camera], np.random.default_rng([seed, 3, number])))
         names.append(f"S{setup:03d}C{camera + 1:03d}P{subject + 1:03d}R{repetition + 1:03d}A{action + 1:03d}")
@@ -89,7 +89,7 @@ def synthetic(clips: int = 960, seed: int = 0, performers: int = 10) -> ClipStor
     block = Block(np.concatenate(frames), offsets, {"clip": names, **columns})
     return build(
         Source(
-            f"synthetic(clips={clips}, seed={seed}, performers={performers})",
+            f"synthetic(clips={clips}, seed={seed}, subjects={subjects})",
             KINECT_V2,
             [block],
             tuple(a.name for a in ACTIONS),
@@ -98,7 +98,7 @@ def synthetic(clips: int = 960, seed: int = 0, performers: int = 10) -> ClipStor
     )
 
 
-def recorded(action: Action, first: Performer, second: Performer, rng: np.random.Generator) -> np.ndarray:
+def recorded(action: Action, first: Subject, second: Subject, rng: np.random.Generator) -> np.ndarray:
     """(T, 2, 25, 3) metres, the floor at y = 0, both people around the origin; the second is zero where nobody is."""
     cycles = int(rng.integers(1, action.repeats + 1))
     active = np.clip((16 + 30 * cycles) / first.tempo * rng.uniform(0.85, 1.2), 32, 130)  # frames
@@ -121,7 +121,7 @@ def recorded(action: Action, first: Performer, second: Performer, rng: np.random
     return out @ rotation(0, rng.normal(0, HEADING), 0).T
 
 
-def _performed(does, who: Performer, t: np.ndarray, cycles: int, strength: float, rng: np.random.Generator) -> np.ndarray:
+def _performed(does, who: Subject, t: np.ndarray, cycles: int, strength: float, rng: np.random.Generator) -> np.ndarray:
     """(T, 25, 3): one person's action in that person's manner."""
     pose = dict(does(t, 2 * np.pi * cycles * t, who.amplitude * strength))
     sway = {name: _wander(len(t), 0.07 * who.restless, rng) for name in SWAYING}

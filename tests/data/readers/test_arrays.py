@@ -71,7 +71,7 @@ def test_a_folder_has_two_sides(tmp_path, synthetic):
     st_gcn(tmp_path / "ntu", synthetic[:8], "train_data_joint.npy")
     st_gcn(tmp_path / "ntu", synthetic[8:13], "val_data_joint.npy")
     np.save(tmp_path / "ntu" / "train_data_bone.npy", np.zeros(3))  # follows from the joints; not read
-    train, test = data.split(data.open(tmp_path / "ntu"), "file", allow="performers")
+    train, test = data.split(data.open(tmp_path / "ntu"), "file", allow="subjects")
     assert (len(train), len(test)) == (8, 5) and test.column("clip").tolist() == synthetic.column("clip")[8:13].tolist()
     assert data.convert(tmp_path / "ntu", tmp_path / "store").fingerprint == data.open(tmp_path / "ntu").fingerprint
     st_gcn(tmp_path / "ntu", synthetic[:8], "train_data.npy")

@@ -1,4 +1,4 @@
-"""Which training clips serve what: batches, the few that keep their label, the performers held out to choose by."""
+"""Which training clips serve what: batches, the few that keep their label, the subjects held out to choose by."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from slimlab.data import ClipStore, DataError
 
 
-def check_sides(train: ClipStore, test: ClipStore) -> None:
-    """Raises DataError where kNN and probe could not be evaluated on these sides: a clip without label, a training side with a
+def check_train_test(train: ClipStore, test: ClipStore) -> None:
+    """Raises DataError where kNN and probe could not be evaluated on these clips: one without label, a training side with a
     single class. For callers that begin with long work."""
     with_labels(train, test)
     if len(np.unique(train.labels)) < 2:
@@ -20,7 +20,7 @@ def check_sides(train: ClipStore, test: ClipStore) -> None:
 
 
 def alike(train: ClipStore, test: ClipStore) -> tuple[ClipStore, ClipStore]:
-    """Both sides with the larger `max_people` of the two, so that features with people side by side are equally long."""
+    """Both stores with the larger `max_people` of the two, so that features with people side by side are equally long."""
     people = max(train.max_people, test.max_people)
     return train.with_people(people), test.with_people(people)
 
@@ -98,11 +98,11 @@ def amount_words(per_class: int | None, fraction: float | None) -> str:
 def held_out(table: pd.DataFrame | None, clips: int) -> tuple[np.ndarray, str]:
     """(clips,) bool, what is held out of the training side to choose by, and its name.
 
-    A fifth of the performers (at least one), the last by number: "held-out performers". Where performers are unknown, or there
+    A fifth of the subjects (at least one), the last by number: "held-out subjects". Where subjects are unknown, or there
     is just one: every fifth clip, "held-out clips".
     """
     subjects = np.full(clips, -1) if table is None or "subject" not in table else np.asarray(table["subject"])
-    performers = np.unique(subjects)
-    if (subjects < 0).any() or len(performers) < 2:
+    people = np.unique(subjects)
+    if (people < 0).any() or len(people) < 2:
         return np.arange(clips) % 5 == 4, "held-out clips"
-    return np.isin(subjects, performers[-max(1, len(performers) // 5) :]), "held-out performers"
+    return np.isin(subjects, people[-max(1, len(people) // 5) :]), "held-out subjects"
