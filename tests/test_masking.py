@@ -159,11 +159,11 @@ PARTS = list(KINECT_V2.parts.values())
 def test_joints_are_masked_as_often_as_in_the_authors_procedure():
     """Per-joint frequencies against a plain loop, on the masks in which the loop reaches its budget."""
     rng = np.random.default_rng(0)
-    loop = [reference.tubes(8, 25, PARTS, 100, rng) for _ in range(800)]
+    loop = [reference.tubes(8, 25, PARTS, 100, rng) for _ in range(2400)]
     reached = [m.mean(axis=0) for m in loop if m.sum() == 100]
     assert 0.7 < len(reached) / len(loop) < 0.95  # the loop misses its budget in about 18 % of draws
-    ours = masking.semantic_tubes(2000, 8, KINECT_V2, 0.5, generator=torch.Generator().manual_seed(0)).float().mean(dim=(0, 1))
-    np.testing.assert_allclose(ours, np.mean(reached, axis=0), atol=0.05)
+    ours = masking.semantic_tubes(6000, 8, KINECT_V2, 0.5, generator=torch.Generator().manual_seed(0)).float().mean(dim=(0, 1))
+    np.testing.assert_allclose(ours, np.mean(reached, axis=0), atol=0.05)  # ten seeds: 0.012 to 0.035
 
 
 def test_tubes_have_the_shapes_of_the_authors_procedure():

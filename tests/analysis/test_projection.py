@@ -106,7 +106,7 @@ def test_known_points_are_placed_where_they_are(clusters, method):
     assert p.quality["label_agreement"] > 0.9  # ten seeds: 1.00
     placed = p.transform(x[:20])
     scale = p.xy.std()
-    assert np.abs(placed - p.xy[:20]).max() < (1e-3 if method == "pca" else 0.7) * scale
+    assert np.abs(placed - p.xy[:20]).max() < (1e-3 if method == "pca" else 0.7) * scale  # umap, ten seeds: 0.10 to 0.32
     with pytest.raises(ValueError, match="fitted on 12"):
         p.transform(x[:, :5])
 

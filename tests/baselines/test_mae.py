@@ -112,7 +112,7 @@ def test_it_learns(train, quick):
     config = dataclasses.replace(quick, steps=60, mask_ratio=0.5, base_lr=0.1)
     trainer = Trainer(config, train.skeleton)
     losses = [trainer.step(train, clips_of_step(len(train), 4, 0, s), s)["loss"] for s in range(60)]
-    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:5])
+    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:5])  # ten seeds: 0.49 to 0.70 times
 
 
 @pytest.mark.parametrize("body", [KINECT_V1, COCO], ids=lambda b: str(len(b)))

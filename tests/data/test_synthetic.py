@@ -58,6 +58,7 @@ def test_every_protocol_and_both_people_are_there(store):
 def test_it_is_neither_easy_nor_hopeless(store):
     """Raw-coordinate kNN: 0.35 to 0.70 cross-subject, below 0.55 cross-view."""
     raw = {p: evaluate.knn(*map(evaluate.raw_features, data.split(store, p))).accuracy for p in ("cross-subject", "cross-view")}
+    # the default set never changes; sets of ten seeds: 0.55 to 0.66 and 0.48 to 0.54
     assert 0.35 <= raw["cross-subject"] <= 0.70 and 3 / 22 < raw["cross-view"] < 0.55
 
 
@@ -118,11 +119,11 @@ def test_kinects_faults_are_there(store):
     noise = np.mean([np.diff(seen(still, (0.0, 1.4, 0.005), rng)[:, 0], axis=0).std() for _ in range(20)])
     quick = still + np.linspace(0, 4, 40)[:, None, None, None] * (still != 0).any(axis=3, keepdims=True)
     fast = np.mean([np.diff(seen(quick, (0.0, 1.4, 0.005), rng)[:, 0], axis=0).std(axis=0).mean() for _ in range(20)])
-    assert fast > 2 * noise
+    assert fast > 2 * noise  # ten seeds: 3.3 to 6.1 times
     lengths = {len(seen(still, (0.0, 1.4, 0.005), rng)) for _ in range(40)}
-    assert len(lengths) > 4
+    assert len(lengths) > 4  # ten seeds: 10 to 15
     two = store[store.column("people") == 2]
-    assert 0.05 < np.mean(["gaps" in f for f in two.column("flags")]) < 0.4
+    assert 0.05 < np.mean(["gaps" in f for f in two.column("flags")]) < 0.4  # ten seeds: 0.14 to 0.23
     assert not seen(motion, (0.0, 1.4, 0.005), rng)[:, 1].any()  # nobody appears from nothing
 
 

@@ -169,10 +169,11 @@ def test_the_comparison_has_every_control(synthetic):
 
 
 def test_the_supervised_control_learns_its_labels():
-    """Poses at random, and a label that only one hand's height gives away: labels find it, an untrained network does not."""
+    """Poses at random, and a label that only one arm's height gives away: labels find it, an untrained network does not."""
     rng, labels = np.random.default_rng(0), np.arange(240) % 2
     poses = rng.normal(0, 0.1, (240, 1, 1, 25, 3)) + np.zeros((1, 20, 1, 1, 1))
-    poses[:, :, :, 11, 1] = np.where(labels, 0.3, -0.3)[:, None, None] + rng.normal(0, 0.1, (240, 20, 1))
+    for joint in (9, 10, 11):
+        poses[:, :, :, joint, 1] = np.where(labels, 0.3, -0.3)[:, None, None] + rng.normal(0, 0.1, (240, 20, 1))
     store = make_store(list(poses.astype(np.float32)), label=labels, subject=np.arange(240) // 120)
     train, test = data.split(store, "cross-subject")
     config = EncoderConfig(width=32, depth=1, heads=2, frames=16, init_std=None, centring="every_frame", input_scale=3.0)
@@ -183,7 +184,7 @@ def test_the_supervised_control_learns_its_labels():
     assert torch.equal(torch.rand(1), expected)  # the global generator is left alone
     assert all(torch.equal(p, q) for p, q in zip(learned.parameters(), again.parameters(), strict=True))
     accuracy = [evaluate.knn(evaluate.features(e, train), evaluate.features(e, test)).accuracy for e in (learned, untrained)]
-    assert accuracy[0] > 0.9 and accuracy[1] < 0.75, accuracy
+    assert accuracy[0] > 0.9 and accuracy[1] < 0.75, accuracy  # ten seeds: 0.98 to 1.00 and 0.52 to 0.62
 
 
 def test_the_supervised_control_needs_labels_and_people():

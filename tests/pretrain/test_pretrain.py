@@ -453,7 +453,8 @@ def test_a_learning_run_learns(tmp_path):
     """The objective falls on synthetic motion: the student comes to know the teacher's assignments."""
     config = Config(preset="tiny", steps=60, batch_size=32, width=32, depth=1, evaluations=1)
     metrics = pretrain.fit(data.synthetic(clips=132), config, tmp_path / "run", progress=False).metrics
-    assert metrics["glcl_over_lnk"].iloc[-5:].mean() < 0.93 < metrics["glcl_over_lnk"].iloc[0]
+    # ten seeds: 0.84 to 0.91, and 1.02 to 1.11 in the first step
+    assert metrics["glcl_over_lnk"].iloc[-5:].mean() < 0.95 < metrics["glcl_over_lnk"].iloc[0]
 
 
 def test_an_exception_in_the_monitor_leaves_a_run_that_resumes_to_the_same_numbers(train, quick, tmp_path, monkeypatch):
