@@ -55,7 +55,7 @@ def gallery(
 
 def data_of(run: Run) -> ClipStore:
     """The clips that the run was made from. Raises DataError where they are not there any more, naming the remedy."""
-    source = str(run.about.get("data", ""))
+    source = str(run.about.get("data", "")).replace("performers=", "subjects=")  # as slimlab 0.1 called them
     made = re.fullmatch(r"synthetic\((.*)\)", source)
     if made:
         return data.synthetic(**{k: int(v) for k, v in (pair.split("=") for pair in made.group(1).split(", "))})
