@@ -206,7 +206,8 @@ def _principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, fl
     solver = "full" if len(rows) < rows.shape[1] else "covariance_eigh"
     with np.errstate(invalid="ignore"):  # rows that are all the same have no variance to share
         model = PCA(min(count, *rows.shape), svd_solver=solver).fit(rows - mean)
-    return mean, model.components_, float(np.nan_to_num(model.explained_variance_ratio_).sum())
+    axes: Any = model.components_  # scikit-learn is loosely typed
+    return mean, axes, float(np.nan_to_num(model.explained_variance_ratio_).sum())
 
 
 def _compute(rows: np.ndarray, method: str, settings: dict[str, Any], seed: int) -> np.ndarray:

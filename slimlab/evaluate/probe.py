@@ -47,11 +47,9 @@ def linear_probe(
     if len(labels.unique()) < 2:
         raise DataError("the training side has a single class; a probe needs two")
     if settings.classifier == "grid":
-        known = Features(x, labels, getattr(train, "table", None))  # pyright: ignore
+        fitted_on, tested_on = Features(x, labels, getattr(train, "table", None)), Features(queries, truth, None)  # pyright: ignore
         spec, rng = FeatureSpec(1, "as they are", torch.arange(x.shape[1])), torch.Generator().manual_seed(seed)
-        return fit_and_choose(lambda clips: x[clips], [spec], known, Features(queries, truth, None), settings, rng, seed)[
-            0
-        ].result
+        return fit_and_choose(lambda clips: x[clips], [spec], fitted_on, tested_on, settings, rng, seed)[0].result
     if settings.classifier != "logistic":
         raise ValueError(f"linear_probe: classifier '{settings.classifier}' is no linear probe; use evaluate.run")
     from sklearn.exceptions import ConvergenceWarning

@@ -160,7 +160,10 @@ def _control(folder: Path, name: str, what: list[str], features: Callable[[], Se
 def read_row(file: Path) -> dict[str, Any]:
     """A row that was kept on disk, also one of slimlab 0.1, which had other names."""
     row = json.loads(file.read_text())
-    return {RENAMED.get(str(k), k): v for k, v in row.items()} if isinstance(row, dict) else row
+    for old, new in RENAMED.items():
+        if isinstance(row, dict) and old in row:
+            row[new] = row.pop(old)
+    return row
 
 
 @functools.cache
