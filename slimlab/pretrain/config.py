@@ -136,7 +136,7 @@ class Config:
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often held-out kNN and feature rank are measured on the training side
     released_quirks  True: make the authors' known mistakes (`released.faults`), to compare with their runs; or some of them by
-                   name (`quirks.NAMES`), such as ("bone_scaling",), to see what one costs
+                   name (`faults.NAMES`), such as ("bone_scaling",), to see what one costs
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
     microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, centre and KoLeo
@@ -223,7 +223,7 @@ class Config:
             )
 
     def makes(self, quirk: str) -> bool:
-        """Whether the run makes this mistake of `quirks.NAMES`."""
+        """Whether the run makes this mistake of `released.faults.NAMES`."""
         made = self.released_quirks
         return made is True or made == quirk or (isinstance(made, tuple) and quirk in made)
 

@@ -36,8 +36,9 @@ from slimlab._system.cache import TEMPORARY, replace_file
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.pretrain.config import Config
+from slimlab.pretrain.method import trainer_of
 from slimlab.pretrain.monitor import Collapse
-from slimlab.pretrain.trainer import Networks, Trainer
+from slimlab.pretrain.networks import Networks
 from slimlab.skeleton import Skeleton
 from slimlab.weights import load_encoder, save_encoder
 
@@ -71,7 +72,7 @@ class Run:
 
     method = "slim"
     settings: type[Config] = Config
-    trainer: type[Trainer] = Trainer
+    trainer = staticmethod(trainer_of)
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)

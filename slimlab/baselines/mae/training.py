@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from slimlab import augment, masking, pretrain
 from slimlab._validation import Rule, check, choice, integer, number, pair
 from slimlab.baselines.mae.network import MAE, Encoder, EncoderConfig, load_encoder, motion_target, save_encoder
-from slimlab.data import ClipStore, sample_views
+from slimlab.data import ClipStore, sample_views, test_view
 from slimlab.evaluate import prepare
 from slimlab.pretrain import run
 from slimlab.pretrain.config import RULES as SLIM_RULES
@@ -185,6 +185,7 @@ class Trainer:
             self.mae = MAE(config.encoder(skeleton), config.decoder_depth).to(device)
         if start is not None:
             self.encoder.load_state_dict(start.state_dict())
+        self.test_view = test_view  # of the clips that the run is measured on while it goes on
         self.optimizer = torch.optim.AdamW(parameter_groups(self.mae), lr=config.lr, betas=config.betas, fused=True)
 
     @property
