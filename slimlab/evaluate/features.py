@@ -65,6 +65,7 @@ def check_body(encoder: Encoder, store: ClipStore) -> None:
 def features(
     encoder: Encoder,
     store: ClipStore,
+    *,
     blocks: int = 1,
     pool: str = "cls+mean",
     combine: str = "concat",

@@ -45,7 +45,7 @@ def linear_grid(
     if protocol.combine == "concat":
         train, test = alike(train, test)
     most = most_blocks(encoder, protocol.blocks)
-    given, sides = (features(encoder, s, most, "cls+mean", protocol.combine) for s in (train, test))
+    given, sides = (features(encoder, s, blocks=most, pool="cls+mean", combine=protocol.combine) for s in (train, test))
     for name, side in (("training", given), ("test", sides)):
         check_finite(side.x, side.table, name)
     readings = ways(encoder, protocol.blocks, protocol.pools, given.x.shape[1])

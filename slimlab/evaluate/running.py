@@ -76,7 +76,9 @@ def _rows(encoder: Encoder, train: ClipStore, test: ClipStore, p: Protocol, seed
 def _read(encoder, train, test, p: Protocol, progress: bool) -> Iterator[tuple[dict, Features, Features]]:
     """The features of both sides in each of the protocol's ways, extracted once."""
     most = most_blocks(encoder, p.blocks)
-    given, asked = (features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test))
+    given, asked = (
+        features(encoder, s, blocks=most, pool="cls+mean", combine=p.combine, progress=progress) for s in (train, test)
+    )
     for way in ways(encoder, p.blocks, p.pools, given.x.shape[1]):
         about = {"blocks": way.blocks, "pool": way.pool}
         yield about, replace(given, x=given.x[:, way.columns]), replace(asked, x=asked.x[:, way.columns])

@@ -57,13 +57,13 @@ class Trainer:
     makes_mistakes = False
 
     def __init__(
-        self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
+        self, config: Config, skeleton: Skeleton, *, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
         if config.released_quirks and not self.makes_mistakes:
             raise ValueError(
                 f"released_quirks {config.released_quirks!r}: Trainer makes no mistakes; take "
-                "slimlab.pretrain.method.trainer_of(config, skeleton, device)"
+                "slimlab.pretrain.method.trainer_of(config, skeleton, device=...)"
             )
         check_precision(config.precision, self.device)
         check_masks(config, len(skeleton))

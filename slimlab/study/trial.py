@@ -45,7 +45,7 @@ def run(
     fresh, error = not (at / "config.json").exists(), ""
     begin, used = time.time(), time.process_time()
     try:
-        for step in pretrain.steps(train, config, at, device=device):
+        for step in pretrain.steps(train, config, folder=at, device=device):
             if claim.lost:
                 _leave(step.run)
     except Lost:

@@ -73,9 +73,9 @@ def test_read_once_serves_every_protocol(encoder, synthetic, tmp_path, monkeypat
     once = len(calls)
     for blocks in (1, 2):
         for pool in ("cls", "mean", "cls+mean"):
-            direct = evaluate.features(encoder, store, blocks, pool, combine, cache=None)
+            direct = evaluate.features(encoder, store, blocks=blocks, pool=pool, combine=combine, cache=None)
             before = len(calls)
-            kept = evaluate.features(encoder, store, blocks, pool, combine, cache=tmp_path)
+            kept = evaluate.features(encoder, store, blocks=blocks, pool=pool, combine=combine, cache=tmp_path)
             torch.testing.assert_close(kept.x, direct.x, atol=1e-6, rtol=1e-6)
             assert kept.x.is_contiguous() and torch.equal(kept.labels, direct.labels) and len(calls) == before
     assert once and len(list(tmp_path.iterdir())) == 1

@@ -167,7 +167,7 @@ def test_quirks_can_be_made_one_by_one(synthetic):
 def test_a_trainer_refuses_mistakes_that_it_does_not_make_and_its_advice_works(synthetic):
     with pytest.raises(ValueError, match=r"Trainer makes no mistakes; take slimlab\.pretrain\.method\.trainer_of"):
         Trainer(plain(released_quirks="centring"), synthetic.skeleton)
-    assert isinstance(trainer_of(plain(released_quirks="centring"), synthetic.skeleton, "cpu"), Trainer)
+    assert isinstance(trainer_of(plain(released_quirks="centring"), synthetic.skeleton, device="cpu"), Trainer)
     assert type(trainer_of(plain(), synthetic.skeleton)) is Trainer
 
 
@@ -179,10 +179,10 @@ def test_a_run_is_measured_on_the_faulty_test_view(synthetic):
 def test_the_switch_is_off_and_is_recorded(synthetic, quick, tmp_path):
     assert not Config().released_quirks and not Config(preset="paper").released_quirks
     config = replace(quick, steps=2, released_quirks=True)
-    run = pretrain.fit(synthetic, config, tmp_path / "run", progress=False)
+    run = pretrain.fit(synthetic, config, folder=tmp_path / "run", progress=False)
     assert run.config.released_quirks and np.isfinite(run.metrics["loss"]).all()
     with pytest.raises(pretrain.RunError, match="released_quirks=True, not False"):
-        pretrain.fit(synthetic, replace(quick, steps=2), tmp_path / "run", progress=False)
+        pretrain.fit(synthetic, replace(quick, steps=2), folder=tmp_path / "run", progress=False)
 
 
 def test_features_take_the_faulty_view_when_asked():

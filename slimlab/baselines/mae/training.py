@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from slimlab._validation import Rule, check, choice, integer, number, pair
 from slimlab.baselines.mae.network import MAE, Encoder, EncoderConfig, load_encoder, motion_target, save_encoder
 from slimlab.data import ClipStore, sample_views, test_view
 from slimlab.evaluate import prepare
-from slimlab.pretrain import run
 from slimlab.pretrain.config import RULES as SLIM_RULES
 from slimlab.pretrain.presets import begins_with, make_plain
 from slimlab.pretrain.sampling import generator
@@ -171,7 +171,7 @@ class Trainer:
     """
 
     def __init__(
-        self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
+        self, config: Config, skeleton: Skeleton, *, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
         cells = config.frames // config.patch_frames * len(skeleton)
@@ -241,30 +241,18 @@ class Trainer:
         return error[mask].mean()
 
 
-class Run(run.Run):
-    """The folder of a run of the MAE; `.encoder` is a `baseline.Encoder`."""
-
-    method = "mae"
-    settings = Config  # pyright: ignore[reportAssignmentType]
-    trainer = Trainer  # pyright: ignore[reportAssignmentType]
-
-    @property
-    def encoder(self) -> Encoder:
-        return load_encoder(self.folder / "encoder")
-
-    @staticmethod
-    def save_encoder(encoder: Encoder, folder: Path) -> None:
-        """Write `.encoder` into its folder."""
-        save_encoder(encoder, folder)
+METHOD = pretrain.Method("mae", Config, Trainer, load_encoder, save_encoder)
+Run = partial(pretrain.Run, method=METHOD)  # `Run(folder)` opens a run of the MAE; its `.encoder` is an `Encoder`
 
 
 def fit(
     store: ClipStore,
     config: Config | None = None,
+    *,
     folder: str | Path | None = None,
     resume: bool = True,
     device: torch.device | str | None = None,
     progress: bool = True,
-) -> Run:
+) -> pretrain.Run:
     """Pre-train the MAE on all clips of `store` and return the finished run: `pretrain.fit` with this method."""
-    return pretrain.fit(store, config, folder, resume, device, progress, kind=Run)  # pyright: ignore
+    return pretrain.fit(store, config, folder=folder, resume=resume, device=device, progress=progress, method=METHOD)
