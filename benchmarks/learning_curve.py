@@ -61,7 +61,7 @@ def main() -> None:
     start = slimlab.pretrained(a.start, skeleton=train.skeleton) if a.start else None
     length = {"steps": a.steps} if a.steps else {"minutes": a.minutes}
     file, points = a.out / "curve.csv", set()
-    for step in pretrain.steps(train, pretrain.Config(preset="tiny", **length), a.out / "run", start=start):
+    for step in pretrain.steps(train, pretrain.Config(preset="tiny", **length), folder=a.out / "run", start=start):
         points = points or set(np.linspace(0, step.steps - 1, a.points + 1).round().astype(int).tolist())
         if step.step in points:
             row = {"step": step.step + 1} | scores(step.trainer.teacher.encoder, train, test)

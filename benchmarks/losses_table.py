@@ -47,7 +47,7 @@ def trial(path: str, steps: int, out: Path, name: str, seed: int) -> dict:
         encoder = evaluate.supervised(sized, train, steps, mirror=config.mirror, rotation=config.rotation, seed=seed)
     else:
         folder = out / f"{list(LINES).index(name)}-{seed}"
-        encoder = pretrain.fit(train, config, folder, progress=False).encoder
+        encoder = pretrain.fit(train, config, folder=folder, progress=False).encoder
     row = scores(lambda side, pool: evaluate.features(encoder, side, pool=pool), train, test)
     print({"features": name, "seed": seed} | row, flush=True)
     return {"features": name, "seed": seed} | row

@@ -46,7 +46,7 @@ def main() -> None:
     a = parser.parse_args()
     body, settings = RECIPES[a.name]
     store = data.on_body(data.synthetic(CLIPS, SEED, SUBJECTS), body)
-    run = pretrain.fit(store, pretrain.Config(preset="tiny", **settings), a.out / a.name)
+    run = pretrain.fit(store, pretrain.Config(preset="tiny", **settings), folder=a.out / a.name)
     results = judged(run.encoder, body)
     print(results.to_string())
     results.columns = [f"{score} {what}" for score, what in results.columns]

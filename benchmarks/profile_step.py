@@ -124,7 +124,7 @@ def main() -> None:
     a = parser.parse_args()
     config = Config(preset=a.preset, batch_size=a.batch, prototypes=a.prototypes, precision=a.precision)
     store = data.synthetic(clips=132)
-    one = Trainer(config, store.skeleton, a.device)
+    one = Trainer(config, store.skeleton, device=a.device)
     one.step(store, clips_of_step(len(store), a.batch, 0, 0), 0)  # first use: allocations, caches
     stopwatch, cells = Stopwatch(one.device), []
     watch(stopwatch, one)

@@ -35,7 +35,7 @@ def main() -> None:
     tables = []
     for seed in range(a.seeds):
         config = pretrain.Config(preset="tiny", seed=seed, minutes=a.minutes)
-        run = pretrain.fit(train, config, a.out / f"seed{seed}", start=start)
+        run = pretrain.fit(train, config, folder=a.out / f"seed{seed}", start=start)
         run.check_unseen(test)
         same = {"mirror": config.mirror, "rotation": config.rotation, "seed": seed, "progress": True}
         sized, others = config.encoder(train.skeleton), None

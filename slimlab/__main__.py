@@ -135,7 +135,7 @@ def _say(text: object) -> None:
 def _fit(a: argparse.Namespace, p, train):
     given = {f.name: getattr(a, f.name) for f in fields(p.Config) if getattr(a, f.name, None) is not None}
     start = _weights(a.start, train.skeleton) if a.start else None
-    return p.fit(train, p.Config(**given), a.folder, resume=not a.fresh, device=a.device, start=start)
+    return p.fit(train, p.Config(**given), folder=a.folder, resume=not a.fresh, device=a.device, start=start)
 
 
 def evaluate(a: argparse.Namespace) -> None:

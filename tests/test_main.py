@@ -183,7 +183,7 @@ def test_a_real_ctrl_c_ends_with_130_and_the_same_command_resumes(tmp_path):
     assert 2 <= done < 1000
     train, _ = data.split(data.synthetic())
     config = Run(tmp_path / "run").config
-    first = next(iter(pretrain.steps(train, config, tmp_path / "run", device="cpu")))
+    first = next(iter(pretrain.steps(train, config, folder=tmp_path / "run", device="cpu")))
     assert first.step == done
 
 

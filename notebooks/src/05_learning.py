@@ -375,7 +375,7 @@ for name, changed in settings.items():
     called = f"run-{name.replace(', ', '-').replace(' ', '_')}"
     folder = here.out / f"{called}-{store.fingerprint[:6]}-{length['steps']}-{here.seed}"
     try:
-        for step in pretrain.steps(people, pretrain.Config(preset="tiny", **length, **changed), folder):
+        for step in pretrain.steps(people, pretrain.Config(preset="tiny", **length, **changed), folder=folder):
             teachers[name] = step.trainer.teacher
     except pretrain.Collapsed as collapse:
         stopped[name] = collapse

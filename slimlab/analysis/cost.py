@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from slimlab import data
 from slimlab.baselines import mae
 from slimlab.encoder import Encoder
-from slimlab.pretrain import run
+from slimlab.pretrain import SLIM
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.sampling import clips_of_step
 from slimlab.skeleton import KINECT_V2, Skeleton
@@ -269,9 +269,9 @@ def _batch(encoder: Any, people: float, batch_size: int) -> tuple[Tensor, Tensor
 
 def _training_step(config: Any, skeleton: Skeleton, clips: int, device: torch.device | str = "cpu") -> tuple[Callable, Any]:
     """A call that trains on `clips` synthetic clips, and its trainer."""
-    kind = next(k for k in (run.Run, mae.Run) if isinstance(config, k.settings))
+    method = next(m for m in (SLIM, mae.METHOD) if isinstance(config, m.settings))
     store = data.on_body(data.synthetic(clips=22), skeleton)
-    trainer = kind.trainer(config, skeleton, device)
+    trainer = method.trainer(config, skeleton, device=device)
 
     chosen = clips_of_step(len(store), clips, config.seed, 0)
     return lambda: trainer.step(store, chosen, 0), trainer

@@ -21,8 +21,8 @@ from slimlab.data import ClipStore, streams, test_view
 from slimlab.data.views import View, ranges
 from slimlab.encoder import Encoder, EncoderConfig, combined
 from slimlab.evaluate.grid import feature_specs
-from slimlab.released import faults
 
+CutView = Callable[..., View]  # as `data.test_view`: (store, indices, frames) -> x, people, seen
 POOLS = ("cls", "mean", "cls+mean")  # "tokens" is as long as the view and is read anew
 KEPT_BLOCKS = 4  # last blocks whose CLS token is kept: the most that a protocol of the paper reads
 
@@ -102,19 +102,20 @@ def check_body(encoder: Encoder, store: ClipStore) -> None:
 def features(
     encoder: Encoder,
     store: ClipStore,
+    *,
     blocks: int = 1,
     pool: str = "cls+mean",
     combine: str = "concat",
     frames: int | None = None,
     batch_size: int = 64,
     progress: bool = False,
-    released_quirks: bool = False,
     cache: str | Path | None = "default",
+    view: CutView = test_view,
 ) -> Features:
     """Features of every clip, on the encoder's device; `blocks`, `pool`, `combine` as in `Encoder.features`.
 
     frames  length of the test view; None: the encoder's own
-    released_quirks  the authors' test view, which may read one frame past the clip (slimlab/released/faults.py)
+    view    what cuts the test view of clips: called as `data.test_view` (`released.faults.test_view` is the authors')
     cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
             mean token of each person are read once and serve every protocol, in every process. None: nothing is read or kept.
             Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
@@ -124,19 +125,18 @@ def features(
     """
     check_body(encoder, store)
     frames = frames or encoder.config.frames
-    view = faults.test_view if released_quirks else test_view
 
     kept = disk.folder("features", cache)
     has_cls = hasattr(encoder, "cls_token")
     plain = pool in POOLS and combine in ("concat", "sum", "mean") and (has_cls or (blocks == 1 and pool != "cls"))
-    code = _code(encoder) if kept is not None and plain else None
+    code = _code(encoder, view) if kept is not None and plain else None
     if kept is None or code is None:
         x = _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progress)
         return Features(x, torch.from_numpy(store.labels), store.table)
     most = max(blocks, min(KEPT_BLOCKS, encoder.config.depth)) if has_cls else 1
     clips = (store.fingerprint, str(store.arrays.joints.dtype), store.max_people, _who_when(store))
     device = next(encoder.parameters()).device.type
-    file = kept / f"{disk.digest(clips, weights_digest(encoder), most, frames, released_quirks, device, code)}.npy"
+    file = kept / f"{disk.digest(clips, weights_digest(encoder), most, frames, view.__qualname__, device, code)}.npy"
     found = disk.read(file)
     missing = found is None or found.ndim != 2 or len(found) != len(store)
     if distributed.all_reduce_max(torch.tensor(int(missing))) or found is None:  # of several processes all read, or none
@@ -191,9 +191,12 @@ def weights_digest(encoder: Encoder) -> str:
     )
 
 
-def _code(encoder: Encoder) -> str | None:
+def _code(encoder: Encoder, view: CutView) -> str | None:
     """A digest of the code that turns clips into features; None where it cannot be read, as of a class made in a notebook."""
-    modules = (augment, faults, streams, sys.modules[test_view.__module__], sys.modules[Encoder.__module__])
+    home = sys.modules.get(getattr(view, "__module__", ""))
+    if home is None or getattr(home, getattr(view, "__qualname__", ""), None) is not view:
+        return None  # such as a function made by a function: its file does not say all that it does
+    modules = (augment, streams, home, sys.modules[Encoder.__module__])
     modules = (*modules, sys.modules[type(encoder).__module__], sys.modules[__name__])
     try:
         files = [Path(module.__file__).read_bytes() for module in modules]  # pyright: ignore[reportArgumentType]

@@ -45,7 +45,9 @@ def linear_grid(
     if protocol.combine == "concat":
         train, test = alike(train, test)
     most = most_blocks(encoder, protocol.blocks)
-    train_features, test_features = (features(encoder, s, most, "cls+mean", protocol.combine) for s in (train, test))
+    train_features, test_features = (
+        features(encoder, s, blocks=most, pool="cls+mean", combine=protocol.combine) for s in (train, test)
+    )
     for name, side in (("training", train_features), ("test", test_features)):
         check_finite(side.x, side.table, name)
     specs = encoder_specs(encoder, protocol.blocks, protocol.pools, train_features.x.shape[1])

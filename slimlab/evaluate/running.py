@@ -76,7 +76,9 @@ def _rows(encoder: Encoder, train: ClipStore, test: ClipStore, p: Protocol, seed
 def _read(encoder, train, test, p: Protocol, progress: bool) -> Iterator[tuple[dict, Features, Features]]:
     """Training and test features by each of the protocol's specs, extracted once."""
     most = most_blocks(encoder, p.blocks)
-    train_features, test_features = (features(encoder, s, most, "cls+mean", p.combine, progress=progress) for s in (train, test))
+    train_features, test_features = (
+        features(encoder, s, blocks=most, pool="cls+mean", combine=p.combine, progress=progress) for s in (train, test)
+    )
     for spec in encoder_specs(encoder, p.blocks, p.pools, train_features.x.shape[1]):
         about = {"blocks": spec.blocks, "pool": spec.pool}
         parts = [replace(f, x=f.x[:, spec.columns]) for f in (train_features, test_features)]

@@ -1,17 +1,19 @@
 """Pre-training, in the order in which a run happens: config, setup, sampling, trainer, loop, run."""
 
-from slimlab.pretrain.config import PREPRINT_VIEWS, Config
+from slimlab.pretrain.config import PREPRINT_VIEWS, PRESETS, Config
 from slimlab.pretrain.loop import Step, fit, steps, stream
-from slimlab.pretrain.presets import PRESETS
+from slimlab.pretrain.method import SLIM, Method
 from slimlab.pretrain.run import Collapsed, Run, RunError
 from slimlab.pretrain.setup import Estimate, estimate, folder_of
 
 __all__ = [
     "PREPRINT_VIEWS",
     "PRESETS",
+    "SLIM",
     "Collapsed",
     "Config",
     "Estimate",
+    "Method",
     "Run",
     "RunError",
     "Step",

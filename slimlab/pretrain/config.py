@@ -1,4 +1,4 @@
-"""What a pre-training run is: one frozen dataclass, two presets.
+"""What a pre-training run is: one frozen dataclass, two presets (how they work: `slimlab.pretrain.presets`).
 
 Every schedule is a fraction of the run's steps, so that a run of any length keeps its shape. `paper` is the recipe of SLiM
 (arXiv 2603.10648, section 4.1 and the released settings); `tiny` is the same method sized for two CPU cores.
@@ -9,18 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from slimlab._validation import Rule, boolean, check, choice, integer, number, optional, pair
 from slimlab.augment import CENTRINGS
 from slimlab.data.streams import STREAMS
 from slimlab.encoder import EncoderConfig, check_heads
 from slimlab.masking import STRATEGIES
-from slimlab.pretrain.presets import PRESETS
+from slimlab.pretrain.presets import begins_with, make_plain
 from slimlab.released import faults
 from slimlab.skeleton import Skeleton
 
-PRESET: Any = None  # a field's default: the preset's value
 LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[float, float], int], ...]
 
 # The view set of SLiM's first preprint: one view of each length, inside the first global view's interval alone. How long
@@ -59,8 +56,8 @@ def _local_views(value: Any) -> str:
 
 
 FRACTION = number(0, 1)
-RULES: dict[str, Rule] = {  # what each field accepts; what several fields have to agree on is in `Config._check`
-    "preset": choice(list(PRESETS)),
+RULES: dict[str, Rule] = {  # what each field accepts; what several fields have to agree on is in `Config.__post_init__`
+    "preset": choice(("paper", "tiny")),
     "seed": integer(0, 2**63 - 1),
     "steps": integer(1),
     "minutes": optional(number(0, above=True)),
@@ -114,9 +111,16 @@ RULES: dict[str, Rule] = {  # what each field accepts; what several fields have 
 }
 
 
-@dataclass(frozen=True)
+PRESETS: dict[str, Config] = {}  # filled below
+
+
+@begins_with(PRESETS)
+@dataclass(frozen=True, kw_only=True)
 class Config:
-    """Settings of a run; a field left at None takes the preset's value.
+    """Settings of a run. What is not given has the preset's value; the values here are those of `tiny`.
+
+    `Config(preset="paper", steps=4)` is `PRESETS["paper"]` with four steps. `dataclasses.replace(config, ...)` changes what it
+    names alone, so a preset is chosen when a Config is made.
 
     minutes        wall minutes instead of steps: a few throw-away steps are timed first and `steps` set from them
     stream         what the encoder is given: joint, bone or motion (`slimlab.data.streams`), made after the augmentations
@@ -132,7 +136,7 @@ class Config:
     frozen_prototypes  part of the run in which the prototypes stand still
     evaluations    how often leave-one-subject kNN and feature rank are measured on the training side
     released_quirks  True: make the authors' known mistakes (`released.faults`), to compare with their runs; or some of them by
-                   name (`quirks.NAMES`), such as ("bone_scaling",), to see what one costs
+                   name (`faults.NAMES`), such as ("bone_scaling",), to see what one costs
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
     microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, centre and KoLeo
@@ -147,67 +151,64 @@ class Config:
 
     preset: str = "tiny"
     seed: int = 0
-    steps: int = PRESET
+    steps: int = 2000
     minutes: float | None = None
-    batch_size: int = PRESET
+    batch_size: int = 32
     released_quirks: bool | str | tuple[str, ...] = False
     # encoder
-    width: int = PRESET
-    depth: int = PRESET
-    heads: int = PRESET
-    patch_frames: int = PRESET
-    registers: int = PRESET
-    init: str = PRESET
-    centring: str = PRESET
-    input_scale: float = PRESET
-    stream: str = PRESET
+    width: int = 64
+    depth: int = 3
+    heads: int = 2
+    patch_frames: int = 16
+    registers: int = 4
+    init: str = "fan_in"
+    centring: str = "every_frame"
+    input_scale: float = 3.0
+    stream: str = "joint"
     # views, augmentation, masks
-    global_frames: int = PRESET
-    global_range: tuple[float, float] = PRESET
-    local_views: LocalViews = PRESET
-    augment_probability: float = PRESET
-    mirror: bool = PRESET
-    bone_scale: tuple[float, float] = PRESET
-    rotation: float | tuple[float, float, float] = PRESET
-    noise: float = PRESET
-    masking: str = PRESET
-    mask_ratio: float | tuple[float, float] = PRESET
-    mask_globals: float = PRESET
-    mask_locals: bool = PRESET
+    global_frames: int = 32
+    global_range: tuple[float, float] = (0.8, 1.0)
+    local_views: LocalViews = ((16, 1, (0.4, 0.8)),)
+    augment_probability: float = 0.5
+    mirror: bool = False
+    bone_scale: tuple[float, float] = (0.85, 1.15)
+    rotation: float | tuple[float, float, float] = 0.3
+    noise: float = 1.0
+    masking: str = "semantic_tubes"
+    mask_ratio: float | tuple[float, float] = (0.5, 0.9)
+    mask_globals: float = 0.5
+    mask_locals: bool = False
     # heads and losses
-    targets: str = PRESET
-    prototypes: int = PRESET
-    head_hidden: int = PRESET
-    head_bottleneck: int = PRESET
-    student_temperature: float = PRESET
-    teacher_temperature: tuple[float, float] = PRESET
-    temperature_warmup: float = PRESET
-    glcl_weight: float = PRESET
-    mfm_weight: float = PRESET
-    koleo_weight: float = PRESET
+    targets: str = "sinkhorn"
+    prototypes: int = 128
+    head_hidden: int = 256
+    head_bottleneck: int = 64
+    student_temperature: float = 0.1
+    teacher_temperature: tuple[float, float] = (0.02, 0.02)
+    temperature_warmup: float = 30 / 150
+    glcl_weight: float = 1.0
+    mfm_weight: float = 0.25
+    koleo_weight: float = 0.02
     # optimisation
-    base_lr: float = PRESET
-    min_lr: float = PRESET
-    patch_lr_factor: float = PRESET
-    warmup: float = PRESET
-    weight_decay: tuple[float, float] = PRESET
-    gradient_clip: float = PRESET
-    momentum: tuple[float, float] = PRESET
-    frozen_prototypes: float = PRESET
+    base_lr: float = 4e-3 * 32**0.5
+    min_lr: float = 1e-5
+    patch_lr_factor: float = 1.0
+    warmup: float = 0.05
+    weight_decay: tuple[float, float] = (0.04, 0.04)
+    gradient_clip: float = 3.0
+    momentum: tuple[float, float] = (0.97, 1.0)
+    frozen_prototypes: float = 0.0
     # bookkeeping
-    evaluations: int = PRESET
-    snapshots: int = PRESET
-    checkpoint_seconds: float = PRESET
+    evaluations: int = 10
+    snapshots: int = 10
+    checkpoint_seconds: float = 30.0
     # how it is computed, not what: a run may go on under others
     precision: str = "fp32"
     microbatch: int | None = None
     compile: bool = False
 
     def __post_init__(self) -> None:
-        take_preset(self, PRESETS)
-        self._check()
-
-    def _check(self) -> None:
+        make_plain(self)
         check(self, RULES)
         check_heads(self.width, self.heads)
         for frames in (self.global_frames, *(v[0] for v in self.local_views)):
@@ -222,7 +223,7 @@ class Config:
             )
 
     def makes(self, quirk: str) -> bool:
-        """Whether the run makes this mistake of `quirks.NAMES`."""
+        """Whether the run makes this mistake of `released.faults.NAMES`."""
         made = self.released_quirks
         return made is True or made == quirk or (isinstance(made, tuple) and quirk in made)
 
@@ -262,21 +263,57 @@ class Config:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-def take_preset(config: Any, presets: dict[str, dict[str, Any]]) -> None:
-    """Fill the fields of a frozen settings dataclass that were left at None from its preset; lists become tuples.
+# SLiM whole (GLCL, MFP, STM, SAA) where two CPU cores learn in minutes. Chosen on held-out training subjects of UTD-MHAD;
+# the log is docs/small_scale.md. 3,129 to 3,343 steps, 5.8 wall minutes on 2 cores, gave kNN 0.808 +- 0.031 and probe
+# 0.855 +- 0.020 on UTD-MHAD, odd -> even subjects (benchmarks/utd_table.py); 18,000 steps, half an hour of two idle cores,
+# 0.860 and 0.893 (one seed, an earlier version, benchmarks/learning_curve.py).
+PRESETS["tiny"] = Config()
 
-    NumPy's numbers, such as those of a grid made with `np.linspace`, become Python's, which JSON can hold.
-    """
-    check(config, {"preset": choice(list(presets))})
-    values = presets[config.preset]
-    for field in fields(config):
-        value = getattr(config, field.name)
-        if value is None and field.name in values:
-            value = values[field.name]
-        object.__setattr__(config, field.name, _plain(value))
-
-
-def _plain(value):
-    if isinstance(value, (np.generic, np.ndarray)):
-        value = value.tolist()
-    return tuple(_plain(v) for v in value) if isinstance(value, (list, tuple)) else value
+# The recipe of SLiM (arXiv 2603.10648, section 4.1) with the released settings.
+PRESETS["paper"] = Config(
+    preset="paper",
+    steps=187_500,
+    batch_size=768,
+    width=256,
+    depth=8,
+    heads=8,
+    patch_frames=8,
+    registers=4,
+    init="normal",
+    centring="first_frame",
+    input_scale=1.0,
+    stream="joint",
+    global_frames=64,
+    global_range=(0.5, 1.0),
+    local_views=((32, 1, (0.35, 0.7)), (16, 2, (0.15, 0.4)), (8, 1, (0.05, 0.2))),
+    augment_probability=0.5,
+    mirror=True,
+    bone_scale=(0.85, 1.15),
+    rotation=0.3,
+    noise=1.0,
+    masking="semantic_tubes",
+    mask_ratio=(0.5, 0.9),
+    mask_globals=0.5,
+    mask_locals=True,
+    targets="sinkhorn",
+    prototypes=65_536,
+    head_hidden=2048,
+    head_bottleneck=256,
+    student_temperature=0.1,
+    teacher_temperature=(0.04, 0.07),
+    temperature_warmup=30 / 150,
+    glcl_weight=1.0,
+    mfm_weight=1.0,
+    koleo_weight=0.1,
+    base_lr=2e-4,
+    min_lr=1e-6,
+    patch_lr_factor=0.2,
+    warmup=20 / 150,
+    weight_decay=(0.04, 0.2),
+    gradient_clip=3.0,
+    momentum=(0.994, 1.0),
+    frozen_prototypes=1 / 150,
+    evaluations=150,
+    snapshots=10,
+    checkpoint_seconds=600.0,
+)

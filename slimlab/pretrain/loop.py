@@ -23,9 +23,8 @@ from tqdm.auto import tqdm
 from slimlab._system import distributed
 from slimlab._system.signals import ended_gently, held
 from slimlab.data import ClipStore
-from slimlab.encoder import Encoder
 from slimlab.pretrain import run
-from slimlab.pretrain.config import Config
+from slimlab.pretrain.method import SLIM, Method
 from slimlab.pretrain.monitor import CollapseRule, monitor
 from slimlab.pretrain.run import Collapsed, Run, RunError
 from slimlab.pretrain.sampling import clips_of_step
@@ -42,7 +41,7 @@ class Step:
     steps: int
     metrics: dict[str, float]
     run: Run
-    trainer: Any  # Trainer, or that of another kind of run
+    trainer: Any  # `Trainer`, or another method's
 
     def __repr__(self) -> str:
         m = self.metrics
@@ -53,13 +52,14 @@ class Step:
 
 def fit(
     store: ClipStore,
-    config: Config | None = None,
+    config: Any = None,
+    *,
     folder: str | Path | None = None,
     resume: bool = True,
     device: torch.device | str | None = None,
     progress: bool = True,
-    start: Encoder | None = None,
-    kind: type[Run] = Run,
+    start: Any = None,
+    method: Method = SLIM,
 ) -> Run:
     """Pre-train on all clips of `store`, labels unused, and return the finished run.
 
@@ -68,7 +68,7 @@ def fit(
     device  None: CUDA or MPS where there is one, else the CPU
     start   weights to begin with, such as `slimlab.pretrained("tiny", skeleton=store.skeleton)`; the heads are new.
             What these weights have seen is not known to `Run.check_unseen`
-    kind    what is trained: SLiM, or the method of another subclass of Run (`slimlab.baselines.mae`); config is of its settings
+    method  what is trained: SLiM, or another method (`slimlab.baselines.mae.METHOD`); config holds its settings
 
     Started by torchrun, every process calls this alike, each works on its share of every batch, and the first one writes; the
     numbers are those of one process. Interrupting (Ctrl-C, Stop, SIGTERM) lets the step end and writes a checkpoint.
@@ -77,11 +77,14 @@ def fit(
     Collapsed (a RunError) where all clips get the same target or the same feature (`slimlab.pretrain.monitor`), `PeerLost` where
     another process has ended; the last good checkpoint is kept. ValueError where the processes cannot share a batch evenly.
     """
-    config = config or kind.settings()
+    config = config or method.settings()
     with ended_gently(), distributed.processes(device) as own:
-        folder = folder_of(store, config, folder, start)
-        _fit(steps(store, config, folder, resume, own, progress, start, kind), progress and distributed.rank() == 0)
-    return kind(folder)
+        folder = folder_of(store, config, folder=folder, start=start)
+        _fit(
+            steps(store, config, folder=folder, resume=resume, device=own, announce=progress, start=start, method=method),
+            progress and distributed.rank() == 0,
+        )
+    return Run(folder, method)
 
 
 def _fit(loop: Generator[Step, None, None], progress: bool) -> None:
@@ -103,16 +106,25 @@ def _fit(loop: Generator[Step, None, None], progress: bool) -> None:
 
 async def stream(
     store: ClipStore,
-    config: Config | None = None,
+    config: Any = None,
+    *,
     folder: str | Path | None = None,
     resume: bool = True,
     device: torch.device | str | None = None,
-    start: Encoder | None = None,
-    kind: type[Run] = Run,
+    start: Any = None,
+    method: Method = SLIM,
 ) -> AsyncGenerator[Step, None]:
     """`fit`, one step at a time: `async for step in stream(...)`. Leaving the loop or Stop writes a checkpoint."""
-    config = config or kind.settings()
-    loop = steps(store, config, folder_of(store, config, folder, start), resume, device, start=start, kind=kind)
+    config = config or method.settings()
+    loop = steps(
+        store,
+        config,
+        folder=folder_of(store, config, folder=folder, start=start),
+        resume=resume,
+        device=device,
+        start=start,
+        method=method,
+    )
     try:
         for step in loop:
             yield step
@@ -123,13 +135,14 @@ async def stream(
 
 def steps(
     store: ClipStore,
-    config: Config,
+    config: Any,
+    *,
     folder: str | Path,
     resume: bool = True,
     device: torch.device | str | None = None,
     announce: bool = False,
-    start: Encoder | None = None,
-    kind: type[Run] = Run,
+    start: Any = None,
+    method: Method = SLIM,
 ) -> Generator[Step, None, None]:
     """The loop itself. See `fit`."""
     store, folder = usable(store), Path(folder)
@@ -137,22 +150,35 @@ def steps(
     check_shares(config)
     lock = run.owned(folder) if distributed.rank() == 0 else nullcontext(lambda: True)
     with lock as is_ours:
-        yield from _steps(store, config, folder, resume, device, announce, start, kind, is_ours)
+        yield from _steps(
+            store,
+            config,
+            folder=folder,
+            resume=resume,
+            device=device,
+            announce=announce,
+            start=start,
+            method=method,
+            is_ours=is_ours,
+        )
 
 
 def _steps(
     store: ClipStore,
-    config: Config,
+    config: Any,
+    *,
     folder: Path,
     resume: bool,
     device: torch.device,
     announce: bool,
-    start: Encoder | None,
-    kind: type[Run],
+    start: Any,
+    method: Method,
     is_ours: Callable[[], bool],
 ) -> Generator[Step, None, None]:
     """The loop in a folder that this process owns."""
-    opened, trainer, done = open_run(store, config, folder, resume, device, announce, start, kind)
+    opened, trainer, done = open_run(
+        store, config, folder=folder, resume=resume, device=device, announce=announce, start=start, method=method
+    )
     config = opened.config
     measured_at = set(np.linspace(0, config.steps - 1, config.evaluations + 1).round().astype(int)[1:].tolist())
     kept_after = {round(config.steps * (i + 1) / config.snapshots) for i in range(config.snapshots)}
@@ -173,7 +199,7 @@ def _steps(
         if not first or not is_ours():
             return
         opened.about["seconds"] = round(time.monotonic() - started, 1)
-        run.save_checkpoint(opened, trainer, done, status)
+        run.save_checkpoint(opened, trainer, step=done, status=status)
 
     if done >= config.steps:
         if opened.about["status"] != "finished":  # killed between the last checkpoint and the word that it is the last
@@ -196,7 +222,7 @@ def _steps(
                     if done in measured_at:
                         metrics |= monitor(trainer, store)
                     if done + 1 in kept_after and first:
-                        run.save_snapshot(opened, trainer.encoder, done + 1)
+                        run.save_snapshot(opened, trainer.encoder, step=done + 1)
                     log.write(json.dumps(metrics) + "\n")
                     done, whole = done + 1, True
                     signals[:] = _agreed(signals, device)

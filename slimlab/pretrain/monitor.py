@@ -93,11 +93,11 @@ def monitor(trainer: Any, store: ClipStore) -> dict[str, float]:
         places = np.flatnonzero(which)
         return store[places[np.linspace(0, len(places) - 1, min(len(places), MONITOR_CLIPS)).round().astype(int)]]
 
-    faulty = isinstance(trainer.config, Config) and trainer.config.makes("test_view")  # the MAE has none
-    gallery = evaluate.features(encoder, some(known & ~last if known.any() else ~last), released_quirks=faulty, cache=None)
+    def features(which: np.ndarray) -> evaluate.Features:
+        return evaluate.features(encoder, some(which), view=trainer.test_view, cache=None)
+
+    gallery = features(known & ~last if known.any() else ~last)
     out = {"rank": rankme(gallery.x[:, : trainer.config.width])}
     if (known & last).any() and (known & ~last).any():
-        out["knn"] = evaluate.knn(
-            gallery, evaluate.features(encoder, some(known & last), released_quirks=faulty, cache=None)
-        ).accuracy
+        out["knn"] = evaluate.knn(gallery, features(known & last)).accuracy
     return out

@@ -1,92 +1,56 @@
-"""The two presets of pre-training: `paper`, the recipe of SLiM (arXiv 2603.10648, section 4.1 and the released settings), and
-`tiny`, the same method sized for two CPU cores. What each setting means: `slimlab.pretrain.config.Config`.
+"""How presets work: `Config(preset="paper", steps=4)` is the preset `paper` with four steps.
+
+A settings class is a frozen dataclass. The defaults of its fields are its default preset, so `Config()` and what the class says
+are the same thing. The other presets are instances of the class. `begins_with` lets the class look up the preset that was asked
+for and take from it what was not given.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import wraps
+from typing import Any, TypeVar
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {
-        "steps": 187_500,
-        "batch_size": 768,
-        "width": 256,
-        "depth": 8,
-        "heads": 8,
-        "patch_frames": 8,
-        "registers": 4,
-        "init": "normal",
-        "centring": "first_frame",
-        "input_scale": 1.0,
-        "stream": "joint",
-        "global_frames": 64,
-        "global_range": (0.5, 1.0),
-        "local_views": ((32, 1, (0.35, 0.7)), (16, 2, (0.15, 0.4)), (8, 1, (0.05, 0.2))),
-        "augment_probability": 0.5,
-        "mirror": True,
-        "bone_scale": (0.85, 1.15),
-        "rotation": 0.3,
-        "noise": 1.0,
-        "masking": "semantic_tubes",
-        "mask_ratio": (0.5, 0.9),
-        "mask_globals": 0.5,
-        "mask_locals": True,
-        "targets": "sinkhorn",
-        "prototypes": 65_536,
-        "head_hidden": 2048,
-        "head_bottleneck": 256,
-        "student_temperature": 0.1,
-        "teacher_temperature": (0.04, 0.07),
-        "temperature_warmup": 30 / 150,
-        "glcl_weight": 1.0,
-        "mfm_weight": 1.0,
-        "koleo_weight": 0.1,
-        "base_lr": 2e-4,
-        "min_lr": 1e-6,
-        "patch_lr_factor": 0.2,
-        "warmup": 20 / 150,
-        "weight_decay": (0.04, 0.2),
-        "gradient_clip": 3.0,
-        "momentum": (0.994, 1.0),
-        "frozen_prototypes": 1 / 150,
-        "evaluations": 150,
-        "snapshots": 10,
-        "checkpoint_seconds": 600.0,
-    }
-}
+import numpy as np
 
-# SLiM whole (GLCL, MFP, STM, SAA) where two CPU cores learn in minutes. Chosen on held-out training subjects of UTD-MHAD;
-# the log is docs/small_scale.md. 3,129 to 3,343 steps, 5.8 wall minutes on 2 cores, gave kNN 0.808 +- 0.031 and probe
-# 0.855 +- 0.020 on UTD-MHAD, odd -> even subjects (benchmarks/utd_table.py); 18,000 steps, half an hour of two idle cores,
-# 0.860 and 0.893 (one seed, an earlier version, benchmarks/learning_curve.py).
-PRESETS["tiny"] = PRESETS["paper"] | {
-    "steps": 2000,
-    "batch_size": 32,
-    "width": 64,
-    "depth": 3,
-    "heads": 2,
-    "patch_frames": 16,
-    "init": "fan_in",
-    "centring": "every_frame",
-    "input_scale": 3.0,
-    "global_frames": 32,
-    "global_range": (0.8, 1.0),
-    "local_views": ((16, 1, (0.4, 0.8)),),
-    "mirror": False,
-    "mask_locals": False,
-    "prototypes": 128,
-    "head_hidden": 256,
-    "head_bottleneck": 64,
-    "teacher_temperature": (0.02, 0.02),
-    "mfm_weight": 0.25,
-    "koleo_weight": 0.02,
-    "base_lr": 4e-3 * 32**0.5,
-    "min_lr": 1e-5,
-    "patch_lr_factor": 1.0,
-    "warmup": 0.05,
-    "weight_decay": (0.04, 0.04),
-    "momentum": (0.97, 1.0),
-    "frozen_prototypes": 0.0,
-    "evaluations": 10,
-    "checkpoint_seconds": 30.0,
-}
+Settings = TypeVar("Settings")
+
+
+def begins_with(presets: Mapping[str, Any]) -> Callable[[type[Settings]], type[Settings]]:
+    """Decorate a settings dataclass, whose field `preset` names what it begins with.
+
+    Args:
+        presets: Names and instances of the class. May be filled after the class is made; a name that is not in it begins with
+            the fields' defaults, and the class is the one to refuse it.
+    """
+
+    def decorate(settings: type[Settings]) -> type[Settings]:
+        plain_init = settings.__init__
+
+        @wraps(plain_init)
+        def init(self: Settings, **given: Any) -> None:
+            asked = given.get("preset", settings.preset)  # pyright: ignore[reportAttributeAccessIssue]
+            preset = presets.get(asked) if isinstance(asked, str) else None
+            begun = {} if preset is None else {f.name: getattr(preset, f.name) for f in fields(preset)}
+            plain_init(self, **(begun | given))
+
+        settings.__init__ = init
+        return settings
+
+    return decorate
+
+
+def make_plain(settings: Any) -> None:
+    """Turn what settings were given as into what JSON can hold and a frozen dataclass can compare.
+
+    NumPy's numbers, such as those of `np.linspace`, become Python's; lists, as JSON has them, become tuples.
+    """
+    for field in fields(settings):
+        object.__setattr__(settings, field.name, _plain(getattr(settings, field.name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    return tuple(_plain(v) for v in value) if isinstance(value, (list, tuple)) else value

@@ -36,10 +36,10 @@ from slimlab._system.cache import TEMPORARY, replace_file
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.pretrain.config import Config
+from slimlab.pretrain.method import SLIM, Method, Training
 from slimlab.pretrain.monitor import Collapse
-from slimlab.pretrain.trainer import Networks, Trainer
+from slimlab.pretrain.networks import Networks
 from slimlab.skeleton import Skeleton
-from slimlab.weights import load_encoder, save_encoder
 
 LOCK = ".slimlab.lock"  # in a run's folder
 _OWNERS: dict[Path, object] = {}  # which loop of this process writes into a folder
@@ -66,23 +66,23 @@ class Run:
 
     `.began` are the settings that it started with, `.changes` what was changed on the way, `.config` the settings since then.
 
-    Another method's run is a subclass with its own settings, trainer and encoder (`slimlab.baselines.mae.Run`).
+    A run is what its folder holds; `method` says how to read settings and encoder. The types below are those of SLiM, another
+    method has its own. Raises RunError where there is no run, or that of another method (run.json names it).
     """
 
-    method = "slim"
-    settings: type[Config] = Config
-    trainer: type[Trainer] = Trainer
-
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, method: Method = SLIM) -> None:
+        self.folder, self.method = Path(folder), method
         if not (self.folder / "config.json").exists():
             raise RunError(f"{self.folder}: no run there (config.json is missing); give the folder that pretrain wrote")
         try:
             self.about: dict[str, Any] = json.loads((self.folder / "run.json").read_text())
-            method = self.about.get("method", "slim")
-            if method != self.method:
-                raise RunError(f"{self.folder}: holds a run of the method '{method}', not of '{self.method}'")
-            self.began = self.settings(**json.loads((self.folder / "config.json").read_text()))
+            made_by = self.about.get("method", SLIM.name)  # the first runs do not say
+            if made_by != method.name:
+                raise RunError(
+                    f"{self.folder}: holds a run of the method '{made_by}', not of '{method.name}'; open it with its own method: "
+                    "Run(folder, method=...)"
+                )
+            self.began: Config = method.settings(**json.loads((self.folder / "config.json").read_text()))
             self.config_at(self.began.steps)  # what was changed has to be possible, too
         except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{self.folder}: damaged run ({error}); start it again in another folder") from error
@@ -126,12 +126,7 @@ class Run:
 
     @property
     def encoder(self) -> Encoder:
-        return load_encoder(self.folder)
-
-    @staticmethod
-    def save_encoder(encoder: Encoder, folder: Path) -> None:
-        """Write `.encoder` into its folder."""
-        save_encoder(encoder, folder)
+        return self.method.load(self.folder / "encoder")
 
     @property
     def snapshots(self) -> dict[int, Path]:
@@ -149,6 +144,8 @@ class Run:
         return self._networks("student")
 
     def _networks(self, which: str) -> Networks:
+        if self.method.name != SLIM.name:
+            raise RunError(f"{self.folder}: a run of the method '{self.method.name}' has no teacher and student; see `.encoder`")
         networks = Networks(self.config, Skeleton(**self.about["skeleton"]))
         file = self.folder / "checkpoint.pt"
         if not file.exists():
@@ -231,20 +228,22 @@ def clear(folder: Path) -> None:
             inside.rmdir()
 
 
-def start(folder: Path, config: Any, store: ClipStore, device: torch.device, began_with: str = "", kind: type[Run] = Run) -> Run:
+def start(
+    folder: Path, config: Any, *, store: ClipStore, device: torch.device, began_with: str = "", method: Method = SLIM
+) -> Run:
     """Lay out a new run's folder; `began_with` is a digest of the weights it starts from."""
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         seen = pd.DataFrame({"clip": store.column("clip"), "digest": store.recordings()})
         replace_file(folder / "train_clips.csv", lambda f: f.write(seen.to_csv(index=False).encode()))
-        write_json(folder / "run.json", _about(store, device) | {"method": kind.method, "began_with": began_with})
+        write_json(folder / "run.json", _about(store, device) | {"method": method.name, "began_with": began_with})
         (folder / "metrics.jsonl").write_text("")
         write_json(folder / "config.json", config.to_dict())  # last: it makes the folder a run
     except OSError as error:
         raise RunError(
             f"{folder}: cannot be written ({error.strerror}); choose a folder with room that you may write to"
         ) from error
-    return kind(folder)
+    return Run(folder, method)
 
 
 def _about(store: ClipStore, device: torch.device) -> dict[str, Any]:
@@ -269,13 +268,13 @@ def _about(store: ClipStore, device: torch.device) -> dict[str, Any]:
     }
 
 
-def save_checkpoint(run: Run, trainer: Any, step: int, status: str) -> None:
+def save_checkpoint(run: Run, trainer: Training, *, step: int, status: str) -> None:
     """Write checkpoint, encoder and status. Raises RunError, with the last checkpoint intact, where it cannot."""
     state = {"step": step, "optimizer": trainer.optimizer.state_dict()}
     state |= {name: network.state_dict() for name, network in trainer.networks.items()}
     try:
         replace_file(run.folder / "checkpoint.pt", lambda f: torch.save(state, f))
-        run.save_encoder(trainer.encoder, run.folder / "encoder")
+        run.method.save(trainer.encoder, run.folder / "encoder")
         run.about |= {"status": status, "step": step}
         write_json(run.folder / "run.json", run.about)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
@@ -284,15 +283,15 @@ def save_checkpoint(run: Run, trainer: Any, step: int, status: str) -> None:
         ) from error
 
 
-def save_snapshot(run: Run, encoder: Encoder, step: int) -> None:
+def save_snapshot(run: Run, encoder: Any, *, step: int) -> None:
     """Keep the encoder as it is after `step` steps. Raises RunError where the folder cannot be written."""
     try:
-        run.save_encoder(encoder, run.folder / "snapshots" / f"{step:07d}")
+        run.method.save(encoder, run.folder / "snapshots" / f"{step:07d}")
     except OSError as error:
         raise RunError(f"{run.folder}: snapshot of step {step} failed ({error}). Make room and resume") from error
 
 
-def load_checkpoint(run: Run, trainer: Any, cut: bool = True) -> int:
+def load_checkpoint(run: Run, trainer: Training, *, cut: bool = True) -> int:
     """Put the last checkpoint into the trainer and cut the metrics there. Returns the steps that are done.
 
     cut  False: the folder is left as it is; another process has cut it

@@ -5,6 +5,7 @@ All randomness of step s comes from (seed, s), so views made ahead are those tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -13,8 +14,8 @@ import torch
 from slimlab._system import distributed
 from slimlab.data import ClipStore, Views, sample_views
 from slimlab.pretrain.config import Config
-from slimlab.released import faults
 
+Cut = Callable[..., Views]
 Sampled = tuple[Views, torch.Generator]  # the generator as it stands after them, for what comes next
 
 
@@ -31,12 +32,13 @@ def clips_of_step(clips: int, batch: int, seed: int, step: int) -> np.ndarray:
     return np.array([orders[p // clips][p % clips] for p in places.tolist()])
 
 
-def views_of_step(config: Config, store: ClipStore, clips: np.ndarray, step: int) -> Sampled:
-    """Views of this process's share of the clips, before any augmentation. Raises ValueError where a clip is empty."""
+def views_of_step(config: Config, store: ClipStore, clips: np.ndarray, step: int, *, cut: Cut = sample_views) -> Sampled:
+    """Views of this process's share of the clips, before any augmentation. Raises ValueError where a clip is empty.
+
+    cut  what cuts the views out of the clips: called as `data.sample_views`
+    """
     rng, own = generator(config.seed, 1, step), distributed.shard(len(clips))
-    if config.makes("absent_frames"):
-        store, clips = faults.with_absent_frames(store, clips), np.arange(len(clips))
-    return sample_views(store, clips, rng, config.global_frames, config.global_range, config.local_views, own), rng
+    return cut(store, clips, rng, config.global_frames, config.global_range, config.local_views, own), rng
 
 
 class Sampler:
@@ -44,9 +46,11 @@ class Sampler:
 
     ahead  None: on CUDA alone, where the views are also put into pinned memory, from which they are copied while the device
            works. On a CPU the thread would take the cores that train
+    cut    as in `views_of_step`
     """
 
-    def __init__(self, device: torch.device | str, ahead: bool | None = None) -> None:
+    def __init__(self, device: torch.device | str, ahead: bool | None = None, *, cut: Cut = sample_views) -> None:
+        self.cut = cut
         self.pinned = torch.device(device).type == "cuda"
         self.ahead = self.pinned if ahead is None else ahead
         self.made_ahead = 0  # how often views were there when they were asked for
@@ -69,7 +73,7 @@ class Sampler:
         return found
 
     def _made(self, config: Config, store: ClipStore, clips: np.ndarray, step: int) -> Sampled:
-        views, rng = views_of_step(config, store, clips, step)
+        views, rng = views_of_step(config, store, clips, step, cut=self.cut)
         if self.pinned:
             pinned = [x.pin_memory() for x in views.locals]
             views = Views(views.globals.pin_memory(), pinned, views.origin.pin_memory(), [x.pin_memory() for x in views.seen])
@@ -78,5 +82,5 @@ class Sampler:
 
 def _key(config: Config, store: ClipStore, clips: np.ndarray, step: int) -> tuple:
     """Everything that views depend on."""
-    how = config.seed, config.global_frames, config.global_range, config.local_views, config.makes("absent_frames")
+    how = config.seed, config.global_frames, config.global_range, config.local_views
     return *how, id(store.arrays), store.clips.tobytes(), clips.tobytes(), step

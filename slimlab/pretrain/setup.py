@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from slimlab._system import distributed
 from slimlab.data import ClipStore, DataError
-from slimlab.encoder import Encoder
 from slimlab.pretrain import run
-from slimlab.pretrain.config import HOW, Config
+from slimlab.pretrain.config import HOW
+from slimlab.pretrain.method import SLIM, Method, Training
 from slimlab.pretrain.run import Run, RunError
 from slimlab.pretrain.sampling import clips_of_step
 
@@ -39,11 +40,11 @@ class Estimate:
 
 
 def estimate(
-    store: ClipStore, config: Config | None = None, device: torch.device | str | None = None, kind: type[Run] = Run
+    store: ClipStore, config: Any = None, *, device: torch.device | str | None = None, method: Method = SLIM
 ) -> Estimate:
     """Time and memory of a run, from throw-away steps on `store`: three seconds of them or, for short runs, a few."""
-    config, store = config or kind.settings(), usable(store)
-    trainer = kind.trainer(config, store.skeleton, device_of(device))
+    config, store = config or method.settings(), usable(store)
+    trainer = method.trainer(config, store.skeleton, device=device_of(device))
     trainer.step(
         store, clips_of_step(len(store), 2 * distributed.world_size(), config.seed, 0), 0
     )  # first use: allocations, caches
@@ -95,14 +96,15 @@ class _Taken:
 
 def open_run(
     store: ClipStore,
-    config: Config,
+    config: Any,
+    *,
     folder: Path,
     resume: bool,
     device: torch.device,
     announce: bool,
-    start: Encoder | None,
-    kind: type[Run],
-) -> tuple[Run, Any, int]:
+    start: Any,
+    method: Method,
+) -> tuple[Run, Training, int]:
     """The run (new, or the one in the folder where it is the same), its trainer, the steps that are done.
 
     Of several processes the first lays the folder out, and the others then read it.
@@ -110,7 +112,7 @@ def open_run(
     there, first = (folder / "config.json").exists(), distributed.rank() == 0
     distributed.barrier()  # all have looked, before one writes
     if not (there and resume) and (config.minutes is not None or announce):
-        guess = estimate(store, config, device, kind)
+        guess = estimate(store, config, device=device, method=method)
         if config.minutes is not None:
             evaluations = 1.03  # monitor and checkpoints on top of the steps
             each = max(guess.seconds_per_step, FASTEST)
@@ -119,21 +121,21 @@ def open_run(
         if announce and first:
             print(f"{config.steps} steps of {config.batch_size} clips: {guess}; run folder {folder}")
     if there and resume:
-        opened = kind(folder)
-        _check_same(opened, config, store, start)
+        opened = Run(folder, method)
+        _check_same(opened, config, store=store, start=start)
         how = {name: getattr(config, name) for name in HOW if hasattr(config, name)}
         opened.began = dataclasses.replace(opened.began, **how)
-        trainer = kind.trainer(opened.config, store.skeleton, device)
+        trainer = method.trainer(opened.config, store.skeleton, device=device)
         done = run.load_checkpoint(opened, trainer, cut=first)
         distributed.barrier()
         return opened, trainer, done
-    trainer = kind.trainer(config, store.skeleton, device, start)  # first: it may refuse `start`
+    trainer = method.trainer(config, store.skeleton, device=device, start=start)  # first: it may refuse `start`
     if first:
         if there:
             run.clear(folder)
-        run.start(folder, config, store, device, _digest(start), kind)
+        run.start(folder, config, store=store, device=device, began_with=_digest(start), method=method)
     distributed.barrier()
-    return kind(folder), trainer, 0
+    return Run(folder, method), trainer, 0
 
 
 def check_shares(config: Any) -> None:
@@ -144,7 +146,7 @@ def check_shares(config: Any) -> None:
         )
 
 
-def _check_same(opened: Run, config: Config, store: ClipStore, start: Encoder | None) -> None:
+def _check_same(opened: Run, config: Any, *, store: ClipStore, start: Any) -> None:
     old, new = opened.began.to_dict(), config.to_dict()
     if opened.changes and new["mask_ratio"] == opened.config.mask_ratio:
         new["mask_ratio"] = old["mask_ratio"]  # `Run.config` goes on with the run, too
@@ -161,7 +163,7 @@ def _check_same(opened: Run, config: Config, store: ClipStore, start: Encoder | 
         raise RunError(f"{opened.folder}: holds a run that began with other weights; choose another folder, or resume=False")
 
 
-def _digest(encoder: Encoder | None) -> str:
+def _digest(encoder: nn.Module | None) -> str:
     """What these weights are, in 16 hex digits; "" for none."""
     if encoder is None:
         return ""
@@ -186,7 +188,7 @@ def device_of(device: torch.device | str | None) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def folder_of(store: ClipStore, config: Config, folder: str | Path | None, start: Encoder | None = None) -> Path:
+def folder_of(store: ClipStore, config: Any, *, folder: str | Path | None = None, start: Any = None) -> Path:
     """The run's folder: the one asked for, or one named by settings, clips and what it begins with."""
     if folder is not None:
         return Path(folder)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -20,16 +20,16 @@ from torch.nn.parallel import DistributedDataParallel
 from slimlab import augment, masking
 from slimlab._system import distributed
 from slimlab.augment import fill_unseen
-from slimlab.data import ClipStore
+from slimlab.data import ClipStore, test_view
 from slimlab.encoder import Encoder, unseen_tokens
 from slimlab.evaluate import to_input
+from slimlab.evaluate.features import CutView
 from slimlab.evaluate.rank import effective_prototypes, used_prototypes
 from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, koleo_loss, prototype_cross_entropy, sinkhorn_knopp
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.networks import Networks, check_start
 from slimlab.pretrain.sampling import Sampler, generator
 from slimlab.pretrain.schedules import parameter_groups, schedule, set_rates
-from slimlab.released import faults
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
@@ -50,17 +50,26 @@ class Trainer:
 
     start  an encoder whose weights student and teacher begin with; the heads are new
 
-    Raises ValueError where `start` is another encoder, the device cannot compute in the precision of the settings, or the mask
-    ratio masks no token of this body.
+    It makes none of the authors' mistakes; `pretrain.method.trainer_of` finds the trainer of settings that ask for them.
+
+    Raises ValueError where the settings ask for mistakes that this class does not make, `start` is another encoder, the device
+    cannot compute in the precision of the settings, or the mask ratio masks no token of this body.
     """
 
+    makes_mistakes = False
+
     def __init__(
-        self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
+        self, config: Config, skeleton: Skeleton, *, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
+        if config.released_quirks and not self.makes_mistakes:
+            raise ValueError(
+                f"released_quirks {config.released_quirks!r}: Trainer makes no mistakes; take "
+                "slimlab.pretrain.method.trainer_of(config, skeleton, device=...)"
+            )
         check_precision(config.precision, self.device)
         check_masks(config, len(skeleton))
-        self.skeleton = faults.IndexOrdered(**skeleton.to_dict()) if config.makes("bone_scaling") else replace(skeleton)
+        self.skeleton = replace(skeleton)  # what augmentations and masks go by
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.student = Networks(config, skeleton).to(device)
@@ -76,6 +85,7 @@ class Trainer:
             self.student.encoder.compile_blocks()
             self.teacher.encoder.compile_blocks()
         self._sampler = Sampler(self.device)
+        self.test_view: CutView = test_view  # of the clips that the run is measured on while it goes on
         self._forward: nn.Module = self.student
         if distributed.world_size() > 1:
             self._forward = DistributedDataParallel(self.student)
@@ -146,13 +156,7 @@ class Trainer:
             rows = (count * len(clips), rows_of(own, count, len(clips)))
             x = group.to(self.device, non_blocking=True).flatten(0, 1)  # (views*B, 3, T, V, 1)
             origin = views.origin.repeat(count, 1)
-            faulty = c.makes("centring") and config.centring == "first_frame"
-            if faulty:
-                x = faults.center(x, origin)
-                seen = augment.present(x)[:, 0].expand(-1, -1, x.shape[3], -1)  # the authors' code knows no unseen joint
-            else:
-                seen = shown.to(self.device, non_blocking=True).flatten(0, 1) & augment.present(x)[:, 0]  # (views*B, T, V, 1)
-                x = augment.center(x, self.skeleton, config.centring, origin, seen)
+            x, seen = self._centered(x, origin, shown.to(self.device, non_blocking=True).flatten(0, 1))
             x = augment.skeleton_aware(
                 x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows, seen
             )
@@ -162,6 +166,11 @@ class Trainer:
             out.append(fill_unseen(x, shown) if store.has_unseen else x)
             unseen.append(unseen_tokens(shown, c.patch_frames)[:, 0] if store.has_unseen else None)
         return out, unseen
+
+    def _centered(self, x: Tensor, origin: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Views x (B, 3, T, V, 1) around their center joint, and which of their joints are seen (B, T, V, 1) where somebody is."""
+        seen = seen & augment.present(x)[:, 0]
+        return augment.center(x, self.skeleton, self.config.centring, origin, seen), seen
 
     def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows, seen: Tensor) -> Tensor:
         """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""
@@ -195,13 +204,19 @@ class Trainer:
         if not c.mask_locals:
             masks += [None] * len(counts[1:])
         else:
-            if c.makes("local_ratios"):
-                ratios = [masking.stratified_ratios(n, c.mask_bounds, rng, shuffle=False) for n in counts[1:]]
-            else:
-                ratios = masking.stratified_ratios(sum(counts[1:]), c.mask_bounds, rng).split(counts[1:])
+            ratios = self._local_ratios(counts[1:], rng)
             masks += [self._draw(x, n // batch, r, rng) for x, n, r in zip(views[1:], counts[1:], ratios, strict=True)]
         own = [rows_of(distributed.shard(batch), n // batch, batch) for n in counts]
         return [None if m is None else m[rows].to(self.device) for m, rows in zip(masks, own, strict=True)]
+
+    def _local_ratios(self, counts: Sequence[int], rng: torch.Generator) -> Sequence[Tensor]:
+        """A mask ratio for each local view, `counts` of them in each group."""
+        return masking.stratified_ratios(sum(counts), self.config.mask_bounds, rng).split(list(counts))
+
+    @property
+    def _strategy(self) -> Callable[..., Tensor]:
+        """What draws the masks."""
+        return masking.STRATEGIES[self.config.masking]
 
     def _draw(self, x: Tensor, views: int, ratios: Tensor, rng: torch.Generator, which: Tensor | slice = slice(None)) -> Tensor:
         """Masks (n, T', V) for the rows `which` of a whole group, of which x (views*B, 3, T, V, 1) are this process's; the
@@ -210,9 +225,7 @@ class Trainer:
         known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
         known = {name: distributed.all_gather(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
         known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
-        faulty = c.makes("mask_budget") and c.masking == "semantic_tubes"
-        draw = faults.semantic_tubes if faulty else masking.STRATEGIES[c.masking]
-        return draw(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
+        return self._strategy(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def losses(
         self, views: list[Tensor], masks: Masks, temperature: float, unseen: Masks | None = None

@@ -1,20 +1,23 @@
 """The known faults of the authors' released code, one by one, for runs that have to match theirs: `released_quirks=True`,
 or some of them by name.
 
-slimlab does each of these right; nothing here is used unless that switch is on. Source: https://github.com/KAIST-VICLab/SLiM.
+slimlab does each of these right; nothing here is used unless that switch is on: `slimlab.released.training` then puts the faults
+in the place of the trainer's own steps. Source: https://github.com/KAIST-VICLab/SLiM.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from slimlab import _tubes, masking
-from slimlab.data import ClipStore
+from slimlab.data import ClipStore, Views
+from slimlab.data import sample_views as right_views
 from slimlab.data.store import Arrays
 from slimlab.data.views import View
 from slimlab.skeleton import Skeleton
@@ -98,6 +101,11 @@ def with_absent_frames(store: ClipStore, clips: np.ndarray) -> ClipStore:
     # the authors' code knows no unseen joint
     filled = Arrays(np.concatenate(joints), np.concatenate(frames), np.array(tracks), None, clips=len(chosen))
     return ClipStore(filled, store.table.iloc[chosen], store.skeleton)
+
+
+def sample_views(store: ClipStore, clips: np.ndarray, *args: Any) -> Views:
+    """As `data.sample_views`, but from clips `with_absent_frames`, in which a person who is late or leaves is all zero."""
+    return right_views(with_absent_frames(store, clips), np.arange(len(clips)), *args)
 
 
 def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:

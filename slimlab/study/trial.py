@@ -43,7 +43,7 @@ def run(
     fresh, error = not (at / "config.json").exists(), ""
     begin, used = time.time(), time.process_time()
     try:
-        for _ in pretrain.steps(train, config, at, device=device):
+        for _ in pretrain.steps(train, config, folder=at, device=device):
             pass
     except FloatingPointError as problem:
         error = str(problem)

@@ -137,7 +137,7 @@ class TrainingMonitor(Still, W.VBox):
         self._stopping = False
         self._go_on.set()
         self._tell("running")
-        stream = pretrain.stream(self.store, self.config, self.folder)
+        stream = pretrain.stream(self.store, self.config, folder=self.folder)
         try:
             async for step in stream:
                 self._take(step)

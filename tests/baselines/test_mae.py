@@ -12,7 +12,7 @@ from torch import nn
 
 from slimlab import data, evaluate, pretrain
 from slimlab.baselines import mae
-from slimlab.baselines.mae import MAE, Config, Encoder, EncoderConfig, Run, Trainer
+from slimlab.baselines.mae import MAE, Config, Encoder, EncoderConfig, Trainer
 from slimlab.pretrain.run import RunError
 from slimlab.pretrain.sampling import clips_of_step
 from slimlab.skeleton import COCO, KINECT_V1, KINECT_V2
@@ -124,7 +124,7 @@ def test_every_body_trains(body, masking, quick):
     assert all(np.isfinite(v) for v in values.values())
 
 
-def same_run(a: Run, b: Run):
+def same_run(a: pretrain.Run, b: pretrain.Run):
     for name in ("step", "loss", "gradient", "lr", "rank", "knn"):
         np.testing.assert_array_equal(a.metrics[name], b.metrics[name], err_msg=name)
     for (name, p), q in zip(a.encoder.state_dict().items(), b.encoder.state_dict().values(), strict=True):
@@ -132,13 +132,13 @@ def same_run(a: Run, b: Run):
 
 
 def test_a_run_is_resumed_evaluated_and_told_from_slims(train, quick, tmp_path):
-    whole = mae.fit(train, quick, tmp_path / "whole", progress=False)
+    whole = mae.fit(train, quick, folder=tmp_path / "whole", progress=False)
     assert whole.about["status"] == "finished" and whole.about["method"] == "mae" and len(whole.metrics) == 6
-    for step in pretrain.steps(train, quick, tmp_path / "halves", kind=Run):
+    for step in pretrain.steps(train, quick, folder=tmp_path / "halves", method=mae.METHOD):
         assert "loss" in repr(step)
         if step.step == 2:
             break
-    same_run(mae.fit(train, quick, tmp_path / "halves", progress=False), whole)
+    same_run(mae.fit(train, quick, folder=tmp_path / "halves", progress=False), whole)
     assert whole.encoder.config == quick.encoder(train.skeleton)
     features = evaluate.features(whole.encoder, train)
     assert features.x.shape == (len(train), 32)
@@ -146,11 +146,11 @@ def test_a_run_is_resumed_evaluated_and_told_from_slims(train, quick, tmp_path):
     with pytest.raises(RunError, match="of the method 'mae', not of 'slim'"):
         pretrain.Run(tmp_path / "whole")
     with pytest.raises(RunError, match="'mae', not of 'slim'"):
-        pretrain.fit(train, pretrain.Config(), tmp_path / "whole", progress=False)
+        pretrain.fit(train, pretrain.Config(), folder=tmp_path / "whole", progress=False)
 
 
 def test_minutes_and_estimate(train, quick, tmp_path):
-    guess = pretrain.estimate(train, quick, kind=Run)
+    guess = pretrain.estimate(train, quick, method=mae.METHOD)
     trainer = Trainer(quick, train.skeleton)
     assert guess.weight_bytes == 4 * 4 * sum(p.numel() for p in trainer.mae.parameters())
     assert guess.graph_bytes > 0 and guess.seconds_per_step > 0

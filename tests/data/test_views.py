@@ -14,7 +14,7 @@ from slimlab.skeleton import Skeleton
 from tests import reference
 from tests.conftest import counting_clip, make_store
 
-RELEASED = PRESETS["paper"]["local_views"]
+RELEASED = PRESETS["paper"].local_views
 
 
 def seeded(seed: int = 0) -> torch.Generator:

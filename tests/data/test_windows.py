@@ -46,7 +46,7 @@ def test_a_recording_shorter_than_a_window_stays_whole():
     assert cut.column("frames").tolist() == [20, 12, 20]
 
 
-def test_windows_of_one_performer_stay_on_one_side():
+def test_windows_of_one_subject_stay_on_one_side():
     train, test = data.split(data.windows(recordings(), seconds=1, fps=10), "cross-subject", train_subjects=[4, 6])
     assert set(train.column("source_clip")) == {"clip0", "clip2"} and set(test.column("source_clip")) == {"clip1"}
 

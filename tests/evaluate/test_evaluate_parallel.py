@@ -52,7 +52,7 @@ def test_two_processes_read_and_rank_as_one(tmp_path):
 def run(tmp_path_factory):
     train, _ = data.split(data.synthetic(), "cross-subject")
     config = pretrain.Config(steps=2, batch_size=8, width=32, depth=2, heads=2, prototypes=16, evaluations=1)
-    return pretrain.fit(train, config, tmp_path_factory.mktemp("runs") / "run", progress=False)
+    return pretrain.fit(train, config, folder=tmp_path_factory.mktemp("runs") / "run", progress=False)
 
 
 def test_the_commands_write_once_what_one_process_writes(run, tmp_path):

@@ -7,6 +7,7 @@ import torch
 from slimlab import augment, data, evaluate
 from slimlab.baselines import mae
 from slimlab.encoder import Encoder, EncoderConfig
+from slimlab.released import faults
 from slimlab.skeleton import COCO
 from tests.conftest import counting_clip, make_store
 
@@ -72,9 +73,9 @@ def test_read_once_serves_every_protocol(encoder, synthetic, tmp_path, monkeypat
     once = len(calls)
     for blocks in (1, 2):
         for pool in ("cls", "mean", "cls+mean"):
-            direct = evaluate.features(encoder, store, blocks, pool, combine, cache=None)
+            direct = evaluate.features(encoder, store, blocks=blocks, pool=pool, combine=combine, cache=None)
             before = len(calls)
-            kept = evaluate.features(encoder, store, blocks, pool, combine, cache=tmp_path)
+            kept = evaluate.features(encoder, store, blocks=blocks, pool=pool, combine=combine, cache=tmp_path)
             torch.testing.assert_close(kept.x, direct.x, atol=1e-6, rtol=1e-6)
             assert kept.x.is_contiguous() and torch.equal(kept.labels, direct.labels) and len(calls) == before
     assert once and len(list(tmp_path.iterdir())) == 1
@@ -96,7 +97,7 @@ def test_what_changes_features_changes_their_file(encoder, synthetic, tmp_path):
             lambda: evaluate.features(centred, store, cache=tmp_path),
             lambda: evaluate.features(encoder, store, frames=8, cache=tmp_path),
             lambda: evaluate.features(encoder, store[::-1], cache=tmp_path),
-            lambda: evaluate.features(encoder, store, released_quirks=True, cache=tmp_path),
+            lambda: evaluate.features(encoder, store, view=faults.test_view, cache=tmp_path),
         ),
         start=2,
     ):
@@ -104,6 +105,7 @@ def test_what_changes_features_changes_their_file(encoder, synthetic, tmp_path):
         assert files() == count
     evaluate.features(encoder, store, cache=tmp_path)
     evaluate.features(encoder, store, pool="tokens", cache=tmp_path)  # never kept
+    evaluate.features(encoder, store, view=lambda *clips: data.test_view(*clips), cache=tmp_path)  # nor is what cannot be told
     assert files() == 6
     moved = evaluate.features(encoder, store[::-1], cache=tmp_path).x
     torch.testing.assert_close(moved, evaluate.features(encoder, store, cache=None).x.flip(0), atol=1e-5, rtol=1e-5)

@@ -50,7 +50,7 @@ def test_knn_rows_are_knns(case):
     table = evaluate.run(encoder, train, test, "slim-knn", blocks=(1, 4), pools=("cls", "cls+mean"), temperature=(0.07, 0.2))
     assert set(table["k"]) == {k for k in (1, 10, 20, 100, 200) if k <= len(train)}
     for row in table.itertuples():
-        sides = [evaluate.features(encoder, s, row.blocks, row.pool, row.people) for s in (train, test)]
+        sides = [evaluate.features(encoder, s, blocks=row.blocks, pool=row.pool, combine=row.people) for s in (train, test)]
         assert row.accuracy == pytest.approx(evaluate.knn(*sides, row.k, row.temperature).accuracy), row
     assert set(table["blocks"]) == {1, 2}  # four were asked for, this encoder has two
 

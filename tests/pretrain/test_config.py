@@ -1,21 +1,44 @@
 import json
 import math
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from slimlab.pretrain.config import PREPRINT_VIEWS, PRESETS, Config
+from slimlab.pretrain.config import PREPRINT_VIEWS, PRESETS, RULES, Config
 from slimlab.skeleton import KINECT_V2
 
 
 def test_presets_fill_what_is_left_open():
     assert Config(preset="paper").prototypes == 65_536 and Config(preset="paper", prototypes=8).prototypes == 8
-    for name, values in PRESETS.items():
-        config = Config(preset=name)
-        assert all(getattr(config, k) is not None for k in values)
+    for name, preset in PRESETS.items():
+        assert Config(preset=name) == preset and preset.preset == name
+    assert Config() == PRESETS["tiny"] and {f.name: f.default for f in fields(Config)} == Config().to_dict()
+
+
+def test_what_equals_a_default_is_still_given():
+    """A value that happens to be `tiny`'s is not taken for one that was left open."""
+    for preset in PRESETS.values():
+        for name, value in Config().to_dict().items():
+            if name != "preset":
+                given = {"preset": preset.preset, "local_views": (), name: value}  # without views that do not divide
+                assert getattr(Config(**given), name) == value
+
+
+def test_replace_changes_what_it_names_alone():
+    assert replace(Config(preset="paper"), seed=3) == Config(preset="paper", seed=3)
+    assert replace(Config(), preset="paper").prototypes == Config().prototypes
+
+
+def test_every_field_has_a_check():
+    assert set(RULES) == {field.name for field in fields(Config)}
+
+
+def test_a_settings_file_without_a_later_field_still_opens():
+    old = {k: v for k, v in Config(preset="paper").to_dict().items() if k not in ("stream", "compile", "microbatch")}
+    assert Config(**json.loads(json.dumps(old))) == Config(preset="paper")
 
 
 def test_it_survives_json():

@@ -57,7 +57,7 @@ def fit(store, config, folder, trace=None):
     before, handlers = sys.gettrace(), {number: signal.getsignal(number) for number in signals.HELD}
     sys.settrace(trace)
     try:
-        return pretrain.fit(store, config, folder, device="cpu", progress=False)
+        return pretrain.fit(store, config, folder=folder, device="cpu", progress=False)
     finally:
         sys.settrace(before)
         for number, handler in handlers.items():
@@ -144,9 +144,9 @@ def test_an_exception_at_every_line_leaves_a_run_that_resumes(few, whole, tmp_pa
 @pytest.mark.parametrize("after", [0, 1, 2])
 async def test_an_exception_of_who_takes_the_steps_leaves_a_run_that_resumes(few, whole, tmp_path, after):
     with pytest.raises(ZeroDivisionError):
-        for step in pretrain.steps(few, TINY, tmp_path / "loop", device="cpu"):
+        for step in pretrain.steps(few, TINY, folder=tmp_path / "loop", device="cpu"):
             1 / (after - step.step)
-    stream = pretrain.stream(few, TINY, tmp_path / "stream", device="cpu")
+    stream = pretrain.stream(few, TINY, folder=tmp_path / "stream", device="cpu")
     with pytest.raises(ZeroDivisionError):
         async for step in stream:
             1 / (after - step.step)

@@ -38,7 +38,7 @@ def train():
 
 @pytest.fixture
 def whole(train, quick, tmp_path):
-    return pretrain.fit(train, quick, tmp_path / "whole", progress=False)
+    return pretrain.fit(train, quick, folder=tmp_path / "whole", progress=False)
 
 
 def test_a_run_is_a_folder_with_everything(whole, train, quick):
@@ -67,23 +67,23 @@ def test_the_saved_encoder_is_the_teachers(whole, train, quick):
 
 @pytest.mark.parametrize("stop_after", [1, 5, 11])
 def test_resumed_equals_uninterrupted(whole, train, quick, tmp_path, stop_after):
-    for step in pretrain.steps(train, quick, tmp_path / "halves"):
+    for step in pretrain.steps(train, quick, folder=tmp_path / "halves"):
         if step.step + 1 == stop_after:
             break  # closes the generator, which writes a checkpoint
     assert Run(tmp_path / "halves").about["status"] == "interrupted"
-    same_run(pretrain.fit(train, quick, tmp_path / "halves", progress=False), whole)
+    same_run(pretrain.fit(train, quick, folder=tmp_path / "halves", progress=False), whole)
 
 
 def test_a_change_on_the_way_is_recorded_and_survives_a_kill(train, quick, tmp_path):
     def changed(folder, until=quick.steps):
-        for step in pretrain.steps(train, quick, folder):
+        for step in pretrain.steps(train, quick, folder=folder):
             if step.step == 4:
                 step.run.change(step.step + 1, 0.3)
             if step.step == until:
                 yield folder
 
     list(changed(tmp_path / "whole"))
-    for step in pretrain.steps(train, quick, tmp_path / "parts"):
+    for step in pretrain.steps(train, quick, folder=tmp_path / "parts"):
         if step.step == 2:
             break  # a checkpoint of three steps
     alive = changed(tmp_path / "parts", until=7)
@@ -93,16 +93,18 @@ def test_a_change_on_the_way_is_recorded_and_survives_a_kill(train, quick, tmp_p
     assert killed.step == 3 and killed.changes == whole.changes == [{"step": 5, "mask_ratio": 0.3}]
     assert killed.config == replace(quick, mask_ratio=0.3) and killed.began == quick
     assert killed.config_at(4) == quick and killed.config_at(5) == killed.config
-    same_run(pretrain.fit(train, quick, killed.folder, progress=False), whole)
-    same_run(pretrain.fit(train, Run(killed.folder).config, killed.folder, progress=False), whole)  # finished; as it is now, too
+    same_run(pretrain.fit(train, quick, folder=killed.folder, progress=False), whole)
+    same_run(
+        pretrain.fit(train, Run(killed.folder).config, folder=killed.folder, progress=False), whole
+    )  # finished; as it is now, too
     with pytest.raises(RunError, match="mask_ratio"):
-        pretrain.fit(train, replace(quick, mask_ratio=0.6), killed.folder, progress=False)
-    plain = pretrain.fit(train, quick, tmp_path / "plain", progress=False).metrics
+        pretrain.fit(train, replace(quick, mask_ratio=0.6), folder=killed.folder, progress=False)
+    plain = pretrain.fit(train, quick, folder=tmp_path / "plain", progress=False).metrics
     assert (plain["mfm"] == whole.metrics["mfm"]).tolist() == [True] * 5 + [False] * 7  # it does something, from there on
 
 
 def test_what_cannot_be_changed_is_refused_and_lost_changes_go(whole, train, quick, tmp_path):
-    for step in pretrain.steps(train, quick, tmp_path / "run"):
+    for step in pretrain.steps(train, quick, folder=tmp_path / "run"):
         if step.step == 3:
             step.run.change(9, 0.2)
             with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
@@ -113,7 +115,7 @@ def test_what_cannot_be_changed_is_refused_and_lost_changes_go(whole, train, qui
     assert run.changes == [{"step": 4, "mask_ratio": [0.4, 0.6]}] and run.config.mask_bounds == (0.4, 0.6)
     with pytest.raises(ValueError, match="the run has 12"):
         run.change(12, 0.5)
-    fresh = pretrain.fit(train, quick, run.folder, resume=False, progress=False)
+    fresh = pretrain.fit(train, quick, folder=run.folder, resume=False, progress=False)
     assert fresh.changes == [] and fresh.config == quick
     same_run(fresh, whole)
 
@@ -121,24 +123,24 @@ def test_what_cannot_be_changed_is_refused_and_lost_changes_go(whole, train, qui
 def test_a_run_may_begin_with_given_weights(whole, train, quick, tmp_path):
     """Student and teacher begin there; stopped and resumed it is the same run; other weights are refused."""
     start, config = whole.encoder, replace(quick, momentum=(1.0, 1.0))
-    run = pretrain.fit(train, config, tmp_path / "on", progress=False, start=start)
+    run = pretrain.fit(train, config, folder=tmp_path / "on", progress=False, start=start)
     for p, q in zip(run.encoder.parameters(), start.parameters(), strict=True):
         torch.testing.assert_close(p, q)  # a teacher of momentum 1 stays where it began
     assert Trainer(quick, train.skeleton, start=start).student.encoder.norm.weight.equal(start.norm.weight)
-    for step in pretrain.steps(train, config, tmp_path / "parted", start=start):
+    for step in pretrain.steps(train, config, folder=tmp_path / "parted", start=start):
         if step.step == 2:
             break
-    same_run(pretrain.fit(train, config, tmp_path / "parted", progress=False, start=start), run)
+    same_run(pretrain.fit(train, config, folder=tmp_path / "parted", progress=False, start=start), run)
     with pytest.raises(RunError, match="began with other weights"):
-        pretrain.fit(train, config, tmp_path / "on", progress=False)
+        pretrain.fit(train, config, folder=tmp_path / "on", progress=False)
 
 
 def test_weights_of_another_size_or_body_are_refused_before_a_folder_is_made(whole, train, quick, tmp_path):
     with pytest.raises(ValueError, match="width 32, not 16"):
-        pretrain.fit(train, replace(quick, width=16), tmp_path / "on", progress=False, start=whole.encoder)
+        pretrain.fit(train, replace(quick, width=16), folder=tmp_path / "on", progress=False, start=whole.encoder)
     other = data.on_body(train, KINECT_V1)
     with pytest.raises(ValueError, match="another body"):
-        pretrain.fit(other, quick, tmp_path / "on", progress=False, start=whole.encoder)
+        pretrain.fit(other, quick, folder=tmp_path / "on", progress=False, start=whole.encoder)
     assert not (tmp_path / "on").exists()
 
 
@@ -147,25 +149,25 @@ def test_a_run_goes_on_in_another_precision(whole, train, quick, tmp_path, monke
     halved = replace(quick, precision="bf16")
     for first, then in ((quick, halved), (halved, quick)):
         folder = tmp_path / first.precision
-        for step in pretrain.steps(train, first, folder):
+        for step in pretrain.steps(train, first, folder=folder):
             if step.step == 4:
                 break
-        run = pretrain.fit(train, then, folder, progress=False)
+        run = pretrain.fit(train, then, folder=folder, progress=False)
         assert run.about["status"] == "finished" and run.metrics["step"].tolist() == list(range(quick.steps))
         same = np.array(run.metrics["loss"] == whole.metrics["loss"])
         assert same[:5].all() == (first is quick) and not same[5:].any()
-    assert pretrain.folder_of(train, quick, None) == pretrain.folder_of(train, halved, None)
+    assert pretrain.folder_of(train, quick, folder=None) == pretrain.folder_of(train, halved, folder=None)
 
 
 def test_finished_runs_make_no_step_and_other_settings_are_refused(whole, train, quick, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "step", lambda *_: pytest.fail("a finished run makes no step"))
-        same_run(pretrain.fit(train, quick, whole.folder, progress=False), whole)
+        same_run(pretrain.fit(train, quick, folder=whole.folder, progress=False), whole)
     with pytest.raises(RunError, match="with seed=0, not 1"):
-        pretrain.fit(train, replace(quick, seed=1), whole.folder, progress=False)
+        pretrain.fit(train, replace(quick, seed=1), folder=whole.folder, progress=False)
     with pytest.raises(RunError, match="other clips"):
-        pretrain.fit(train[:40], quick, whole.folder, progress=False)
-    fresh = pretrain.fit(train, replace(quick, steps=2), whole.folder, resume=False, progress=False)
+        pretrain.fit(train[:40], quick, folder=whole.folder, progress=False)
+    fresh = pretrain.fit(train, replace(quick, steps=2), folder=whole.folder, resume=False, progress=False)
     assert len(fresh.metrics) == 2
 
 
@@ -185,7 +187,7 @@ if sys.argv[2].startswith("file:"):
             os.kill(os.getpid(), signal.SIGKILL)
         replaced(source, target)
     os.replace = kill
-for step in pretrain.steps(train, quick, __import__("pathlib").Path(sys.argv[1])):
+for step in pretrain.steps(train, quick, folder=__import__("pathlib").Path(sys.argv[1])):
     if sys.argv[2] == str(step.step):
         os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -200,43 +202,40 @@ def killed(folder, when, targets="sinkhorn") -> int:
 @pytest.mark.parametrize("when", ["0", "7", "file:checkpoint.pt", "file:encoder/model.safetensors", "file:run.json"])
 def test_killed_at_a_bad_moment_equals_uninterrupted(whole, train, quick, tmp_path, when):
     assert killed(tmp_path / "killed", when) == -signal.SIGKILL
-    same_run(pretrain.fit(train, quick, tmp_path / "killed", progress=False), whole)
+    same_run(pretrain.fit(train, quick, folder=tmp_path / "killed", progress=False), whole)
     assert not list((tmp_path / "killed").glob(".slimlab-tmp*"))  # what the kill left beside is gone
 
 
 def test_centring_resumes_to_the_same_numbers(whole, train, quick, tmp_path):
     """The running centres are part of the checkpoint: stopped, killed and uninterrupted runs are one."""
     config = replace(quick, targets="centring")
-    centred = pretrain.fit(train, config, tmp_path / "whole centred", progress=False)
+    centred = pretrain.fit(train, config, folder=tmp_path / "whole centred", progress=False)
     assert not np.array_equal(centred.metrics["glcl"], whole.metrics["glcl"])
     state = torch.load(centred.folder / "checkpoint.pt", weights_only=True)["centres"]
     assert set(state) == {"cls.mean", "cells.mean"} and all(v.any() for v in state.values())
-    for step in pretrain.steps(train, config, tmp_path / "stopped"):
+    for step in pretrain.steps(train, config, folder=tmp_path / "stopped"):
         if step.step == 4:
             break
-    same_run(pretrain.fit(train, config, tmp_path / "stopped", progress=False), centred)
+    same_run(pretrain.fit(train, config, folder=tmp_path / "stopped", progress=False), centred)
 
 
 @kills
 @pytest.mark.integration
 def test_centring_killed_resumes_to_the_same_numbers(train, quick, tmp_path):
     config = replace(quick, targets="centring")
-    centred = pretrain.fit(train, config, tmp_path / "whole centred", progress=False)
+    centred = pretrain.fit(train, config, folder=tmp_path / "whole centred", progress=False)
     assert killed(tmp_path / "killed", "7", "centring") == -signal.SIGKILL
-    same_run(pretrain.fit(train, config, tmp_path / "killed", progress=False), centred)
+    same_run(pretrain.fit(train, config, folder=tmp_path / "killed", progress=False), centred)
 
 
-def test_killed_between_the_last_checkpoint_and_its_encoder(whole, train, quick, tmp_path, monkeypatch):
-    from slimlab.pretrain import run
-
+def test_killed_between_the_last_checkpoint_and_its_encoder(whole, train, quick, tmp_path):
     def fails(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "save_encoder", fails)
     with pytest.raises(KeyboardInterrupt):
-        pretrain.fit(train, quick, tmp_path / "late", progress=False)
-    monkeypatch.undo()
-    late = pretrain.fit(train, quick, tmp_path / "late", progress=False)
+        method = replace(pretrain.SLIM, save=fails)
+        pretrain.fit(train, quick, folder=tmp_path / "late", progress=False, method=method)
+    late = pretrain.fit(train, quick, folder=tmp_path / "late", progress=False)
     assert late.about["status"] == "finished"
     same_run(late, whole)
 
@@ -257,23 +256,23 @@ def test_fifty_kills_at_random_moments(whole, train, quick, tmp_path):
         process.wait()
         if rng.random() < 0.2:  # begin again now and then, so that every phase is hit
             shutil.rmtree(folder, ignore_errors=True)
-    same_run(pretrain.fit(train, quick, folder, progress=False), whole)
+    same_run(pretrain.fit(train, quick, folder=folder, progress=False), whole)
 
 
 async def test_stream_is_the_same_loop(whole, train, quick, tmp_path):
-    seen = [s.step async for s in pretrain.stream(train, quick, tmp_path / "stream")]
+    seen = [s.step async for s in pretrain.stream(train, quick, folder=tmp_path / "stream")]
     assert seen == list(range(quick.steps))
     same_run(Run(tmp_path / "stream"), whole)
 
 
 async def test_leaving_a_stream_keeps_what_was_done(whole, train, quick, tmp_path):
-    stream = pretrain.stream(train, quick, tmp_path / "stream")
+    stream = pretrain.stream(train, quick, folder=tmp_path / "stream")
     async for step in stream:
         if step.step == 4:
             break
     await stream.aclose()
     assert Run(tmp_path / "stream").step == 5
-    assert [s.step async for s in pretrain.stream(train, quick, tmp_path / "stream")] == list(range(5, quick.steps))
+    assert [s.step async for s in pretrain.stream(train, quick, folder=tmp_path / "stream")] == list(range(5, quick.steps))
     same_run(Run(tmp_path / "stream"), whole)
 
 
@@ -287,7 +286,7 @@ def test_interrupting_writes_a_checkpoint(train, quick, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Trainer, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        pretrain.fit(train, quick, tmp_path / "run", progress=False)
+        pretrain.fit(train, quick, folder=tmp_path / "run", progress=False)
     assert Run(tmp_path / "run").step == 6 and Run(tmp_path / "run").about["status"] == "interrupted"
 
 
@@ -308,7 +307,7 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(train, quick, tmp_path, mo
     monkeypatch.setattr(Trainer, "step", counted)
     config = replace(quick, checkpoint_seconds=0.0)
     with pytest.raises(FloatingPointError, match="step 4: glcl is nan"):
-        pretrain.fit(train, config, tmp_path / "run", progress=False)
+        pretrain.fit(train, config, folder=tmp_path / "run", progress=False)
     run = Run(tmp_path / "run")
     assert run.about["status"] == "failed" and "glcl" in run.about["error"] and run.step == 4
     assert all(torch.isfinite(p).all() for p in run.encoder.state_dict().values())
@@ -317,7 +316,7 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(train, quick, tmp_path, mo
 def test_collapse_stops_and_says_what_to_try(train, quick, tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain.loop, "monitor", lambda *_: {"rank": 1.01, "knn": 0.1})
     with pytest.raises(RunError, match=r"collapsed at step .*: feature rank 1.01 twice in a row.*a lower teacher_temperature"):
-        pretrain.fit(train, quick, tmp_path / "run", progress=False)
+        pretrain.fit(train, quick, folder=tmp_path / "run", progress=False)
     assert Run(tmp_path / "run").about["status"] == "failed"
 
 
@@ -325,16 +324,16 @@ def test_collapsed_answers_stop_a_run_at_one_step_interrupted_or_not(train, quic
     monkeypatch.setattr(monitor, "PATIENCE", 5)  # enough here, where nothing is to recover
     config = replace(quick, steps=40, targets="softmax", koleo_weight=0.0, evaluations=0)
     with pytest.raises(pretrain.Collapsed, match=r"run: collapsed at step \d+: the answers: 1\.\d\d prototypes in use") as whole:
-        pretrain.fit(train, config, tmp_path / "run", progress=False)
+        pretrain.fit(train, config, folder=tmp_path / "run", progress=False)
     assert whole.value.kind == "answers" and whole.value.value < 2 and 4 <= whole.value.step < 39
     assert Run(tmp_path / "run").about["error"] == str(whole.value)
 
-    loop = pretrain.steps(train, config, tmp_path / "parts")
+    loop = pretrain.steps(train, config, folder=tmp_path / "parts")
     while next(loop).step < whole.value.step - 2:  # in the middle of the row of steps that count
         pass
     loop.close()
     with pytest.raises(pretrain.Collapsed) as resumed:
-        pretrain.fit(train, config, tmp_path / "parts", progress=False)
+        pretrain.fit(train, config, folder=tmp_path / "parts", progress=False)
     assert (resumed.value.step, resumed.value.value) == (whole.value.step, whole.value.value)
 
 
@@ -352,23 +351,23 @@ def test_a_full_disk_keeps_the_checkpoint_before(train, quick, tmp_path, monkeyp
 
     monkeypatch.setattr(run.torch, "save", full)
     with pytest.raises(RunError, match=r"No space left.*the one before is kept"):
-        pretrain.fit(train, config, tmp_path / "run", progress=False)
+        pretrain.fit(train, config, folder=tmp_path / "run", progress=False)
     monkeypatch.undo()
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
-    assert pretrain.fit(train, config, tmp_path / "run", progress=False).step == quick.steps
+    assert pretrain.fit(train, config, folder=tmp_path / "run", progress=False).step == quick.steps
 
 
 def test_a_folder_that_cannot_be_written_is_named(train, quick, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
-        pretrain.fit(train, quick, tmp_path / "file" / "run", progress=False)
+        pretrain.fit(train, quick, folder=tmp_path / "file" / "run", progress=False)
 
 
 def test_a_damaged_checkpoint_is_named(whole, train, quick):
     checkpoint = whole.folder / "checkpoint.pt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     with pytest.raises(RunError, match=r"damaged.*resume=False"):
-        pretrain.fit(train, quick, whole.folder, progress=False)
+        pretrain.fit(train, quick, folder=whole.folder, progress=False)
 
 
 def test_a_hostile_checkpoint_is_not_executed(whole, train, quick, tmp_path):
@@ -378,7 +377,7 @@ def test_a_hostile_checkpoint_is_not_executed(whole, train, quick, tmp_path):
 
     torch.save({"step": Trap()}, whole.folder / "checkpoint.pt")
     with pytest.raises(RunError, match="damaged"):
-        pretrain.fit(train, quick, whole.folder, progress=False)
+        pretrain.fit(train, quick, folder=whole.folder, progress=False)
     assert not (tmp_path / "trapped").exists()
 
 
@@ -393,16 +392,16 @@ def test_minutes_become_steps(train, quick, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "step", takes_a_quarter)
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     config = replace(quick, minutes=0.0775, evaluations=1)
-    run = pretrain.fit(train, config, tmp_path / "run", progress=False)
+    run = pretrain.fit(train, config, folder=tmp_path / "run", progress=False)
     assert run.config.steps == len(run.metrics) == 18 != quick.steps
-    again = pretrain.fit(train, config, tmp_path / "run", progress=False)  # finds itself, though minutes are not steps
+    again = pretrain.fit(train, config, folder=tmp_path / "run", progress=False)  # finds itself, though minutes are not steps
     assert again.config.steps == run.config.steps
 
 
 def test_too_few_clips_are_refused(quick, tmp_path):
     empty = np.zeros((4, 1, 25, 3), np.float32)
     with pytest.raises(data.DataError, match="1 clips with people; pre-training needs at least 2"):
-        pretrain.fit(make_store([counting_clip(9), empty]), quick, tmp_path / "run")
+        pretrain.fit(make_store([counting_clip(9), empty]), quick, folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -410,7 +409,7 @@ def test_empty_clips_are_left_out(quick, tmp_path):
     rng = np.random.default_rng(0)
     clips = [rng.normal(size=(20, 1, 25, 3)).astype(np.float32) for _ in range(9)]
     store = make_store([*clips, np.zeros((4, 1, 25, 3), np.float32)])
-    run = pretrain.fit(store, replace(quick, steps=2), tmp_path / "run", progress=False)
+    run = pretrain.fit(store, replace(quick, steps=2), folder=tmp_path / "run", progress=False)
     assert len(run.seen) == 9 and "knn" not in run.metrics  # without labels there is no kNN, but the rest is there
     assert run.metrics["rank"].notna().any()
 
@@ -442,7 +441,7 @@ def test_the_estimate_is_the_time_of_a_step(train, quick, monkeypatch):
 
 
 def test_progress_says_what_will_come_and_what_is(train, quick, tmp_path, capfd):
-    pretrain.fit(train, replace(quick, steps=4), tmp_path / "run")
+    pretrain.fit(train, replace(quick, steps=4), folder=tmp_path / "run")
     out, err = capfd.readouterr()
     assert "4 steps of 8 clips: about" in out and str(tmp_path / "run") in out
     for word in ("loss=", "GLCL=", "MFP=", "kNN=", "clips/s="):
@@ -452,7 +451,7 @@ def test_progress_says_what_will_come_and_what_is(train, quick, tmp_path, capfd)
 def test_a_learning_run_learns(tmp_path):
     """The objective falls on synthetic motion: the student comes to know the teacher's assignments."""
     config = Config(preset="tiny", steps=60, batch_size=32, width=32, depth=1, evaluations=1)
-    metrics = pretrain.fit(data.synthetic(clips=132), config, tmp_path / "run", progress=False).metrics
+    metrics = pretrain.fit(data.synthetic(clips=132), config, folder=tmp_path / "run", progress=False).metrics
     # ten seeds: 0.84 to 0.91, and 1.02 to 1.11 in the first step
     assert metrics["glcl_over_lnk"].iloc[-5:].mean() < 0.95 < metrics["glcl_over_lnk"].iloc[0]
 
@@ -462,7 +461,7 @@ def test_an_exception_in_the_monitor_leaves_a_run_that_resumes_to_the_same_numbe
     from slimlab.pretrain import loop
 
     config = replace(quick, steps=4, evaluations=4)
-    whole = pretrain.fit(train, config, tmp_path / "whole", progress=False)
+    whole = pretrain.fit(train, config, folder=tmp_path / "whole", progress=False)
     monitor, calls = loop.monitor, []
 
     def failing(trainer, store):
@@ -473,8 +472,8 @@ def test_an_exception_in_the_monitor_leaves_a_run_that_resumes_to_the_same_numbe
 
     monkeypatch.setattr(loop, "monitor", failing)
     with pytest.raises(OSError, match="no space"):
-        pretrain.fit(train, config, tmp_path / "broken", progress=False)
+        pretrain.fit(train, config, folder=tmp_path / "broken", progress=False)
     (tmp_path / "broken" / ".env").write_text("not ours")
-    resumed = pretrain.fit(train, config, tmp_path / "broken", progress=False)
+    resumed = pretrain.fit(train, config, folder=tmp_path / "broken", progress=False)
     assert (tmp_path / "broken" / ".env").read_text() == "not ours"
     assert resumed.metrics["loss"].tolist() == whole.metrics["loss"].tolist()

@@ -24,7 +24,7 @@ SCRIPT = """
 import sys, json
 from slimlab import data, pretrain
 train, _ = data.split(data.synthetic(clips=132, seed=0), "cross-subject")
-pretrain.fit(train, pretrain.Config(**json.loads(sys.argv[2])), sys.argv[1], progress=False)
+pretrain.fit(train, pretrain.Config(**json.loads(sys.argv[2])), folder=sys.argv[1], progress=False)
 """
 CURVES = ["loss", "glcl", "mfm", "koleo", "gradient", "lr", "target_prototypes", "used_prototypes", "cell_target_prototypes"]
 
@@ -56,7 +56,7 @@ def same_curves(a: Run, b: Run, tolerance: float = 2e-3):
 )
 def test_two_processes_give_the_curves_of_one(train, quick, tmp_path, changes):
     config = replace(quick, **changes)
-    alone = pretrain.fit(train, config, tmp_path / "alone", progress=False)
+    alone = pretrain.fit(train, config, folder=tmp_path / "alone", progress=False)
     done = fit_by_two(tmp_path, config, tmp_path / "two")
     assert done.returncode == 0, done.stderr[-3000:]
     two = Run(tmp_path / "two")
@@ -67,8 +67,8 @@ def test_two_processes_give_the_curves_of_one(train, quick, tmp_path, changes):
 
 
 def test_either_goes_on_from_the_others_checkpoint(train, quick, tmp_path):
-    alone = pretrain.fit(train, quick, tmp_path / "alone", progress=False)
-    for step in pretrain.steps(train, quick, tmp_path / "parted"):
+    alone = pretrain.fit(train, quick, folder=tmp_path / "alone", progress=False)
+    for step in pretrain.steps(train, quick, folder=tmp_path / "parted"):
         if step.step == 4:
             break
     assert fit_by_two(tmp_path, quick, tmp_path / "parted").returncode == 0
@@ -145,9 +145,9 @@ def test_a_workers_death_ends_the_job_and_the_checkpoint_is_intact(train, quick,
     assert done.returncode != 0
     assert "out of luck" in done.stderr and "exitcode" in done.stderr  # its last words, and torchrun's account of it
     assert Run(tmp_path / "run").step == 6
-    run = pretrain.fit(train, config, tmp_path / "run", progress=False)
+    run = pretrain.fit(train, config, folder=tmp_path / "run", progress=False)
     assert run.about["status"] == "finished"
-    same_curves(pretrain.fit(train, config, tmp_path / "alone", progress=False), run)
+    same_curves(pretrain.fit(train, config, folder=tmp_path / "alone", progress=False), run)
 
 
 def started(command, folder, steps=5, **environment):

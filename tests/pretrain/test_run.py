@@ -1,6 +1,9 @@
+import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +11,7 @@ import pytest
 import torch
 
 from slimlab import data, pretrain
+from slimlab.baselines import mae
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.pretrain.run import Run, RunError, replace_file
 from slimlab.weights import load_encoder
@@ -18,7 +22,7 @@ def made(tmp_path_factory):
     config = pretrain.Config(steps=2, batch_size=8, width=32, depth=1, prototypes=16, evaluations=1)
     store = data.synthetic(clips=132, seed=0)
     train, test = data.split(store, "cross-subject")
-    return pretrain.fit(train, config, tmp_path_factory.mktemp("runs") / "run", progress=False), train, test
+    return pretrain.fit(train, config, folder=tmp_path_factory.mktemp("runs") / "run", progress=False), train, test
 
 
 def test_clips_that_were_seen_are_known_by_content(made):
@@ -88,6 +92,37 @@ def test_the_teacher_has_its_heads_and_snapshots_their_step(made):
             file.with_suffix(".away").rename(file)
 
 
+FOLDERS = Path(__file__).parent / "folders"  # runs of both methods, two steps each, from before runs had a `Method`
+
+
+@pytest.mark.parametrize("open_run, width", [(Run, 8), (mae.Run, 8)], ids=["slim", "mae"])
+def test_folders_of_earlier_versions_open(open_run, width, request):
+    run = open_run(FOLDERS / request.node.callspec.id)
+    assert run.config.width == run.encoder.config.width == width and run.step == len(run.metrics) == 2
+    assert run.began == run.config and len(run.seen) == 22
+    assert all(torch.isfinite(p).all() for p in run.encoder.parameters())
+
+
+def test_a_folder_that_does_not_name_its_method_is_slims(tmp_path):
+    shutil.copytree(FOLDERS / "slim", tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({k: v for k, v in about.items() if k != "method"}))
+    assert Run(tmp_path / "run").config == Run(FOLDERS / "slim").config
+    with pytest.raises(RunError, match="of the method 'slim', not of 'mae'"):
+        mae.Run(tmp_path / "run")
+
+
+def test_another_methods_run_has_no_teacher_and_the_advice_of_a_refusal_works():
+    with pytest.raises(
+        RunError, match=r"of the method 'mae', not of 'slim'; open it with its own method: Run\(folder, method="
+    ) as no:
+        Run(FOLDERS / "mae")
+    assert str(FOLDERS / "mae") in str(no.value)
+    run = Run(FOLDERS / "mae", method=mae.METHOD)
+    with pytest.raises(RunError, match="'mae' has no teacher and student"):
+        run.teacher  # noqa: B018
+
+
 HOLD = """
 import sys
 from pathlib import Path
@@ -105,24 +140,24 @@ def test_a_folder_belongs_to_one_process_at_a_time(tmp_path, synthetic, quick):
     )
     assert process.stdout and process.stdout.readline() == "held\n"
     with pytest.raises(RunError, match="another process trains in this folder"):
-        pretrain.fit(synthetic, quick, tmp_path / "run", progress=False)
+        pretrain.fit(synthetic, quick, folder=tmp_path / "run", progress=False)
     process.kill()  # the system lets go of the lock
     process.wait()
-    assert pretrain.fit(synthetic, replace(quick, steps=1), tmp_path / "run", progress=False).step == 1
+    assert pretrain.fit(synthetic, replace(quick, steps=1), folder=tmp_path / "run", progress=False).step == 1
 
 
 def test_a_later_call_takes_a_folder_over_and_the_earlier_one_writes_no_more(tmp_path, synthetic, quick):
     config = replace(quick, steps=3)
-    earlier = pretrain.steps(synthetic, config, tmp_path / "run")
+    earlier = pretrain.steps(synthetic, config, folder=tmp_path / "run")
     next(earlier)
-    done = pretrain.fit(synthetic, config, tmp_path / "run", progress=False)
+    done = pretrain.fit(synthetic, config, folder=tmp_path / "run", progress=False)
     earlier.close()
     assert Run(tmp_path / "run").step == done.step == 3 and Run(tmp_path / "run").about["status"] == "finished"
 
 
 def test_starting_again_leaves_nothing_of_the_run_before_and_all_that_is_not_ours(tmp_path, synthetic, quick, monkeypatch):
     folder, config = tmp_path / "run", replace(quick, steps=1)
-    pretrain.fit(synthetic, config, folder, progress=False)
+    pretrain.fit(synthetic, config, folder=folder, progress=False)
     (folder / "evaluation.csv").write_text("old")
     for name in (".env", ".git/config", "encoder/notes.txt", "figures/mine.pdf"):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -133,7 +168,7 @@ def test_starting_again_leaves_nothing_of_the_run_before_and_all_that_is_not_our
 
     monkeypatch.setattr("slimlab.pretrain.trainer.Trainer.step", fails)
     with pytest.raises(OSError):
-        pretrain.fit(synthetic, config, folder, resume=False, progress=False)
+        pretrain.fit(synthetic, config, folder=folder, resume=False, progress=False)
     assert not (folder / "evaluation.csv").exists()
     assert all(
         (folder / name).read_text() == "not ours" for name in (".env", ".git/config", "encoder/notes.txt", "figures/mine.pdf")
@@ -145,5 +180,5 @@ def test_starting_again_leaves_nothing_of_the_run_before_and_all_that_is_not_our
 def test_a_call_that_is_refused_leaves_no_folder(tmp_path, synthetic, quick):
     other = Encoder(EncoderConfig(width=16, heads=2, depth=1))
     with pytest.raises(ValueError):
-        pretrain.fit(synthetic, quick, tmp_path / "run", start=other, progress=False)
+        pretrain.fit(synthetic, quick, folder=tmp_path / "run", start=other, progress=False)
     assert list(tmp_path.iterdir()) == []

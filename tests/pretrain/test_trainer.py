@@ -217,7 +217,7 @@ def test_nan_stops_with_its_name(synthetic, quick):
 def test_cuda_follows_the_cpu(synthetic, quick):
     losses = []
     for device in ("cpu", "cuda"):
-        trainer = Trainer(quick, synthetic.skeleton, device)
+        trainer = Trainer(quick, synthetic.skeleton, device=device)
         losses.append([trainer.step(synthetic, np.arange(8), s)["loss"] for s in range(3)])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-2)
 
@@ -274,4 +274,4 @@ def test_a_mask_ratio_that_masks_nothing_is_refused(quick):
 def test_bfloat16_is_refused_where_the_device_lacks_it(quick, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     with pytest.raises(ValueError, match="precision 'bf16': this cuda device does not have bfloat16; take precision='fp32'"):
-        Trainer(replace(quick, precision="bf16"), KINECT_V2, "cuda")
+        Trainer(replace(quick, precision="bf16"), KINECT_V2, device="cuda")

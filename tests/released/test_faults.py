@@ -9,6 +9,7 @@ import torch
 from slimlab import augment, data, evaluate, masking, pretrain
 from slimlab.evaluate.controls import random_encoder
 from slimlab.pretrain.config import Config
+from slimlab.pretrain.method import trainer_of
 from slimlab.pretrain.trainer import Trainer
 from slimlab.released import faults
 from slimlab.skeleton import KINECT_V2
@@ -99,7 +100,7 @@ def plain(**changes) -> Config:
 
 
 def test_a_late_person_is_centred_on_the_origin(late):
-    right, faulty = (Trainer(plain(released_quirks=q), KINECT_V2)._views(late, np.arange(64), 0)[0][0] for q in (False, True))
+    right, faulty = (trainer_of(plain(released_quirks=q), KINECT_V2)._views(late, np.arange(64), 0)[0][0] for q in (False, True))
     assert right.abs().max() < 1e-4  # everyone stands still on the own centre joint, in frames that show the person
     assert {0.0, 7.0} == set(faulty.round().flatten().tolist())  # the late one stays at 7 m, after empty frames
 
@@ -108,7 +109,7 @@ def test_absent_frames_become_minus_the_origin():
     clip = np.full((200, 2, 25, 3), 100.0, np.float32)
     clip[:, 1] = 7.0
     clip[100:, 1] = 0.0  # leaves half way
-    views = Trainer(plain(released_quirks=True), KINECT_V2)._views(make_store([clip] * 64), np.arange(64), 0)[0][0]
+    views = trainer_of(plain(released_quirks=True), KINECT_V2)._views(make_store([clip] * 64), np.arange(64), 0)[0][0]
     assert {0.0, -7.0} == set(views.round().flatten().tolist())
 
 
@@ -125,7 +126,7 @@ def test_filled_clips_keep_their_frames(synthetic):
 
 def test_local_mask_ratios_stand_in_order(synthetic):
     for switched, low, high in ((False, 0.7, 0.7), (True, 0.6, 0.79)):
-        trainer = Trainer(plain(released_quirks=switched), synthetic.skeleton)
+        trainer = trainer_of(plain(released_quirks=switched), synthetic.skeleton)
         masks = trainer._masks(trainer._views(synthetic, np.arange(64), 0)[0], 0)
         for mask in masks[1:]:
             of_first, of_second = mask.float().mean(dim=(1, 2)).chunk(2)  # views inside global view 1, inside global view 2
@@ -154,7 +155,7 @@ def test_quirks_can_be_made_one_by_one(synthetic):
     settings = {name: replace(config, bone_scale=(0.85, 1.15), augment_probability=0.5) for name, config in settings.items()}
     drawn = {}
     for name, config in settings.items():
-        trainer = Trainer(config, synthetic.skeleton)
+        trainer = trainer_of(config, synthetic.skeleton)
         views, _ = trainer._views(synthetic, np.arange(64), 0)
         drawn[name] = views[0], trainer._masks(views, 0)[0]
     assert torch.equal(drawn["none"][0], drawn["masks"][0]) and not torch.equal(drawn["none"][1], drawn["masks"][1])
@@ -164,19 +165,31 @@ def test_quirks_can_be_made_one_by_one(synthetic):
         Config(released_quirks=("bone-scaling",))
 
 
+def test_a_trainer_refuses_mistakes_that_it_does_not_make_and_its_advice_works(synthetic):
+    with pytest.raises(ValueError, match=r"Trainer makes no mistakes; take slimlab\.pretrain\.method\.trainer_of"):
+        Trainer(plain(released_quirks="centring"), synthetic.skeleton)
+    assert isinstance(trainer_of(plain(released_quirks="centring"), synthetic.skeleton, device="cpu"), Trainer)
+    assert type(trainer_of(plain(), synthetic.skeleton)) is Trainer
+
+
+def test_a_run_is_measured_on_the_faulty_test_view(synthetic):
+    for made, view in ((True, faults.test_view), ("centring", data.test_view), (False, data.test_view)):
+        assert trainer_of(plain(released_quirks=made), synthetic.skeleton).test_view is view
+
+
 def test_the_switch_is_off_and_is_recorded(synthetic, quick, tmp_path):
     assert not Config().released_quirks and not Config(preset="paper").released_quirks
     config = replace(quick, steps=2, released_quirks=True)
-    run = pretrain.fit(synthetic, config, tmp_path / "run", progress=False)
+    run = pretrain.fit(synthetic, config, folder=tmp_path / "run", progress=False)
     assert run.config.released_quirks and np.isfinite(run.metrics["loss"]).all()
     with pytest.raises(pretrain.RunError, match="released_quirks=True, not False"):
-        pretrain.fit(synthetic, replace(quick, steps=2), tmp_path / "run", progress=False)
+        pretrain.fit(synthetic, replace(quick, steps=2), folder=tmp_path / "run", progress=False)
 
 
 def test_features_take_the_faulty_view_when_asked():
     encoder = random_encoder(Config(preset="tiny").encoder(KINECT_V2))
     draw = np.random.default_rng(0)
     store = make_store([draw.normal(size=(t, 1, 25, 3)).astype(np.float32) for t in (64, 200)])
-    right, faulty = (evaluate.features(encoder, store, frames=64, released_quirks=q).x for q in (False, True))
+    right, faulty = (evaluate.features(encoder, store, frames=64, view=v).x for v in (data.test_view, faults.test_view))
     assert not torch.allclose(right[0], faulty[0], atol=1e-3)  # 64 valid frames: the last one read is empty
     torch.testing.assert_close(right[1], faulty[1], atol=1e-4, rtol=1e-4)

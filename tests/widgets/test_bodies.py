@@ -48,7 +48,7 @@ def run_and_store(request, body, tmp_path_factory):
     store = make_store(clips, skeleton, label=[0, 1] * 4, label_name=["turn", "other"] * 4, subject=[0, 0, 1, 1, 2, 2, 3, 3])
     sizes = dict(width=16, depth=2, prototypes=8, head_hidden=16, head_bottleneck=8, global_frames=32)
     config = pretrain.Config(steps=2, batch_size=4, evaluations=1, snapshots=1, **sizes)
-    return pretrain.fit(store, config, tmp_path_factory.mktemp("run") / "run", progress=False), store, request.param
+    return pretrain.fit(store, config, folder=tmp_path_factory.mktemp("run") / "run", progress=False), store, request.param
 
 
 def drawn(explorer, *which):

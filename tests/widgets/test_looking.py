@@ -225,7 +225,7 @@ class TestRetrieval:
 class TestPrototypes:
     def test_of_a_run(self, synthetic, quick, tmp_path):
         train, test = data.split(synthetic)
-        run = pretrain.fit(train, quick, tmp_path / "run", progress=False)
+        run = pretrain.fit(train, quick, folder=tmp_path / "run", progress=False)
         p = widgets.PrototypeExplorer(run, test, k=3)
         usage = p.prototypes.usage()
         assert usage[p.prototype] == usage.max() and p.stage.shape[0] == 3

@@ -105,7 +105,7 @@ async def test_the_mask_ratio_is_changed_while_it_runs(synthetic, quick, tmp_pat
     assert run.changes == [{"step": at, "mask_ratio": [0.3, 0.5]}, {"step": stopped, "mask_ratio": [0.1, 0.2]}]
     monitor.ratio.value = (0.6, 0.7)
     assert "the run has 12" in monitor.line.value
-    for step in pretrain.steps(synthetic, quick, tmp_path / "again"):
+    for step in pretrain.steps(synthetic, quick, folder=tmp_path / "again"):
         for change in run.changes:
             if change["step"] == step.step + 1:
                 step.run.change(step.step + 1, change["mask_ratio"])

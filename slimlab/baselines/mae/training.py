@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,11 @@ from torch import Tensor, nn
 from slimlab import augment, masking, pretrain
 from slimlab._validation import Rule, check, choice, integer, number, pair
 from slimlab.baselines.mae.network import MAE, Encoder, EncoderConfig, load_encoder, motion_target, save_encoder
-from slimlab.data import ClipStore, sample_views
+from slimlab.data import ClipStore, sample_views, test_view
 from slimlab.encoder import unseen_tokens
 from slimlab.evaluate import prepare
-from slimlab.pretrain import run
-from slimlab.pretrain.config import PRESET, take_preset
 from slimlab.pretrain.config import RULES as SLIM_RULES
+from slimlab.pretrain.presets import begins_with, make_plain
 from slimlab.pretrain.sampling import generator
 from slimlab.pretrain.schedules import learning_rate, parameter_groups, set_rates
 from slimlab.pretrain.trainer import check_finite
@@ -53,10 +53,14 @@ RULES: dict[str, Rule] = {name: SLIM_RULES[name] for name in _SHARED} | {
 }
 
 
-@dataclass(frozen=True)
+PRESETS: dict[str, Config] = {}  # filled below
+
+
+@begins_with(PRESETS)
+@dataclass(frozen=True, kw_only=True)
 class Config:
-    """Settings of a run of the MAE; a field left at None takes the preset's value. What is not named here means what it does
-    in `slimlab.pretrain.Config`.
+    """Settings of a run of the MAE. What is not given has the preset's value; the values here are those of `tiny`. What is not
+    named here means what it does in `slimlab.pretrain.Config`.
 
     preset      "mamp": MAMP's sizes and recipe. "tiny": the same method at the size of SLiM's `tiny`
     batch_size  clips a step; each gives two views, as in SLiM
@@ -68,40 +72,40 @@ class Config:
 
     preset: str = "tiny"
     seed: int = 0
-    steps: int = PRESET
+    steps: int = 2000
     minutes: float | None = None
-    batch_size: int = PRESET
+    batch_size: int = 32
     # networks
-    width: int = PRESET
-    depth: int = PRESET
-    heads: int = PRESET
-    decoder_depth: int = PRESET
-    patch_frames: int = PRESET
-    centring: str = PRESET
-    input_scale: float = PRESET
+    width: int = 64
+    depth: int = 3
+    heads: int = 2
+    decoder_depth: int = 2
+    patch_frames: int = 4
+    centring: str = "every_frame"
+    input_scale: float = 3.0
     # views, augmentation, masks
-    frames: int = PRESET
-    view_range: tuple[float, float] = PRESET
-    augment_probability: float = PRESET
-    mirror: bool = PRESET
-    bone_scale: tuple[float, float] = PRESET
-    rotation: float | tuple[float, float, float] = PRESET
-    masking: str = PRESET
-    mask_ratio: float = PRESET
+    frames: int = 64
+    view_range: tuple[float, float] = (0.8, 1.0)
+    augment_probability: float = 0.5
+    mirror: bool = False
+    bone_scale: tuple[float, float] = (0.85, 1.15)
+    rotation: float | tuple[float, float, float] = 0.3
+    masking: str = "motion_aware"
+    mask_ratio: float = 0.9
     # optimisation
-    base_lr: float = PRESET
-    min_lr: float = PRESET
-    warmup: float = PRESET
-    weight_decay: float = PRESET
-    betas: tuple[float, float] = PRESET
-    gradient_clip: float = PRESET
+    base_lr: float = 2e-3 * 32**0.5
+    min_lr: float = 1e-5
+    warmup: float = 20 / 400
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.95)
+    gradient_clip: float = 3.0
     # bookkeeping
-    evaluations: int = PRESET
-    snapshots: int = PRESET
-    checkpoint_seconds: float = PRESET
+    evaluations: int = 10
+    snapshots: int = 10
+    checkpoint_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        take_preset(self, PRESETS)
+        make_plain(self)
         check(self, RULES)
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
@@ -124,56 +128,39 @@ class Config:
 
 
 # MAMP, section 4.1: NTU-60 X-Sub, 400 epochs of 40,091 clips in batches of 128, learning rate 1e-3 falling to 5e-4
-PRESETS: dict[str, dict[str, Any]] = {
-    "mamp": {
-        "steps": 400 * 40_091 // 128,
-        "batch_size": 64,
-        "width": 256,
-        "depth": 8,
-        "heads": 8,
-        "decoder_depth": 5,
-        "patch_frames": 4,
-        "centring": "first_frame",
-        "input_scale": 1.0,
-        "frames": 120,
-        "view_range": (0.5, 1.0),
-        "augment_probability": 0.5,
-        "mirror": False,
-        "bone_scale": (1.0, 1.0),
-        "rotation": 0.3,
-        "masking": "motion_aware",
-        "mask_ratio": 0.9,
-        "base_lr": 1e-3 * 16**0.5,
-        "min_lr": 5e-4,
-        "warmup": 20 / 400,
-        "weight_decay": 0.05,
-        "betas": (0.9, 0.95),
-        "gradient_clip": 3.0,
-        "evaluations": 100,
-        "snapshots": 10,
-        "checkpoint_seconds": 600.0,
-    }
-}
+PRESETS["mamp"] = Config(
+    preset="mamp",
+    steps=400 * 40_091 // 128,
+    batch_size=64,
+    width=256,
+    depth=8,
+    heads=8,
+    decoder_depth=5,
+    patch_frames=4,
+    centring="first_frame",
+    input_scale=1.0,
+    frames=120,
+    view_range=(0.5, 1.0),
+    augment_probability=0.5,
+    mirror=False,
+    bone_scale=(1.0, 1.0),
+    rotation=0.3,
+    masking="motion_aware",
+    mask_ratio=0.9,
+    base_lr=1e-3 * 16**0.5,
+    min_lr=5e-4,
+    warmup=20 / 400,
+    weight_decay=0.05,
+    betas=(0.9, 0.95),
+    gradient_clip=3.0,
+    evaluations=100,
+    snapshots=10,
+    checkpoint_seconds=600.0,
+)
 
 # The size, views, augmentation and input of SLiM's `tiny` with MAMP's tokens: 64 frames, since 4-frame patches are the point of
 # the method (16 x 25 tokens, where SLiM's tiny has 2 x 25), and a decoder of 2 blocks for 3, as MAMP has 5 for 8.
-PRESETS["tiny"] = PRESETS["mamp"] | {
-    "steps": 2000,
-    "batch_size": 32,
-    "width": 64,
-    "depth": 3,
-    "heads": 2,
-    "decoder_depth": 2,
-    "centring": "every_frame",
-    "input_scale": 3.0,
-    "frames": 64,
-    "view_range": (0.8, 1.0),
-    "bone_scale": (0.85, 1.15),
-    "base_lr": 2e-3 * 32**0.5,
-    "min_lr": 1e-5,
-    "evaluations": 10,
-    "checkpoint_seconds": 30.0,
-}
+PRESETS["tiny"] = Config()
 
 
 class Trainer:
@@ -185,7 +172,7 @@ class Trainer:
     """
 
     def __init__(
-        self, config: Config, skeleton: Skeleton, device: torch.device | str = "cpu", start: Encoder | None = None
+        self, config: Config, skeleton: Skeleton, *, device: torch.device | str = "cpu", start: Encoder | None = None
     ) -> None:
         self.config, self.device = config, torch.device(device)
         cells = config.frames // config.patch_frames * len(skeleton)
@@ -199,6 +186,7 @@ class Trainer:
             self.mae = MAE(config.encoder(skeleton), config.decoder_depth).to(device)
         if start is not None:
             self.encoder.load_state_dict(start.state_dict())
+        self.test_view = test_view  # of the clips that the run is measured on while it goes on
         self.optimizer = torch.optim.AdamW(parameter_groups(self.mae), lr=config.lr, betas=config.betas, fused=True)
 
     @property
@@ -258,30 +246,18 @@ class Trainer:
         return error[mask if unseen is None else mask & ~unseen].mean()
 
 
-class Run(run.Run):
-    """The folder of a run of the MAE; `.encoder` is a `baseline.Encoder`."""
-
-    method = "mae"
-    settings = Config  # pyright: ignore[reportAssignmentType]
-    trainer = Trainer  # pyright: ignore[reportAssignmentType]
-
-    @property
-    def encoder(self) -> Encoder:
-        return load_encoder(self.folder / "encoder")
-
-    @staticmethod
-    def save_encoder(encoder: Encoder, folder: Path) -> None:
-        """Write `.encoder` into its folder."""
-        save_encoder(encoder, folder)
+METHOD = pretrain.Method("mae", Config, Trainer, load_encoder, save_encoder)
+Run = partial(pretrain.Run, method=METHOD)  # `Run(folder)` opens a run of the MAE; its `.encoder` is an `Encoder`
 
 
 def fit(
     store: ClipStore,
     config: Config | None = None,
+    *,
     folder: str | Path | None = None,
     resume: bool = True,
     device: torch.device | str | None = None,
     progress: bool = True,
-) -> Run:
+) -> pretrain.Run:
     """Pre-train the MAE on all clips of `store` and return the finished run: `pretrain.fit` with this method."""
-    return pretrain.fit(store, config, folder, resume, device, progress, kind=Run)  # pyright: ignore
+    return pretrain.fit(store, config, folder=folder, resume=resume, device=device, progress=progress, method=METHOD)
