@@ -168,7 +168,7 @@ class Trainer:
         return out, unseen
 
     def _centered(self, x: Tensor, origin: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Views x (B, 3, T, V, 1) around their center joint, and which of their joints are seen (B, T, V, 1) where somebody is."""
+        """Views x (B, 3, T, V, 1) around their center joint, and which joints of who is there were seen (B, T, V, 1)."""
         seen = seen & augment.present(x)[:, 0]
         return augment.center(x, self.skeleton, self.config.centring, origin, seen), seen
 
