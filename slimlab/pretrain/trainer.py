@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,15 +25,16 @@ from slimlab.encoder import Encoder
 from slimlab.evaluate import to_input
 from slimlab.evaluate.features import CutView
 from slimlab.evaluate.rank import effective_prototypes, used_prototypes
-from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, koleo_loss, prototype_cross_entropy, sinkhorn_knopp
+from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, prototype_cross_entropy, sinkhorn_knopp
 from slimlab.pretrain.config import Config
+from slimlab.pretrain.gradcache import Piece, Terms, accumulate, koleo_by_features, split
+from slimlab.pretrain.gradcache import koleo as koleo_of
 from slimlab.pretrain.networks import Networks, check_start
 from slimlab.pretrain.sampling import Sampler, generator
 from slimlab.pretrain.schedules import parameter_groups, schedule, set_rates
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
-LARGE = 1 << 25  # coordinates of the global views times width, above which the two are encoded one after the other
 
 
 def rows_of(own: slice, views: int, batch: int) -> Tensor:
@@ -40,7 +42,11 @@ def rows_of(own: slice, views: int, batch: int) -> Tensor:
     return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
 
 
-Piece = tuple[list[Tensor], list[Tensor | None]]  # views, globals first, and their masks, of the clips that are worked on at once
+class Targets(NamedTuple):
+    """The teacher's assignments: cls (2, B, K) of the global views; of each piece's masked tokens (tokens, K), or None."""
+
+    cls: Tensor
+    tokens: list[Tensor | None]
 
 
 class Trainer:
@@ -105,23 +111,143 @@ class Trainer:
     def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
         """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
         now = self.schedule(step)
-        views = self._views(store, clips, step)
-        masks = self._masks(views, step)
+        pieces = self.sample(store, clips, step=step)
+        targets = self.targets(pieces, now["temperature"])
         self.optimizer.zero_grad(set_to_none=True)
-        _, values = self.losses(views, masks, now["temperature"])
+        values = self.backward(pieces, targets)
         check_finite(values, LOSSES, step)
-        set_rates(self.optimizer, now["lr"], now["weight_decay"])
+        values["gradient"] = self._clip(step)
+        check_finite(values, ("gradient",), step)
+        self._update(now)
+        self._follow(now["momentum"])
+        return values | now
+
+    def sample(self, store: ClipStore, clips: np.ndarray, *, step: int) -> list[Piece]:
+        """Views and masks of a step, in pieces of `config.microbatch` clips."""
+        views = self._views(store, clips, step)
+        return split(views, self._masks(views, step), size=self.config.microbatch)
+
+    @torch.no_grad()
+    def targets(self, pieces: list[Piece], temperature: float) -> Targets:
+        """The teacher's assignments, over the whole batch of all processes."""
+        teacher, cls, tokens = self.teacher, [], []
+        with self._cast():
+            for piece in pieces:
+                out = teacher.encoder(piece.views[0])
+                cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
+                if piece.masks[0] is not None and self.config.mfm_weight:
+                    tokens.append(out.tokens[:, 0][piece.masks[0]])  # (tokens, D)
+            counts = [len(t) for t in tokens]
+            logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
+            of_tokens = teacher.token_head(torch.cat(tokens)) if tokens else None
+        assigned = self.assign("cls", logits.flatten(0, 1), temperature=temperature).unflatten(0, (2, -1))
+        if of_tokens is None:
+            return Targets(assigned, [None] * len(pieces))
+        return Targets(assigned, list(self.assign("cells", of_tokens, temperature=temperature).split(counts)))
+
+    def assign(self, which: str, logits: Tensor, *, temperature: float) -> Tensor:
+        """Teacher's logits (N, K) of "cls" or "cells" -> assignments, rows sum to one, where the logits were."""
+        if which in self.centres:
+            return self.centres[which](logits, temperature)
+        if self.config.targets == "softmax":
+            return (logits.float() / temperature).softmax(dim=-1)
+        return sinkhorn_knopp(logits, temperature, inplace=True)
+
+    def backward(self, pieces: list[Piece], targets: Targets) -> dict[str, float]:
+        """Add the gradients of the loss to the student's, where gradients are on. Returns what to log, of all processes.
+
+        The local views come first, group after group, then the global ones; `gradcache` says why they are apart.
+        """
+        c, batch = self.config, targets.cls.shape[1]
+        whole, pull = koleo_by_features(self._features(pieces)) if len(pieces) > 1 else (None, None)
+        graphs: list[Callable[[], Terms]] = []
+        for piece, tokens in zip(pieces, targets.tokens, strict=True):
+            own, pulled = targets.cls[:, piece.clips], None if pull is None else pull[:, piece.clips]
+            graphs += [partial(self._of_locals, piece, own, number, batch) for number in range(1, len(piece.views))]
+            graphs += [partial(self._of_globals, piece, own, rows, batch, tokens, pulled) for rows in piece.rows(c.width)]
+        last_mask = pieces[-1].masks[0]
+        glcl, mfm, koleo = accumulate(graphs, cast=self._cast, alone=self._alone, unreached=lambda: self._reached(last_mask))
+        self._forget_unused(pieces[-1].masks)
+        koleo = koleo if whole is None else whole.detach()
+        return self._logged(torch.stack([glcl, mfm, koleo]), targets)
+
+    def _of_locals(self, piece: Piece, own: Tensor, number: int, batch: int) -> Terms:
+        """GLCL of a group of local views: each is to predict both teacher views, own (2, b, K)."""
+        x = piece.views[number]
+        _, embedded, _ = self._forward(x, piece.masks[number], False)
+        both = own.mean(dim=0).repeat(len(x) // len(piece), 1)  # both teacher views weigh alike
+        glcl = self._compare(embedded, both, own.new_full((len(x),), 2 / (batch * piece.terms)))
+        none = torch.zeros((), device=self.device)
+        return Terms(self.config.glcl_weight * glcl, glcl.detach(), none, none)
+
+    def _of_globals(
+        self, piece: Piece, own: Tensor, rows: slice, batch: int, tokens: Tensor | None, pull: Tensor | None
+    ) -> Terms:
+        """GLCL, MFP and KoLeo of some rows of the global views.
+
+        own (2, b, K), tokens (tokens, K): the teacher's assignments; pull (2, b, D): KoLeo's gradient by the CLS features, None
+        where it is computed here
+        """
+        c, mask = self.config, piece.masks[0]
+        mfm = koleo = torch.zeros((), device=self.device)
+        x = piece.views[0][rows]
+        cls, embedded, known = self._forward(x, None if mask is None else mask[rows], bool(c.mfm_weight))
+        other = own.flip(0).flatten(0, 1)[rows]  # a global view is to predict the other one
+        glcl = self._compare(embedded, other, own.new_full((len(cls),), 1 / (batch * piece.terms)))
+        total = c.glcl_weight * glcl
+        if known is not None and tokens is not None and mask is not None:
+            first = int(mask[: rows.start].sum()) if rows.start else 0
+            these = slice(first, first + len(known[0]))
+            mfm = self._compare(known, tokens[these], (cell_weights(mask) * len(piece) / batch)[these])
+            total = total + c.mfm_weight * mfm
+        if pull is None:
+            spread = koleo_of(cls.unflatten(0, (-1, len(piece))))
+            total, koleo = total + c.koleo_weight * spread, spread
+        else:
+            total = total + c.koleo_weight * (cls.float() * pull.flatten(0, 1)[rows]).sum()
+        return Terms(total, glcl.detach(), mfm.detach(), koleo.detach())
+
+    @torch.no_grad()
+    def _features(self, pieces: list[Piece]) -> list[Tensor]:
+        """The student's CLS features (2b, D) of each piece's global views."""
+        with self._cast():
+            masks = [p.masks[0] for p in pieces]
+            return [
+                self.student.encoder(p.views[0], mask=None if m is None else m[:, None]).cls[:, 0]
+                for p, m in zip(pieces, masks, strict=True)
+            ]
+
+    def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
+        """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
+        return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
+
+    def _logged(self, losses: Tensor, targets: Targets) -> dict[str, float]:
+        """Losses (3,) and what they come to, of all processes, and how many prototypes the targets use."""
+        c, (glcl, mfm, koleo) = self.config, losses
+        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
+        numbers = (distributed.total(torch.stack([loss, glcl, mfm, koleo])) / distributed.world()).tolist()
+        values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
+        values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
+        values["target_prototypes"] = effective_prototypes(targets.cls.flatten(0, 1))
+        values["used_prototypes"] = used_prototypes(targets.cls.flatten(0, 1))
+        if known := [tokens for tokens in targets.tokens if tokens is not None]:
+            values["cell_target_prototypes"] = effective_prototypes(*known)
+        return values
+
+    def _clip(self, step: int) -> float:
+        """Clip the gradient of encoder and heads, each on its own. Returns its norm before; frozen prototypes have none."""
         frozen = step < self.config.frozen_prototypes * self.config.steps
         norms = []
         for network in self.student.children():
             if frozen and isinstance(network, PrototypeHead):
                 network.prototypes.grad = network.norms.grad = None
             norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
-        values["gradient"] = float(torch.stack(norms).norm())
-        check_finite(values, ("gradient",), step)
+        return float(torch.stack(norms).norm())
+
+    def _update(self, now: dict[str, float]) -> None:
+        """AdamW, at this step's rates."""
+        set_rates(self.optimizer, now["lr"], now["weight_decay"])
         self.optimizer.step()
-        self._follow(now["momentum"])
-        return values | now
 
     @torch.no_grad()
     def _follow(self, momentum: float) -> None:
@@ -132,14 +258,6 @@ class Trainer:
         for centre in self.centres.modules():
             if isinstance(centre, RunningCentre):
                 centre.follow()
-
-    def _targets(self, which: str, logits: Tensor, temperature: float) -> Tensor:
-        """Teacher's logits (N, K) -> assignments, rows sum to one, where the logits were."""
-        if which in self.centres:
-            return self.centres[which](logits, temperature)
-        if self.config.targets == "softmax":
-            return (logits.float() / temperature).softmax(dim=-1)
-        return sinkhorn_knopp(logits, temperature, inplace=True)
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> list[Tensor]:
         """Augmented views of this process's clips, globals first: each (views*B, 3, T, V, 1), view after view."""
@@ -222,100 +340,6 @@ class Trainer:
         known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
         return self._strategy(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
-    def losses(self, views: list[Tensor], masks: list[Tensor | None], temperature: float) -> tuple[Tensor, dict[str, float]]:
-        """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
-
-        Where gradients are on, they are added to the student's here, `microbatch` clips at a time and group of views after group,
-        the local ones first, so that one graph at a time is in memory (large global views are two groups); the loss comes back
-        without. Sinkhorn, centre and KoLeo see the whole batch all the same: a first pass makes the targets and, of a batch in
-        parts, what KoLeo asks of each clip's features.
-        """
-        c, batch = self.config, len(views[0]) // 2
-        size = c.microbatch or batch
-        parts = [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
-        pieces = [_part_of(views, masks, part, batch) for part in parts]
-        targets, cell_targets = self._all_targets(pieces, temperature)  # (2, B, K), (cells, K) for each part
-        terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
-        koleo, pull = self._koleo(pieces) if len(parts) > 1 else (torch.zeros((), device=self.device), None)
-        sums = torch.zeros(2, device=self.device)  # GLCL, MFP
-        for part, (seen, hidden), cells in zip(parts, pieces, cell_targets, strict=True):
-            own, mask, clips = targets[:, part], hidden[0], part.stop - part.start  # own (2, b, K)
-            for x, m in zip(seen[1:], hidden[1:], strict=True):
-                with self._alone(), self._cast():
-                    _, embedded, _ = self._forward(x, m, False)
-                    both = own.mean(dim=0).repeat(len(x) // clips, 1)  # both teacher views weigh alike
-                    weights = targets.new_full((len(x),), 2 / (batch * terms))
-                    local = self._compare(embedded, both, weights)
-                    _learn(c.glcl_weight * local)
-                sums[0] += local.detach()
-                del embedded, both, local  # and with them their graph
-            weighs = None if mask is None else cell_weights(mask) * clips / batch
-            other = own.flip(0).flatten(0, 1)  # (2b, K): a global view is to predict the other one
-            together, first = clips if seen[0].numel() * c.width > LARGE else 2 * clips, 0
-            for rows in (slice(start, start + together) for start in range(0, 2 * clips, together)):
-                last = part is parts[-1] and rows.stop == 2 * clips
-                with nullcontext() if last else self._alone(), self._cast():
-                    cls, embedded, known = self._forward(seen[0][rows], None if mask is None else mask[rows], bool(c.mfm_weight))
-                    weights = targets.new_full((len(cls),), 1 / (batch * terms))
-                    glcl = self._compare(embedded, other[rows], weights)
-                    loss, mfm = c.glcl_weight * glcl, torch.zeros((), device=self.device)
-                    if known is not None and cells is not None and weighs is not None:
-                        these = slice(first, first := first + len(known[0]))
-                        mfm = self._compare(known, cells[these], weighs[these])
-                        loss = loss + c.mfm_weight * mfm
-                    if pull is None:
-                        spread = _koleo_of(cls.unflatten(0, (-1, clips)))
-                        loss, koleo = loss + c.koleo_weight * spread, koleo + spread.detach()
-                    else:
-                        loss = loss + c.koleo_weight * (cls.float() * pull[:, part].flatten(0, 1)[rows]).sum()
-                    if last:
-                        loss = loss + self._reached(mask)
-                    _learn(loss)
-                sums += torch.stack([glcl.detach(), mfm.detach()])
-                del embedded, known, cls, loss, glcl, mfm
-        self._forget_unused(masks)
-        glcl, mfm = sums
-        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
-        numbers = (distributed.total(torch.stack([loss, glcl, mfm, koleo.detach()])) / distributed.world()).tolist()
-        values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
-        values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
-        values["target_prototypes"] = effective_prototypes(targets.flatten(0, 1))
-        values["used_prototypes"] = used_prototypes(targets.flatten(0, 1))
-        if known_targets := [cells for cells in cell_targets if cells is not None]:
-            values["cell_target_prototypes"] = effective_prototypes(*known_targets)
-        return loss, values
-
-    @torch.no_grad()
-    def _all_targets(self, pieces: list[Piece], temperature: float) -> tuple[Tensor, list[Tensor | None]]:
-        """The teacher's assignments of the whole batch: CLS (2, B, K), and of each piece's masked cells (cells, K)."""
-        teacher, cls, cells = self.teacher, [], []
-        with self._cast():
-            for views, masks in pieces:
-                out = teacher.encoder(views[0])
-                cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
-                if masks[0] is not None and self.config.mfm_weight:
-                    cells.append(out.tokens[:, 0][masks[0]])  # (cells, D)
-            counts = [len(c) for c in cells]
-            logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
-            of_cells = teacher.token_head(torch.cat(cells)) if cells else None
-        targets = self._targets("cls", logits.flatten(0, 1), temperature).unflatten(0, (2, -1))
-        if of_cells is None:
-            return targets, [None] * len(pieces)
-        return targets, list(self._targets("cells", of_cells, temperature).split(counts))
-
-    def _koleo(self, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
-        """KoLeo of the whole batch, and its gradient (2, B, D) by the CLS features, from a pass that keeps no graph."""
-        with torch.no_grad(), self._cast():
-            seen = [self.student.encoder(v[0], mask=None if m[0] is None else m[0][:, None]).cls[:, 0] for v, m in pieces]
-        features = torch.cat([s.float().unflatten(0, (2, -1)) for s in seen], dim=1)  # (2, B, D)
-        with torch.enable_grad():
-            koleo = _koleo_of(features.requires_grad_())
-        return koleo, torch.autograd.grad(koleo, features)[0]
-
-    def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
-        """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
-        return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
-
     def _reached(self, mask: Tensor | None) -> Tensor | float:
         """Zero, of what the step's last forward pass leaves out: DDP waits for a gradient of every parameter."""
         if not isinstance(self._forward, DistributedDataParallel):
@@ -340,27 +364,6 @@ class Trainer:
     def _cast(self) -> torch.autocast:
         """Around the networks: matrix products in bfloat16 where the settings say so; weights and losses stay float32."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
-
-
-def _part_of(views: list[Tensor], masks: list[Tensor | None], part: slice, batch: int) -> Piece:
-    """Views and masks of some of the batch's clips, view after view."""
-    if part == slice(0, batch):
-        return views, masks
-
-    def own(x: Tensor) -> Tensor:
-        return x.unflatten(0, (-1, batch))[:, part].flatten(0, 1)
-
-    return [own(x) for x in views], [None if m is None else own(m) for m in masks]
-
-
-def _koleo_of(cls: Tensor) -> Tensor:
-    """KoLeo of CLS features (views, B, D), added up over the views."""
-    return torch.stack([koleo_loss(view) for view in cls]).sum()
-
-
-def _learn(loss: Tensor) -> None:
-    if torch.is_grad_enabled():
-        loss.backward()
 
 
 def check_precision(precision: str, device: torch.device) -> None:
