@@ -19,7 +19,7 @@ from slimlab import analysis, data
 from slimlab.analysis import cost
 from slimlab.encoder import Encoder
 from slimlab.losses import PrototypeHead
-from slimlab.pretrain import Config, sampling, trainer
+from slimlab.pretrain import Config, gradcache, sampling, trainer
 from slimlab.pretrain.networks import Networks
 from slimlab.pretrain.sampling import clips_of_step
 from slimlab.pretrain.trainer import Trainer
@@ -66,7 +66,7 @@ def watch(watch: Stopwatch, one: Trainer) -> None:
     def side(text: str):
         return lambda module, *_: f"{text}, {'student' if torch.is_grad_enabled() else 'teacher'}"
 
-    watch.around(sampling, "sample_views", "views")
+    watch.around(sampling, "views_of_step", "views")
     watch.around(Trainer, "_views", "augmentation")
     watch.around(Trainer, "_masks", "masks")
     watch.around(Encoder, "forward", side("encoder forward"))
@@ -74,8 +74,8 @@ def watch(watch: Stopwatch, one: Trainer) -> None:
     watch.around(PrototypeHead, "embed", side("head forward"))
     watch.around(trainer, "sinkhorn_knopp", "Sinkhorn")
     watch.around(trainer, "prototype_cross_entropy", "cross-entropy, with gradients by logits")
-    watch.around(trainer, "koleo_loss", "KoLeo")
-    watch.around(trainer, "_learn", "head backward")
+    watch.around(gradcache, "koleo_loss", "KoLeo")
+    watch.around(gradcache, "learn", "head backward")
     watch.around(analysis, "effective_prototypes", "monitor values")
     watch.around(analysis, "used_prototypes", "monitor values")
     watch.around(torch.nn.utils, "clip_grad_norm_", "gradient clipping")

@@ -1,12 +1,68 @@
-"""Tubes as bits: the proposals of semantic tube masking (`masking.semantic_tubes`), 64 joints a word."""
+"""Semantic tube masking of many clips side by side, on bits: 64 joints a word.
+
+`masking.one_semantic_tube_mask` states the algorithm; a test holds this form equal to it, bit by bit.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
 from slimlab.skeleton import Skeleton
+
+PATIENCE = 10  # failed proposals in a row before a tube may be trimmed, as many as the authors' code allows
+DRAWS = 4  # proposals drawn at a time
+ROUNDS = 200  # proposals before random cells complete a mask (seen near ratio 1 alone; a bound on the time)
+
+
+def grow(
+    goal: np.ndarray,
+    steps: int,
+    *,
+    skeleton: Skeleton,
+    draw: Callable[[], np.ndarray],
+    tubes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Grow n masks side by side, one tube a round, until each has goal (n,) tokens.
+
+    Args:
+        goal: Tokens to mask in each, int64.
+        steps: Time steps T' of the token grid.
+        skeleton: The body.
+        draw: Makes (DRAWS, 6, n) float32, uniform in 0..1: the next proposals of all masks.
+        tubes: (n, T', V) integers, where the proposal that masked a token is written, from 1. None: not needed.
+
+    Returns:
+        The masks (n, T', V) bool.
+    """
+    n, runs = len(goal), Runs(skeleton)
+    mask = np.zeros((n, steps, runs.words), dtype=np.uint64)
+    missing, failures = goal.copy(), np.zeros(n, dtype=np.int64)
+    for turn in range(0, ROUNDS, DRAWS):
+        going = np.flatnonzero(missing > 0)
+        if not len(going):
+            break
+        draws = draw()[:, :, going]
+        lack, failed, grown = missing[going], failures[going], mask[going]
+        for ahead, (one, length, rows) in enumerate(zip(draws, *runs.choose(draws), strict=True)):
+            new = runs.stretch(lack, steps, length, rows, one) & ~grown  # (n, T', words)
+            added = runs.count(new)
+            fits = (added > 0) & (added <= lack)
+            trims = (added > lack) & (lack > 0) & (failed >= PATIENCE)
+            if trims.any():
+                new[trims] = pack(first_cells(runs.unpack(new[trims]), lack[trims]))
+                added[trims] = lack[trims]
+            taken = fits | trims
+            new[~taken] = 0
+            grown |= new
+            lack -= added * taken
+            failed = np.where(taken, 0, failed + 1)
+            if tubes is not None:
+                tubes[going] = np.where(runs.unpack(new), turn + ahead + 1, tubes[going])
+        missing[going], failures[going], mask[going] = lack, failed, grown
+    return runs.unpack(mask)
 
 
 class Runs:

@@ -2,25 +2,22 @@
 
 Semantic tube masking: SLiM (arXiv 2603.10648), section 3.2. A tube is a run of joints along one body part over a stretch of
 time steps. The authors' code gives up after ten failed proposals and misses its budget in 18 % of draws at 0.5
-(`quirks.semantic_tubes`); here the last tubes are trimmed to what is missing. So do the other structured strategies: the
+(`released.faults.semantic_tubes`); here the last tubes are trimmed to what is missing. So do the other structured strategies: the
 last joint, part or step is trimmed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slimlab._tubes import Runs, first_cells, pack
+from slimlab import _tubes
+from slimlab._tubes import PATIENCE
 from slimlab.skeleton import Skeleton
-
-PATIENCE = 10  # failed proposals in a row before a tube may be trimmed, as many as the authors' code allows
-DRAWS = 4  # proposals drawn at a time
-ROUNDS = 200  # proposals before random cells complete a mask (unseen in practice; a bound on the time)
 
 
 def budget(ratio: float | Tensor, steps: int, joints: int) -> Tensor:
@@ -44,37 +41,61 @@ def semantic_tubes(
 
     A proposal: a part, uniformly; a contiguous run of its joints; an area, uniform between one full-length joint and what is
     missing (at most half of a 64-frame grid); the duration that gives this area; a uniform start. It is taken if it adds
-    a new cell and no more than is missing. tubes, an integer tensor like the result, is filled with each cell's tube, from 1.
+    a new cell and no more than is missing. `one_semantic_tube_mask` states this step by step. tubes, an integer tensor like the
+    result, is filled with each cell's tube, from 1.
     """
     goal, rng, device = prepare(n, steps, len(skeleton), ratio, generator, device)
-    runs = Runs(skeleton)
-    mask = np.zeros((n, steps, runs.words), dtype=np.uint64)
-    missing, failures = goal.cpu().numpy().copy(), np.zeros(n, dtype=np.int64)
-    for turn in range(0, ROUNDS, DRAWS):
-        going = np.flatnonzero(missing > 0)
-        if not len(going):
+
+    def draw() -> np.ndarray:
+        return torch.rand(_tubes.DRAWS, 6, n, generator=generator, device=rng).cpu().numpy()
+
+    number = None if tubes is None else tubes.cpu().numpy().copy()
+    mask = _tubes.grow(goal.cpu().numpy(), steps, skeleton=skeleton, draw=draw, tubes=number)  # (n, T', V)
+    if tubes is not None:
+        tubes.copy_(torch.from_numpy(number))
+    return _complete(torch.from_numpy(mask).to(rng), goal, generator).to(device)
+
+
+def one_semantic_tube_mask(steps: int, skeleton: Skeleton, *, masked: int, draws: Iterable[np.ndarray]) -> np.ndarray:
+    """Semantic tube masking of one clip, proposal by proposal, as the paper describes it: (steps, V) bool.
+
+    `semantic_tubes` draws the same masks for many clips at once (`slimlab._tubes`); a test holds the two equal, bit by bit.
+
+    Args:
+        steps: Time steps T' of the token grid.
+        skeleton: The body, whose parts are chains of joints.
+        masked: Tokens to mask.
+        draws: For each proposal at least five numbers, float32, uniform in 0..1.
+
+    Returns:
+        The mask, with `masked` tokens unless the draws run out first.
+    """
+    mask = np.zeros((steps, len(skeleton)), dtype=bool)
+    parts, failures = list(skeleton.parts.values()), 0
+    for part, length, place, area, begin, *_ in draws:
+        missing = masked - int(mask.sum())
+        if missing == 0:
             break
-        draws = torch.rand(DRAWS, 6, n, generator=generator, device=rng).cpu().numpy()[:, :, going]
-        lack, failed, grown = missing[going], failures[going], mask[going]
-        for ahead, (draw, length, rows) in enumerate(zip(draws, *runs.choose(draws), strict=True)):
-            new = runs.stretch(lack, steps, length, rows, draw) & ~grown  # (n, T', words)
-            added = runs.count(new)
-            fits = (added > 0) & (added <= lack)
-            trims = (added > lack) & (lack > 0) & (failed >= PATIENCE)
-            if trims.any():
-                new[trims] = pack(first_cells(runs.unpack(new[trims]), lack[trims]))
-                added[trims] = lack[trims]
-            taken = fits | trims
-            new[~taken] = 0
-            grown |= new
-            lack -= added * taken
-            failed = np.where(taken, 0, failed + 1)
-            if tubes is not None:
-                cells = np.zeros((n, steps, len(skeleton)), dtype=bool)
-                cells[going] = runs.unpack(new)
-                tubes.masked_fill_(torch.from_numpy(cells).to(tubes.device), turn + ahead + 1)
-        missing[going], failures[going], mask[going] = lack, failed, grown
-    return _complete(torch.from_numpy(runs.unpack(mask)).to(rng), goal, generator).to(device)
+        # a body part, a run of its joints along the chain
+        chain = parts[int(part * len(parts))]
+        joints = int(length * len(chain)) + 1
+        first = int(place * (len(chain) - joints + 1))
+        # an area between one joint over all time and what is missing, and the duration that gives it
+        most = min(missing, 4 * len(skeleton))  # half the grid of a 64-frame clip
+        low, high = min(most, steps), max(most, steps)  # the bounds swap where less is missing
+        duration = min(max(round((low + (high - low) * area) / joints), 1), steps)
+        start = int(begin * (steps - duration + 1))
+        tube = np.zeros_like(mask)
+        tube[start : start + duration, list(chain[first : first + joints])] = True
+        new = tube & ~mask
+        # taken where it adds a token and no more than is missing; after ten failures in a row what is too much is trimmed
+        if new.sum() > missing and failures >= PATIENCE:
+            new = _tubes.first_cells(new[None], np.array([missing]))[0]
+        if 0 < new.sum() <= missing:
+            mask, failures = mask | new, 0
+        else:
+            failures += 1
+    return mask
 
 
 def random_cells(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from slimlab import losses
+from slimlab import _fused, losses
 from slimlab.losses import (
     PrototypeHead,
     RunningCentre,
@@ -100,7 +100,7 @@ def test_a_centre_moves_only_when_it_follows():
 @pytest.mark.parametrize("rows", [1, 7, 100], ids="{} rows at a time".format)
 def test_cross_entropy_in_chunks_is_that_of_the_logits(monkeypatch, rows):
     """MFP's value and both gradients, whatever the chunk, from embeddings instead of logits."""
-    monkeypatch.setattr(losses, "CHUNK", rows * 12)
+    monkeypatch.setattr(_fused, "CHUNK", rows * 12)
     mask = torch.rand(6, 4, 5, generator=torch.Generator().manual_seed(0)) < 0.4
     mask[1] = False
     cells = int(mask.sum())

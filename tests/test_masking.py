@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slimlab import masking
+from slimlab import _tubes, masking
 from slimlab._tubes import Runs
-from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2
+from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2, MEDIAPIPE_33
 from tests import reference
 
 BODIES = {25: KINECT_V2, 20: KINECT_V1, 17: H36M, 18: COCO}
@@ -153,6 +153,37 @@ def test_tubes_are_numbered_without_changing_the_draw():
             assert len(np.unique(KINECT_V2.part_of[joints])) == 1  # and a tube stays within one body part
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    ratio=st.floats(0, 1),
+    steps=st.sampled_from([1, 2, 4, 8, 30]),
+    body=st.sampled_from([*BODIES.values(), MEDIAPIPE_33]),
+    seed=st.integers(0, 99),
+)
+def test_many_masks_at_once_are_those_of_the_definition(ratio, steps, body, seed):
+    """The same draws give the same masks, bit by bit, where clips are worked on side by side and as bits."""
+    n, rng = 5, torch.Generator().manual_seed(seed)
+    ours = masking.semantic_tubes(n, steps, body, ratio, generator=rng)
+    rng.manual_seed(seed)
+    draws = [torch.rand(_tubes.DRAWS, 6, n, generator=rng).numpy() for _ in range(_tubes.ROUNDS // _tubes.DRAWS)]
+    goal = round(ratio * steps * len(body))
+    grown = _tubes.grow(np.full(n, goal), steps, skeleton=body, draw=iter(draws).__next__)
+    for clip in range(n):
+        plain = masking.one_semantic_tube_mask(steps, body, masked=goal, draws=np.concatenate(draws)[:, :, clip])
+        np.testing.assert_array_equal(grown[clip], plain)
+        assert plain.sum() == goal or ratio > 0.95  # the draws run out near 1 alone, where random cells complete the mask
+        np.testing.assert_array_equal(ours[clip][torch.from_numpy(plain)], True)
+        assert int(ours[clip].sum()) == goal
+
+
+def test_the_definition_trims_after_ten_failures_alone():
+    """Draws that always propose the whole trunk over all time, of which too much is missing at the end."""
+    whole = np.array([0.0, 0.999, 0.0, 0.999, 0.0], dtype=np.float32)
+    for proposals, masked in ((1, 0), (10, 0), (11, 3)):
+        mask = masking.one_semantic_tube_mask(8, KINECT_V2, masked=3, draws=[whole] * proposals)
+        assert mask.sum() == masked
+
+
 PARTS = list(KINECT_V2.parts.values())
 
 
@@ -208,7 +239,7 @@ def test_the_whole_batch_is_masked_without_a_loop_over_clips():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(masking.torch, "rand", counted)
             masking.semantic_tubes(n, 8, KINECT_V2, 0.9, generator=torch.Generator().manual_seed(0))
-        assert len(calls) <= masking.ROUNDS + 1
+        assert len(calls) <= _tubes.ROUNDS + 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -1,4 +1,4 @@
-"""Pre-training, in the order in which a run happens: config, setup, sampling, trainer, loop, run."""
+"""Pre-training, in the order in which a run happens: config, setup, sampling, trainer, method, loop, run."""
 
 from slimlab.pretrain.config import PREPRINT_VIEWS, PRESETS, Config
 from slimlab.pretrain.loop import Step, fit, steps, stream

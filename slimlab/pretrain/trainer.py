@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,15 +26,16 @@ from slimlab.encoder import Encoder, unseen_tokens
 from slimlab.evaluate import to_input
 from slimlab.evaluate.features import CutView
 from slimlab.evaluate.rank import effective_prototypes, used_prototypes
-from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, koleo_loss, prototype_cross_entropy, sinkhorn_knopp
+from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, prototype_cross_entropy, sinkhorn_knopp
 from slimlab.pretrain.config import Config
+from slimlab.pretrain.gradcache import Piece, Terms, accumulate, koleo_by_features, split
+from slimlab.pretrain.gradcache import koleo as koleo_of
 from slimlab.pretrain.networks import Networks, check_start
 from slimlab.pretrain.sampling import Sampler, generator
 from slimlab.pretrain.schedules import parameter_groups, schedule, set_rates
 from slimlab.skeleton import Skeleton
 
 LOSSES = ("glcl", "mfm", "koleo")
-LARGE = 1 << 25  # coordinates of the global views times width, above which the two are encoded one after the other
 
 
 def rows_of(own: slice, views: int, batch: int) -> Tensor:
@@ -41,8 +43,11 @@ def rows_of(own: slice, views: int, batch: int) -> Tensor:
     return torch.arange(views * batch).unflatten(0, (views, batch))[:, own].flatten()
 
 
-Masks = list[Tensor | None]  # (views*B, T', V) bool for each group of views, globals first; None: nothing is hidden
-Piece = tuple[list[Tensor], Masks, Masks]  # views, masks and unseen tokens of the clips that are worked on at once
+class Targets(NamedTuple):
+    """The teacher's assignments: cls (2, B, K) of the global views; of each piece's masked tokens (tokens, K), or None."""
+
+    cls: Tensor
+    tokens: list[Tensor | None]
 
 
 class Trainer:
@@ -107,23 +112,147 @@ class Trainer:
     def step(self, store: ClipStore, clips: np.ndarray, step: int) -> dict[str, float]:
         """One update on these clips. Returns losses and monitor values; raises FloatingPointError, naming the loss, on NaN."""
         now = self.schedule(step)
+        pieces = self.sample(store, clips, step=step)
+        targets = self.targets(pieces, now["temperature"])
+        self.optimizer.zero_grad(set_to_none=True)
+        values = self.backward(pieces, targets)
+        check_finite(values, LOSSES, step)
+        values["gradient"] = self._clip(step)
+        check_finite(values, ("gradient",), step)
+        self._update(now)
+        self._follow(now["momentum"])
+        return values | now
+
+    def sample(self, store: ClipStore, clips: np.ndarray, *, step: int) -> list[Piece]:
+        """Views and masks of a step, in pieces of `config.microbatch` clips."""
         views, unseen = self._views(store, clips, step)
         masks = self._masks(views, step)
-        self.optimizer.zero_grad(set_to_none=True)
-        _, values = self.losses(views, masks, now["temperature"], unseen)
-        check_finite(values, LOSSES, step)
-        set_rates(self.optimizer, now["lr"], now["weight_decay"])
+        predicted = _without(masks[0], unseen[0]) if self.config.mfm_weight else None
+        hidden = [_either(m, u) for m, u in zip(masks, unseen, strict=True)]
+        return split(views, hidden, unseen[0], predicted, size=self.config.microbatch)
+
+    @torch.no_grad()
+    def targets(self, pieces: list[Piece], temperature: float) -> Targets:
+        """The teacher's assignments, over the whole batch of all processes."""
+        teacher, cls, tokens = self.teacher, [], []
+        with self._cast():
+            for piece in pieces:
+                out = teacher.encoder(piece.views[0], mask=None if piece.unseen is None else piece.unseen[:, None])
+                cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
+                if piece.predicted is not None:
+                    tokens.append(out.tokens[:, 0][piece.predicted])  # (tokens, D)
+            counts = [len(t) for t in tokens]
+            logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
+            of_tokens = teacher.token_head(torch.cat(tokens)) if tokens else None
+        assigned = self.assign("cls", logits.flatten(0, 1), temperature=temperature).unflatten(0, (2, -1))
+        if of_tokens is None:
+            return Targets(assigned, [None] * len(pieces))
+        return Targets(assigned, list(self.assign("cells", of_tokens, temperature=temperature).split(counts)))
+
+    def assign(self, which: str, logits: Tensor, *, temperature: float) -> Tensor:
+        """Teacher's logits (N, K) of "cls" or "cells" -> assignments, rows sum to one, where the logits were."""
+        if which in self.centres:
+            return self.centres[which](logits, temperature)
+        if self.config.targets == "softmax":
+            return (logits.float() / temperature).softmax(dim=-1)
+        return sinkhorn_knopp(logits, temperature, inplace=True)
+
+    def backward(self, pieces: list[Piece], targets: Targets) -> dict[str, float]:
+        """Add the gradients of the loss to the student's, where gradients are on. Returns what to log, of all processes.
+
+        The local views come first, group after group, then the global ones; `gradcache` says why they are apart.
+        """
+        c, batch = self.config, targets.cls.shape[1]
+        whole, pull = koleo_by_features(self._features(pieces)) if len(pieces) > 1 else (None, None)
+        graphs: list[Callable[[], Terms]] = []
+        for piece, tokens in zip(pieces, targets.tokens, strict=True):
+            own, pulled = targets.cls[:, piece.clips], None if pull is None else pull[:, piece.clips]
+            graphs += [partial(self._of_locals, piece, own, number, batch) for number in range(1, len(piece.views))]
+            graphs += [partial(self._of_globals, piece, own, rows, batch, tokens, pulled) for rows in piece.rows(c.width)]
+        last = pieces[-1]
+        glcl, mfm, koleo = accumulate(graphs, cast=self._cast, alone=self._alone, unreached=lambda: self._reached(last))
+        self._forget_unused(last)
+        koleo = koleo if whole is None else whole.detach()
+        return self._logged(torch.stack([glcl, mfm, koleo]), targets)
+
+    def _of_locals(self, piece: Piece, own: Tensor, number: int, batch: int) -> Terms:
+        """GLCL of a group of local views: each is to predict both teacher views, own (2, b, K)."""
+        x = piece.views[number]
+        _, embedded, _ = self._forward(x, piece.masks[number])
+        both = own.mean(dim=0).repeat(len(x) // len(piece), 1)  # both teacher views weigh alike
+        glcl = self._compare(embedded, both, own.new_full((len(x),), 2 / (batch * piece.terms)))
+        none = torch.zeros((), device=self.device)
+        return Terms(self.config.glcl_weight * glcl, glcl.detach(), none, none)
+
+    def _of_globals(
+        self, piece: Piece, own: Tensor, rows: slice, batch: int, tokens: Tensor | None, pull: Tensor | None
+    ) -> Terms:
+        """GLCL, MFP and KoLeo of some rows of the global views.
+
+        own (2, b, K), tokens (tokens, K): the teacher's assignments; pull (2, b, D): KoLeo's gradient by the CLS features, None
+        where it is computed here
+        """
+        c, predicted = self.config, piece.predicted
+        mfm = koleo = torch.zeros((), device=self.device)
+        x = piece.views[0][rows]
+        masks = [None if m is None else m[rows] for m in (piece.masks[0], predicted)]
+        cls, embedded, known = self._forward(x, *masks)
+        other = own.flip(0).flatten(0, 1)[rows]  # a global view is to predict the other one
+        glcl = self._compare(embedded, other, own.new_full((len(cls),), 1 / (batch * piece.terms)))
+        total = c.glcl_weight * glcl
+        if known is not None and tokens is not None and predicted is not None:
+            first = int(predicted[: rows.start].sum()) if rows.start else 0
+            these = slice(first, first + len(known[0]))
+            mfm = self._compare(known, tokens[these], (cell_weights(predicted) * len(piece) / batch)[these])
+            total = total + c.mfm_weight * mfm
+        if pull is None:
+            spread = koleo_of(cls.unflatten(0, (-1, len(piece))))
+            total, koleo = total + c.koleo_weight * spread, spread
+        else:
+            total = total + c.koleo_weight * (cls.float() * pull.flatten(0, 1)[rows]).sum()
+        return Terms(total, glcl.detach(), mfm.detach(), koleo.detach())
+
+    @torch.no_grad()
+    def _features(self, pieces: list[Piece]) -> list[Tensor]:
+        """The student's CLS features (2b, D) of each piece's global views."""
+        with self._cast():
+            masks = [p.masks[0] for p in pieces]
+            return [
+                self.student.encoder(p.views[0], mask=None if m is None else m[:, None]).cls[:, 0]
+                for p, m in zip(pieces, masks, strict=True)
+            ]
+
+    def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
+        """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
+        return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
+
+    def _logged(self, losses: Tensor, targets: Targets) -> dict[str, float]:
+        """Losses (3,) and what they come to, of all processes, and how many prototypes the targets use."""
+        c, (glcl, mfm, koleo) = self.config, losses
+        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
+        numbers = (distributed.all_reduce_sum(torch.stack([loss, glcl, mfm, koleo])) / distributed.world_size()).tolist()
+        values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
+        values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
+        values["target_prototypes"] = effective_prototypes(targets.cls.flatten(0, 1))
+        values["used_prototypes"] = used_prototypes(targets.cls.flatten(0, 1))
+        if known := [tokens for tokens in targets.tokens if tokens is not None]:
+            values["cell_target_prototypes"] = effective_prototypes(*known)
+        return values
+
+    def _clip(self, step: int) -> float:
+        """Clip the gradient of encoder and heads, each on its own. Returns its norm before; frozen prototypes have none."""
         frozen = step < self.config.frozen_prototypes * self.config.steps
         norms = []
         for network in self.student.children():
             if frozen and isinstance(network, PrototypeHead):
                 network.prototypes.grad = network.norms.grad = None
             norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
-        values["gradient"] = float(torch.stack(norms).norm())
-        check_finite(values, ("gradient",), step)
+        return float(torch.stack(norms).norm())
+
+    def _update(self, now: dict[str, float]) -> None:
+        """AdamW, at this step's rates."""
+        set_rates(self.optimizer, now["lr"], now["weight_decay"])
         self.optimizer.step()
-        self._follow(now["momentum"])
-        return values | now
 
     @torch.no_grad()
     def _follow(self, momentum: float) -> None:
@@ -135,15 +264,7 @@ class Trainer:
             if isinstance(centre, RunningCentre):
                 centre.follow()
 
-    def _targets(self, which: str, logits: Tensor, temperature: float) -> Tensor:
-        """Teacher's logits (N, K) -> assignments, rows sum to one, where the logits were."""
-        if which in self.centres:
-            return self.centres[which](logits, temperature)
-        if self.config.targets == "softmax":
-            return (logits.float() / temperature).softmax(dim=-1)
-        return sinkhorn_knopp(logits, temperature, inplace=True)
-
-    def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> tuple[list[Tensor], Masks]:
+    def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> tuple[list[Tensor], list[Tensor | None]]:
         """Augmented views of this process's clips, globals first, each (views*B, 3, T, V, 1), view after view; and the tokens of
         each whose joint was not seen, None where every joint of the store was."""
         c = self.config
@@ -186,7 +307,7 @@ class Trainer:
         axis = torch.where(first | (torch.rand(count, generator=rng) >= 0.2), -1, axis)
         return augment.drop_axis(augment.jitter(x, self.config.noise * std[which], rng, rows, seen), axis[which])
 
-    def _masks(self, views: list[Tensor], step: int) -> Masks:
+    def _masks(self, views: list[Tensor], step: int) -> list[Tensor | None]:
         """A bool mask (views*B, T', V) for each group of this process's views, None where nothing is masked.
 
         They are drawn for the whole batch, so that ratios are stratified over it whatever the number of processes.
@@ -200,7 +321,7 @@ class Trainer:
         mask = torch.zeros(counts[0], views[0].shape[2] // c.patch_frames, len(self.skeleton), dtype=torch.bool)
         ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
         mask[which] = self._draw(views[0], 2, ratios, rng, which)
-        masks: Masks = [mask if masked else None]
+        masks: list[Tensor | None] = [mask if masked else None]
         if not c.mask_locals:
             masks += [None] * len(counts[1:])
         else:
@@ -227,132 +348,21 @@ class Trainer:
         known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
         return self._strategy(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
-    def losses(
-        self, views: list[Tensor], masks: Masks, temperature: float, unseen: Masks | None = None
-    ) -> tuple[Tensor, dict[str, float]]:
-        """This process's total loss, and what to log, of all processes, from views (globals first) and their masks.
-
-        unseen  tokens whose joint was not seen: they are mask tokens for student and teacher, and no target of MFP
-
-        Where gradients are on, they are added to the student's here, `microbatch` clips at a time and group of views after group,
-        the local ones first, so that one graph at a time is in memory (large global views are two groups); the loss comes back
-        without. Sinkhorn, centre and KoLeo see the whole batch all the same: a first pass makes the targets and, of a batch in
-        parts, what KoLeo asks of each clip's features.
-        """
-        c, batch = self.config, len(views[0]) // 2
-        size = c.microbatch or batch
-        parts = [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
-        pieces = [_part_of(views, masks, unseen or [None] * len(views), part, batch) for part in parts]
-        targets, cell_targets = self._all_targets(pieces, temperature)  # (2, B, K), (cells, K) for each part
-        terms = 2 * (sum(map(len, views)) // batch - 1)  # of GLCL: each teacher view with every other view
-        koleo, pull = self._koleo(pieces) if len(parts) > 1 else (torch.zeros((), device=self.device), None)
-        sums = torch.zeros(2, device=self.device)  # GLCL, MFP
-        hidden: Tensor | None = None
-        for part, (seen, drawn, lacking), cells in zip(parts, pieces, cell_targets, strict=True):
-            own, clips = targets[:, part], part.stop - part.start  # own (2, b, K)
-            for x, m, u in zip(seen[1:], drawn[1:], lacking[1:], strict=True):
-                with self._alone(), self._cast():
-                    _, embedded, _ = self._forward(x, _either(m, u))
-                    both = own.mean(dim=0).repeat(len(x) // clips, 1)  # both teacher views weigh alike
-                    weights = targets.new_full((len(x),), 2 / (batch * terms))
-                    local = self._compare(embedded, both, weights)
-                    _learn(c.glcl_weight * local)
-                sums[0] += local.detach()
-                del embedded, both, local  # and with them their graph
-            hidden, predicted = _either(drawn[0], lacking[0]), self._predicted(drawn[0], lacking[0])
-            weighs = None if predicted is None else cell_weights(predicted) * clips / batch
-            other = own.flip(0).flatten(0, 1)  # (2b, K): a global view is to predict the other one
-            together, first = clips if seen[0].numel() * c.width > LARGE else 2 * clips, 0
-            for rows in (slice(start, start + together) for start in range(0, 2 * clips, together)):
-                last = part is parts[-1] and rows.stop == 2 * clips
-                with nullcontext() if last else self._alone(), self._cast():
-                    masked = [None if m is None else m[rows] for m in (hidden, predicted)]
-                    cls, embedded, known = self._forward(seen[0][rows], *masked)
-                    weights = targets.new_full((len(cls),), 1 / (batch * terms))
-                    glcl = self._compare(embedded, other[rows], weights)
-                    loss, mfm = c.glcl_weight * glcl, torch.zeros((), device=self.device)
-                    if known is not None and cells is not None and weighs is not None:
-                        these = slice(first, first := first + len(known[0]))
-                        mfm = self._compare(known, cells[these], weighs[these])
-                        loss = loss + c.mfm_weight * mfm
-                    if pull is None:
-                        spread = _koleo_of(cls.unflatten(0, (-1, clips)))
-                        loss, koleo = loss + c.koleo_weight * spread, koleo + spread.detach()
-                    else:
-                        loss = loss + c.koleo_weight * (cls.float() * pull[:, part].flatten(0, 1)[rows]).sum()
-                    if last:
-                        loss = loss + self._reached(hidden, predicted)
-                    _learn(loss)
-                sums += torch.stack([glcl.detach(), mfm.detach()])
-                del embedded, known, cls, loss, glcl, mfm
-        self._forget_unused(masks, unseen)
-        glcl, mfm = sums
-        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo.detach()
-        numbers = (distributed.all_reduce_sum(torch.stack([loss, glcl, mfm, koleo.detach()])) / distributed.world_size()).tolist()
-        values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
-        values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
-        values["target_prototypes"] = effective_prototypes(targets.flatten(0, 1))
-        values["used_prototypes"] = used_prototypes(targets.flatten(0, 1))
-        if known_targets := [cells for cells in cell_targets if cells is not None]:
-            values["cell_target_prototypes"] = effective_prototypes(*known_targets)
-        return loss, values
-
-    @torch.no_grad()
-    def _all_targets(self, pieces: list[Piece], temperature: float) -> tuple[Tensor, list[Tensor | None]]:
-        """The teacher's assignments of the whole batch: CLS (2, B, K), and of each piece's masked cells (cells, K)."""
-        teacher, cls, cells = self.teacher, [], []
-        with self._cast():
-            for views, masks, unseen in pieces:
-                out = teacher.encoder(views[0], mask=None if unseen[0] is None else unseen[0][:, None])
-                cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
-                predicted = self._predicted(masks[0], unseen[0])
-                if predicted is not None:
-                    cells.append(out.tokens[:, 0][predicted])  # (cells, D)
-            counts = [len(c) for c in cells]
-            logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
-            of_cells = teacher.token_head(torch.cat(cells)) if cells else None
-        targets = self._targets("cls", logits.flatten(0, 1), temperature).unflatten(0, (2, -1))
-        if of_cells is None:
-            return targets, [None] * len(pieces)
-        return targets, list(self._targets("cells", of_cells, temperature).split(counts))
-
-    def _koleo(self, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
-        """KoLeo of the whole batch, and its gradient (2, B, D) by the CLS features, from a pass that keeps no graph."""
-        with torch.no_grad(), self._cast():
-            seen = []
-            for views, masks, unseen in pieces:
-                hidden = _either(masks[0], unseen[0])
-                seen.append(self.student.encoder(views[0], mask=None if hidden is None else hidden[:, None]).cls[:, 0])
-        features = torch.cat([s.float().unflatten(0, (2, -1)) for s in seen], dim=1)  # (2, B, D)
-        with torch.enable_grad():
-            koleo = _koleo_of(features.requires_grad_())
-        return koleo, torch.autograd.grad(koleo, features)[0]
-
-    def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
-        """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
-        return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
-
-    def _predicted(self, mask: Tensor | None, unseen: Tensor | None) -> Tensor | None:
-        """The tokens of the global views that MFP predicts: those that are masked and were seen."""
-        if mask is None or not self.config.mfm_weight:
-            return None
-        return mask if unseen is None else mask & ~unseen
-
-    def _reached(self, hidden: Tensor | None, predicted: Tensor | None) -> Tensor | float:
+    def _reached(self, piece: Piece) -> Tensor | float:
         """Zero, of what the step's last forward pass leaves out: DDP waits for a gradient of every parameter."""
         if not isinstance(self._forward, DistributedDataParallel):
             return 0.0
-        left_out = list(self.student.token_head.parameters()) if predicted is None else []
-        if hidden is None:
+        left_out = list(self.student.token_head.parameters()) if piece.predicted is None else []
+        if piece.masks[0] is None:
             left_out.append(self.student.encoder.mask_token)
         return 0.0 * sum(p.sum() for p in left_out)
 
-    def _forget_unused(self, masks: Masks, unseen: Masks | None) -> None:
+    def _forget_unused(self, piece: Piece) -> None:
         """Take the zero gradients of `_reached` away again: one process has none, and a zero one lets AdamW decay the weight."""
-        if masks[0] is None or not self.config.mfm_weight:
+        if piece.predicted is None:
             for parameter in self.student.token_head.parameters():
                 parameter.grad = None
-        if all(mask is None for mask in (*masks, *(unseen or []))):
+        if all(mask is None for mask in piece.masks):
             self.student.encoder.mask_token.grad = None
 
     def _alone(self):
@@ -366,33 +376,12 @@ class Trainer:
 
 def _either(mask: Tensor | None, unseen: Tensor | None) -> Tensor | None:
     """What the student does not see: the masked tokens and those whose joint was not seen."""
-    if mask is None or unseen is None:
-        return unseen if mask is None else mask
-    return mask | unseen
+    return mask | unseen if mask is not None and unseen is not None else unseen if mask is None else mask
 
 
-def _part_of(views: list[Tensor], masks: Masks, unseen: Masks, part: slice, batch: int) -> Piece:
-    """Views, masks and unseen tokens of some of the batch's clips, view after view."""
-    if part == slice(0, batch):
-        return views, masks, unseen
-
-    def own(x: Tensor) -> Tensor:
-        return x.unflatten(0, (-1, batch))[:, part].flatten(0, 1)
-
-    def own_of(group: Masks) -> Masks:
-        return [None if m is None else own(m) for m in group]
-
-    return [own(x) for x in views], own_of(masks), own_of(unseen)
-
-
-def _koleo_of(cls: Tensor) -> Tensor:
-    """KoLeo of CLS features (views, B, D), added up over the views."""
-    return torch.stack([koleo_loss(view) for view in cls]).sum()
-
-
-def _learn(loss: Tensor) -> None:
-    if torch.is_grad_enabled():
-        loss.backward()
+def _without(mask: Tensor | None, unseen: Tensor | None) -> Tensor | None:
+    """What MFP predicts: the masked tokens whose joint was seen."""
+    return mask & ~unseen if mask is not None and unseen is not None else mask
 
 
 def check_precision(precision: str, device: torch.device) -> None:

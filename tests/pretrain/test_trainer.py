@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from slimlab import augment, losses
-from slimlab.pretrain import fit
-from slimlab.pretrain import trainer as trainer_module
+from slimlab.pretrain import fit, gradcache
 from slimlab.pretrain.config import PREPRINT_VIEWS, Config
 from slimlab.pretrain.sampling import clips_of_step, generator
 from slimlab.pretrain.trainer import Trainer
@@ -100,9 +99,9 @@ def test_paper_settings_train_too(synthetic, changes):
 def test_the_losses_are_those_of_the_objectives(synthetic, quick):
     """Recomputed view by view from the networks' outputs."""
     trainer = Trainer(quick, synthetic.skeleton)
-    views, _ = trainer._views(synthetic, np.arange(6), 3)
-    masks = trainer._masks(views, 3)
-    _, values = trainer.losses(views, masks, 0.05)
+    pieces = trainer.sample(synthetic, np.arange(6), step=3)
+    values = trainer.backward(pieces, trainer.targets(pieces, 0.05))
+    views, masks = pieces[0].views, pieces[0].masks
     student, teacher = trainer.student, trainer.teacher
     assert masks[0] is not None and masks[0].any(dim=(1, 2)).sum() == round(0.5 * 12)
     with torch.no_grad():
@@ -125,7 +124,7 @@ def test_the_losses_are_those_of_the_objectives(synthetic, quick):
 def test_large_views_one_after_the_other_give_the_same_step(synthetic, quick, monkeypatch, changes):
     found = []
     for large in (1 << 60, 0):
-        monkeypatch.setattr(trainer_module, "LARGE", large)
+        monkeypatch.setattr(gradcache, "LARGE", large)
         trainer = Trainer(replace(quick, **changes), synthetic.skeleton)
         values = trainer.step(synthetic, np.arange(8), 0)
         found.append((values, torch.cat([p.grad.flatten() for p in trainer.student.parameters() if p.grad is not None])))
@@ -135,11 +134,11 @@ def test_large_views_one_after_the_other_give_the_same_step(synthetic, quick, mo
 
 def test_losses_without_gradients_leave_none(synthetic, quick):
     trainer = Trainer(quick, synthetic.skeleton)
-    views, _ = trainer._views(synthetic, np.arange(6), 3)
+    pieces = trainer.sample(synthetic, np.arange(6), step=3)
     with torch.no_grad():
-        _, without = trainer.losses(views, trainer._masks(views, 3), 0.05)
+        without = trainer.backward(pieces, trainer.targets(pieces, 0.05))
     assert all(p.grad is None for p in trainer.student.parameters())
-    _, values = trainer.losses(views, trainer._masks(views, 3), 0.05)
+    values = trainer.backward(pieces, trainer.targets(pieces, 0.05))
     assert values == pytest.approx(without, rel=1e-5) and trainer.student.encoder.pos_embed.grad is not None
 
 
@@ -257,7 +256,7 @@ def test_targets_without_balance_are_a_softmax_and_collapse(synthetic, quick):
         trainer = Trainer(config, synthetic.skeleton)
         logits = torch.randn(5, 16)
         if targets == "softmax":
-            torch.testing.assert_close(trainer._targets("cls", logits, 0.1), (logits / 0.1).softmax(dim=1))
+            torch.testing.assert_close(trainer.assign("cls", logits, temperature=0.1), (logits / 0.1).softmax(dim=1))
         for s in range(30):
             values = trainer.step(synthetic, clips_of_step(len(synthetic), 16, config.seed, s), s)
         used[targets] = values["used_prototypes"]

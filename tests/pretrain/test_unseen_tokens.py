@@ -19,15 +19,18 @@ def lacking(synthetic):
 
 def test_the_losses_are_those_of_the_networks_with_unseen_tokens_masked(lacking, quick):
     trainer = Trainer(quick, lacking.skeleton)
-    views, unseen = trainer._views(lacking, np.arange(6), 3)
-    masks = trainer._masks(views, 3)
-    _, values = trainer.losses(views, masks, 0.05, unseen)
+    (piece,) = trainer.sample(lacking, np.arange(6), step=3)
+    values = trainer.backward([piece], trainer.targets([piece], 0.05))
     student, teacher = trainer.student, trainer.teacher
-    hidden = [u if m is None else m | u for m, u in zip(masks, unseen, strict=True)]
-    predicted = masks[0] & ~unseen[0]
-    assert 0 < predicted.sum() < masks[0].sum() and all(u.any() and not u.all() for u in unseen)
+    views, hidden, unseen, predicted = piece.views, piece.masks, piece.unseen, piece.predicted
+    assert (
+        predicted.any()
+        and not (predicted & unseen).any()
+        and (hidden[0] == (predicted | unseen))[predicted.any(dim=(1, 2))].all()
+    )
+    assert all(h is not None and h.any() and not h.all() for h in hidden) and (hidden[0] & unseen == unseen).all()
     with torch.no_grad():
-        seen = teacher.encoder(views[0], mask=unseen[0][:, None])
+        seen = teacher.encoder(views[0], mask=unseen[:, None])
         targets = losses.sinkhorn_knopp(teacher.cls_head(seen.cls[:, 0]), 0.05).chunk(2)
         out = [student.encoder(x, mask=h[:, None]) for x, h in zip(views, hidden, strict=True)]
         cls = [*out[0].cls[:, 0].chunk(2), *(c for o in out[1:] for c in o.cls[:, 0].split(6))]
