@@ -23,7 +23,7 @@ def batches(where: str | None, preset: str, batch: int, seconds: float, one_by_o
     # the networks take no part
     config = Config(preset=preset, batch_size=batch, depth=1, prototypes=8, head_hidden=8, head_bottleneck=8)
     trainer, step = Trainer(config, store.skeleton), iter(range(1 << 30))
-    views = trainer._views(store, clips_of_step(len(store), batch, 0, 0), 0)
+    views, _ = trainer._views(store, clips_of_step(len(store), batch, 0, 0), 0)
 
     def make(clips: np.ndarray) -> None:
         number = next(step)
