@@ -27,13 +27,18 @@ from slimlab.pretrain.trainer import Trainer
 CLIPS = 132
 
 
-def naive_losses(trainer, views, masks, temperature):
+@torch.no_grad()
+def naive_targets(trainer, pieces, temperature):
+    """The teacher's assignments of CLS and of the masked tokens, from all logits."""
+    teacher, seen = trainer.teacher, trainer.teacher.encoder(pieces[0].views[0])
+    targets = losses.sinkhorn_knopp(teacher.cls_head(seen.cls[:, 0]), temperature)
+    return targets, losses.sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][pieces[0].masks[0]]), temperature)
+
+
+def naive_backward(trainer, pieces, assigned):
     """All of the loss in one graph, from all logits."""
-    c, student, teacher, mask = trainer.config, trainer.student, trainer.teacher, masks[0]
-    with torch.no_grad():
-        seen = teacher.encoder(views[0])
-        targets = losses.sinkhorn_knopp(teacher.cls_head(seen.cls[:, 0]), temperature)
-        cell_targets = losses.sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][mask]), temperature)
+    c, student, (targets, cell_targets) = trainer.config, trainer.student, assigned
+    views, masks, mask = pieces[0].views, pieces[0].masks, pieces[0].masks[0]
     outs = [student.encoder(x, mask=None if m is None else m[:, None]) for x, m in zip(views, masks, strict=True)]
     logits = student.cls_head(torch.cat([out.cls[:, 0] for out in outs])).split(len(views[0]) // 2)
     glcl = losses.global_local_loss(logits, targets.chunk(2), c.student_temperature)
@@ -42,8 +47,7 @@ def naive_losses(trainer, views, masks, temperature):
     koleo = torch.stack([losses.koleo_loss(view) for view in outs[0].cls[:, 0].chunk(2)]).sum()
     loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
     loss.backward()
-    values = {"loss": loss.item(), "glcl": glcl.item(), "mfm": mfm.item(), "koleo": koleo.item()}
-    return loss.detach(), values
+    return {"loss": loss.item(), "glcl": glcl.item(), "mfm": mfm.item(), "koleo": koleo.item()}
 
 
 def steps(config, count: int, naive: bool = False, threads: int = 0) -> dict:
@@ -52,7 +56,7 @@ def steps(config, count: int, naive: bool = False, threads: int = 0) -> dict:
     store = data.synthetic(clips=CLIPS)
     trainer = (Trainer if isinstance(config, Config) else mae.Trainer)(config, store.skeleton)
     if naive:
-        trainer.losses = partial(naive_losses, trainer)
+        trainer.targets, trainer.backward = partial(naive_targets, trainer), partial(naive_backward, trainer)
     times, losses = [], []
     for step in range(1 + count):
         clips = clips_of_step(len(store), config.batch_size, config.seed, step)
