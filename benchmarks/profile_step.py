@@ -11,6 +11,7 @@ import argparse
 import time
 from collections import defaultdict
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from _report import matmul_peak, report
@@ -122,7 +123,8 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
     parser.add_argument("--device", default="cpu")
     a = parser.parse_args()
-    config = Config(preset=a.preset, batch_size=a.batch, prototypes=a.prototypes, precision=a.precision)
+    config = Config(preset=a.preset, batch_size=a.batch, precision=a.precision)
+    config = replace(config, prototypes=a.prototypes or config.prototypes)
     store = data.synthetic(clips=132)
     one = Trainer(config, store.skeleton, device=a.device)
     one.step(store, clips_of_step(len(store), a.batch, 0, 0), 0)  # first use: allocations, caches
