@@ -51,7 +51,7 @@ def main() -> None:
     for seed in range(a.seeds):
         for method, (settings, fit, kind) in METHODS.items():
             config = settings(preset="tiny", seed=seed, minutes=a.minutes)
-            run = fit(train, config, a.out / f"{method.lower()}-seed{seed}")
+            run = fit(train, config, folder=a.out / f"{method.lower()}-seed{seed}")
             run.check_unseen(test)
             untrained = kind.trainer(run.config, train.skeleton).encoder
             training = {

@@ -8,7 +8,7 @@ from slimlab.plot.gallery import data_of
 
 def test_a_run_of_slimlab_0_1_finds_its_synthetic_clips(quick, tmp_path):
     store = data.synthetic(clips=44, seed=2, subjects=4)
-    run = pretrain.fit(store, quick, tmp_path / "run", progress=False)
+    run = pretrain.fit(store, quick, folder=tmp_path / "run", progress=False)
     about = json.loads((tmp_path / "run" / "run.json").read_text())
     assert about["data"] == "synthetic(clips=44, seed=2, subjects=4)"
     assert data_of(run).fingerprint == store.fingerprint

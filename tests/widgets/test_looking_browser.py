@@ -120,7 +120,7 @@ def test_a_bar_and_a_cell_of_the_prototypes_play_what_is_near(page, kernel):
     folder = str(kernel.folder / "run")
     setup = "from slimlab import pretrain\ntrain, test = data.split(store)\n"
     config = "pretrain.Config(steps=40, batch_size=16, evaluations=1, snapshots=1)"
-    setup += f"run = pretrain.fit(train, {config}, {folder!r}, progress=False)"
+    setup += f"run = pretrain.fit(train, {config}, folder={folder!r}, progress=False)"
     kernel.show(page, "prototypes", setup, "p = widgets.PrototypeExplorer(run, test)\np")
     usage, training = (page.locator(".slimlab-curves").nth(i) for i in (0, 1))
     usage.wait_for(timeout=90_000)
