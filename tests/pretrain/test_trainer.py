@@ -62,7 +62,9 @@ def test_a_body_without_mirror_pairs_is_mirrored_whole_and_pretrains(body, quick
     once = augment.mirror(x, body)
     torch.testing.assert_close(once[:, 1:], x[:, 1:])  # no joint takes another's place
     torch.testing.assert_close(augment.mirror(once, body), x)
-    run = fit(make_store(clips, body), replace(quick, steps=3, batch_size=4, evaluations=1), folder=tmp_path / "run", progress=False)
+    run = fit(
+        make_store(clips, body), replace(quick, steps=3, batch_size=4, evaluations=1), folder=tmp_path / "run", progress=False
+    )
     assert len(run.metrics) == 3 and np.isfinite(run.metrics["loss"]).all()
 
 
