@@ -184,8 +184,36 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x)), weights
 
 
-class Encoder(nn.Module):
+class FeatureEncoder(nn.Module):
+    """What `evaluate` and the explorers of features take: any `nn.Module` with these three; it need not be a subclass.
+
+    config   how its input is prepared (`skeleton`, `frames`, `centring`, `input_scale`, `stream`) and the sizes of its features
+             (`width`, `depth`); `EncoderConfig` has them all
+    has_cls  whether it has a CLS token, so that `features` takes every `pool` and `blocks`; otherwise it is asked for the mean of
+             the last block's tokens alone
+    """
+
+    config: Any
+    has_cls: bool
+
+    def features(
+        self,
+        x: Tensor,
+        people: Tensor | None = None,
+        blocks: int = 1,
+        pool: str = "cls+mean",
+        combine: str = "concat",
+        seen: Tensor | None = None,
+    ) -> Tensor:
+        """One vector a clip (B, F), as `Encoder.features`: a vector a person, put together by `combined`."""
+        raise NotImplementedError
+
+
+class Encoder(FeatureEncoder):
     """See the module's docstring. `Encoder(EncoderConfig())` is the paper's: 6,368,768 parameters."""
+
+    config: EncoderConfig
+    has_cls = True
 
     def __init__(self, config: EncoderConfig | None = None) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ import torch
 
 from slimlab import augment
 from slimlab.data import ClipStore, resampled
-from slimlab.encoder import Encoder, EncoderConfig
+from slimlab.encoder import Encoder, EncoderConfig, FeatureEncoder
 from slimlab.evaluate.features import Features, features
 from slimlab.evaluate.knn import knn
 from slimlab.evaluate.probe import ITERATIONS, linear_probe
@@ -78,7 +78,11 @@ def best_scaled(
 
 
 def readers(
-    encoder: Encoder, train: ClipStore, seed: int = 0, others: dict[str, Encoder] | None = None, pool: str = "cls+mean"
+    encoder: FeatureEncoder,
+    train: ClipStore,
+    seed: int = 0,
+    others: dict[str, FeatureEncoder] | None = None,
+    pool: str = "cls+mean",
 ) -> dict[str, Reader]:
     """Name -> what reads features off a store: raw coordinates · random encoder, plain (paper's initialisation and input) ·
     random encoder, best-scaled input · `others`, such as one trained with labels (`supervised`) · the encoder."""
@@ -95,12 +99,12 @@ def readers(
 
 
 def compare(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     train: ClipStore,
     test: ClipStore,
     seed: int = 0,
     k: int = 1,
-    others: dict[str, Encoder] | None = None,
+    others: dict[str, FeatureEncoder] | None = None,
     pool: str = "cls+mean",
     details: bool = False,
     about: Mapping[str, Any] | None = None,

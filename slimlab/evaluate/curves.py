@@ -10,7 +10,7 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab.data import ClipStore
-from slimlab.encoder import Encoder
+from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.controls import Reader, bounds, readers
 from slimlab.evaluate.corruption import CORRUPTIONS, SEVERITIES
 from slimlab.evaluate.features import Features
@@ -24,14 +24,14 @@ CLASSIFIERS = ("kNN", "probe")
 
 
 def robustness(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     train: ClipStore,
     test: ClipStore,
     corruptions: Iterable[str] | Mapping[str, Sequence[float]] = tuple(SEVERITIES),
     classifiers: Sequence[str] = CLASSIFIERS,
     k: int = 1,
     seed: int = 0,
-    others: dict[str, Encoder] | None = None,
+    others: dict[str, FeatureEncoder] | None = None,
     pool: str = "cls+mean",
     about: Mapping[str, Any] | None = None,
     progress: bool = False,
@@ -80,7 +80,7 @@ def robustness(
 
 
 def label_curve(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     train: ClipStore,
     test: ClipStore,
     *,
@@ -89,7 +89,7 @@ def label_curve(
     seeds: int = 3,
     classifiers: Sequence[str] = CLASSIFIERS,
     k: int = 1,
-    others: dict[str, Encoder] | None = None,
+    others: dict[str, FeatureEncoder] | None = None,
     pool: str = "cls+mean",
     about: Mapping[str, Any] | None = None,
     iterations: int = ITERATIONS,
@@ -136,7 +136,7 @@ def _on_each(classifier: str, train: Features, tests: list[Features], k: int, it
     return [score(predictions, f.labels, classes) for predictions, f in zip(parts, tests, strict=True)]
 
 
-def _model(reader: Reader) -> Encoder | None:
+def _model(reader: Reader) -> FeatureEncoder | None:
     """The encoder that a reader of `readers` reads; None for raw coordinates."""
     return getattr(reader, "args", (None,))[0]
 

@@ -19,7 +19,7 @@ from slimlab._system import cache as disk
 from slimlab._system import distributed
 from slimlab.data import ClipStore, streams, test_view
 from slimlab.data.views import View, ranges
-from slimlab.encoder import Encoder, EncoderConfig, combined
+from slimlab.encoder import Encoder, EncoderConfig, FeatureEncoder, combined
 from slimlab.evaluate.grid import feature_specs
 
 CutView = Callable[..., View]  # as `data.test_view`: (store, indices, frames) -> x, people, seen
@@ -51,7 +51,7 @@ class Inputs(NamedTuple):
 
 
 def inputs(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     store: ClipStore,
     indices: Sequence[int] | np.ndarray,
     frames: int | None = None,
@@ -89,8 +89,14 @@ def to_input(x: Tensor, config: EncoderConfig, seen: Tensor) -> tuple[Tensor, Te
     return streams.of(x, config.skeleton, config.stream, seen) * config.input_scale, shown
 
 
-def check_body(encoder: Encoder, store: ClipStore) -> None:
-    """Raises ValueError where the store's body is not the encoder's."""
+def check_body(encoder: FeatureEncoder, store: ClipStore) -> None:
+    """Raises ValueError where the store's body is not the encoder's, TypeError where it is no `FeatureEncoder`."""
+    lacking = [name for name in ("config", "has_cls", "features") if not hasattr(encoder, name)]
+    if lacking:
+        raise TypeError(
+            f"{type(encoder).__name__} has no {', '.join(lacking)}; evaluation takes a network that has what "
+            "`slimlab.encoder.FeatureEncoder` lists"
+        )
     skeleton = encoder.config.skeleton
     if store.skeleton.names != skeleton.names:
         raise ValueError(
@@ -100,7 +106,7 @@ def check_body(encoder: Encoder, store: ClipStore) -> None:
 
 
 def features(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     store: ClipStore,
     *,
     blocks: int = 1,
@@ -127,7 +133,7 @@ def features(
     frames = frames or encoder.config.frames
 
     kept = disk.folder("features", cache)
-    has_cls = hasattr(encoder, "cls_token")
+    has_cls = encoder.has_cls
     plain = pool in POOLS and combine in ("concat", "sum", "mean") and (has_cls or (blocks == 1 and pool != "cls"))
     code = _code(encoder, view) if kept is not None and plain else None
     if kept is None or code is None:
@@ -181,7 +187,7 @@ def _who_when(store: ClipStore) -> str:
     return disk.digest(counts, tracks[:, [1, 3]], np.asarray(a.frames[rows]), store.has_unseen)
 
 
-def weights_digest(encoder: Encoder) -> str:
+def weights_digest(encoder: FeatureEncoder) -> str:
     """24 hex digits of an encoder's weights and configuration."""
     own = {f.name: getattr(encoder.config, f.name) for f in fields(encoder.config)}
     own["skeleton"] = encoder.config.skeleton.to_json()
@@ -191,7 +197,7 @@ def weights_digest(encoder: Encoder) -> str:
     )
 
 
-def _code(encoder: Encoder, view: CutView) -> str | None:
+def _code(encoder: FeatureEncoder, view: CutView) -> str | None:
     """A digest of the code that turns clips into features; None where it cannot be read, as of a class made in a notebook."""
     home = sys.modules.get(getattr(view, "__module__", ""))
     if home is None or getattr(home, getattr(view, "__qualname__", ""), None) is not view:

@@ -7,7 +7,7 @@ import copy
 import torch
 
 from slimlab.data import ClipStore
-from slimlab.encoder import Encoder
+from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.features import check_body, features
 from slimlab.evaluate.result import Result, score
 from slimlab.evaluate.subsets import alike, batches, with_labels
@@ -15,7 +15,7 @@ from slimlab.evaluate.training import ROTATION, augmented_view, linear_head, tra
 
 
 def finetune(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     train: ClipStore,
     test: ClipStore,
     *,

@@ -31,12 +31,12 @@ class FeatureSpec:
 
 def most_blocks(encoder, blocks: Iterable[int]) -> int:
     """How many last blocks have to be read; an encoder without CLS token gives its last one alone."""
-    return min(max(blocks), encoder.config.depth) if hasattr(encoder, "cls_token") else 1
+    return min(max(blocks), encoder.config.depth) if encoder.has_cls else 1
 
 
 def encoder_specs(encoder, blocks: Iterable[int], pools: Iterable[str], length: int) -> list[FeatureSpec]:
     """The specs that fit this encoder, which may have fewer blocks; one without CLS token (the MAE) has a single one."""
-    if not hasattr(encoder, "cls_token"):
+    if not encoder.has_cls:
         return [FeatureSpec(1, "mean", torch.arange(length))]
     most = most_blocks(encoder, blocks)
     return feature_specs([min(b, most) for b in blocks], pools, encoder.config.width, length)

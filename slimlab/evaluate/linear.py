@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from slimlab.data import ClipStore
-from slimlab.encoder import Encoder
+from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.features import features
 from slimlab.evaluate.grid import FeatureSpec, LinearGrid, encoder_specs, most_blocks
 from slimlab.evaluate.protocol import Protocol
@@ -35,7 +35,7 @@ class Choice:
 
 
 def linear_grid(
-    encoder: Encoder, train: ClipStore, test: ClipStore, protocol: Protocol, seed: int = 0, progress: bool = False
+    encoder: FeatureEncoder, train: ClipStore, test: ClipStore, protocol: Protocol, seed: int = 0, progress: bool = False
 ) -> list[Choice]:
     """Train the grid on the protocol's views of `train`; one choice for each entry of `protocol.select`.
 

@@ -10,12 +10,12 @@ import torch
 
 import slimlab
 from slimlab.data import ClipStore
-from slimlab.encoder import Encoder
+from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.features import weights_digest
 
 
 def provenance(
-    train: ClipStore, test: ClipStore, seed: int, encoder: Encoder | None = None, about: Mapping[str, Any] | None = None
+    train: ClipStore, test: ClipStore, seed: int, encoder: FeatureEncoder | None = None, about: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Columns: clips and fingerprint of train and test, their subjects ("1 3 5"), digest of the weights, seed, versions, and what
     else the caller knows: about={"split": "cross-subject", "run": "runs/utd"}."""

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from slimlab.data import ClipStore
-from slimlab.encoder import Encoder
+from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.controls import bounds
 from slimlab.evaluate.features import Features, check_body, features
 from slimlab.evaluate.finetune import finetune
@@ -25,7 +25,7 @@ from slimlab.evaluate.subsets import amount_words, with_labels
 
 
 def run(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     train: ClipStore,
     test: ClipStore,
     protocol: str | Protocol = "default",
@@ -57,7 +57,7 @@ def run(
     return pd.DataFrame([first | row | last for row in _rows(encoder, train, test, settings, seed, progress)])
 
 
-def _rows(encoder: Encoder, train: ClipStore, test: ClipStore, p: Protocol, seed: int, progress: bool) -> Iterator[dict]:
+def _rows(encoder: FeatureEncoder, train: ClipStore, test: ClipStore, p: Protocol, seed: int, progress: bool) -> Iterator[dict]:
     if p.classifier == "finetune":
         augmentation = {"mirror": p.mirror, "rotation": p.rotation, "noise": p.noise}
         sizes = {"steps": p.steps, "batch_size": p.batch_size, "combine": p.combine}

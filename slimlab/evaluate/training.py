@@ -13,14 +13,14 @@ from tqdm.auto import tqdm
 
 from slimlab import augment
 from slimlab.data import ClipStore, random_view
-from slimlab.encoder import Encoder
+from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.features import Inputs, to_input
 
 ROTATION = (0.3, math.pi, 0.3)  # most rad about x, y (vertical) and z in probe training; pre-training turns by 0.3 about each
 
 
 def augmented_view(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     store: ClipStore,
     clips: np.ndarray,
     generator: torch.Generator,
@@ -42,10 +42,10 @@ def augmented_view(
     return Inputs(x, people.to(device), seen if store.has_unseen else None)
 
 
-def linear_head(encoder: Encoder, people: int, classes: int) -> nn.Linear:
+def linear_head(encoder: FeatureEncoder, people: int, classes: int) -> nn.Linear:
     """A linear layer on CLS (where there is one) and mean token of so many people, on the encoder's device; begins at zero,
     draws nothing."""
-    width = people * encoder.config.width * (2 if hasattr(encoder, "cls_token") else 1)
+    width = people * encoder.config.width * (2 if encoder.has_cls else 1)
     head = nn.Linear(width, classes, device="meta").to_empty(device=next(encoder.parameters()).device)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
@@ -53,7 +53,7 @@ def linear_head(encoder: Encoder, people: int, classes: int) -> nn.Linear:
 
 
 def train_with_labels(
-    encoder: Encoder,
+    encoder: FeatureEncoder,
     head: nn.Linear,
     optimizer: torch.optim.Optimizer,
     draw: Callable[[], tuple[Inputs, Tensor]],

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from torch import nn
 
 from slimlab.data import ClipStore
-from slimlab.encoder import Encoder
+from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.controls import compare
 from slimlab.evaluate.probe import ITERATIONS
 from slimlab.evaluate.subsets import check_train_test
@@ -19,7 +20,7 @@ from slimlab.weights import on_body
 
 
 def transfer(
-    encoders: Encoder | Any | Mapping[str, Encoder | Any],
+    encoders: FeatureEncoder | Any | Mapping[str, FeatureEncoder | Any],
     train: ClipStore,
     test: ClipStore,
     seed: int = 0,
@@ -45,12 +46,12 @@ def transfer(
     if not isinstance(encoders, Mapping):
         encoders = {"pre-trained encoder": encoders}
     check_train_test(train, test)
-    moved: dict[str, Encoder] = {}
+    moved: dict[str, FeatureEncoder] = {}
     joints: dict[str, str] = {}
     for name, model in encoders.items():
-        if not isinstance(model, Encoder):  # a run
+        if not isinstance(model, nn.Module):  # a run
             model.check_unseen(test)
-        encoder: Encoder = model if isinstance(model, Encoder) else model.encoder
+        encoder: FeatureEncoder = model if isinstance(model, nn.Module) else model.encoder
         source = encoder.config.skeleton
         matched = sum(place is not None for place in match_joints(train.skeleton, source))
         joints[name] = f"{matched} of {len(train.skeleton)}"

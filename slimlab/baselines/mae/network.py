@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from slimlab._validation import check
 from slimlab.augment import fill_unseen
-from slimlab.encoder import RULES, Attention, combined, unseen_tokens
+from slimlab.encoder import RULES, Attention, FeatureEncoder, combined, unseen_tokens
 from slimlab.pretrain.run import replace_file, write_json
 from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.weights.layout import misfits
@@ -81,8 +81,11 @@ class Positions(nn.Module):
         return self.time + self.joint
 
 
-class Encoder(nn.Module):
+class Encoder(FeatureEncoder):
     """Tokens -> features. Pre-training encodes the visible tokens alone (`encode`), everything else all of them."""
+
+    config: EncoderConfig
+    has_cls = False
 
     def __init__(self, config: EncoderConfig | None = None) -> None:
         super().__init__()
