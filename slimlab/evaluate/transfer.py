@@ -10,7 +10,7 @@ import pandas as pd
 from torch import nn
 
 from slimlab.data import ClipStore
-from slimlab.encoder import FeatureEncoder
+from slimlab.encoder import Encoder, FeatureEncoder
 from slimlab.evaluate.controls import compare
 from slimlab.evaluate.probe import ITERATIONS
 from slimlab.evaluate.subsets import check_train_test
@@ -51,11 +51,13 @@ def transfer(
     for name, model in encoders.items():
         if not isinstance(model, nn.Module):  # a run
             model.check_unseen(test)
-        encoder: FeatureEncoder = model if isinstance(model, nn.Module) else model.encoder
+        encoder: Any = model if isinstance(model, nn.Module) else model.encoder
         source = encoder.config.skeleton
         matched = sum(place is not None for place in match_joints(train.skeleton, source))
         joints[name] = f"{matched} of {len(train.skeleton)}"
         if source.names != train.skeleton.names:
+            if not isinstance(encoder, Encoder):
+                raise ValueError(f"{name}: only SLiM's encoder moves to another body; give clips of {', '.join(source.names)}")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # `joints` says it
                 encoder = on_body(encoder, train.skeleton).to(next(encoder.parameters()).device)
