@@ -277,20 +277,12 @@ assert difference.p >= difference.smallest_p
 # in its parent's place, or at zero?* (The paper's table 11.)
 
 # %%
-faults = (
-    {"missing joints": (0.32,), "missing joints, zeros": (0.32,), "noise": (0.05,), "view rotation": (45, 90)}
-    if quick
-    else {
-        "missing joints": (0.12, 0.2, 0.32),
-        "missing joints, parent's place": (0.12, 0.2, 0.32),
-        "missing joints, zeros": (0.12, 0.2, 0.32),
-        "noise": (0.01, 0.03, 0.05),
-        "view rotation": (15, 45, 90),
-        "dropped frames": (0.5, 0.75),
-        "frame rate": (2, 4, 8),
-        "occluded limb": (0.25, 0.5, 1.0),
-    }
-)
+given = ["missing joints", "missing joints, parent's place", "missing joints, zeros"]
+faults = dict.fromkeys(given, (0.32,) if quick else (0.12, 0.2, 0.32))
+faults |= {"noise": (0.05,), "view rotation": (45, 90)}
+if not quick:
+    faults |= {"noise": (0.01, 0.03, 0.05), "view rotation": (15, 45, 90), "dropped frames": (0.5, 0.75)}
+    faults |= {"frame rate": (2, 4, 8), "occluded limb": (0.25, 0.5, 1.0)}
 robust = evaluate.robustness(encoder, train, test, faults, classifiers=("kNN",), seed=here.seed)
 plot.robustness(robust)
 
