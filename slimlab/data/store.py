@@ -41,16 +41,20 @@ class Clip:
     """One recording.
 
     joints  (T, M, V, 3) float32 meters; zeros where the person is absent or the joint was not seen
-    seen    (T, M, V) bool: joints that were seen, of people who are there
     valid   (T, M) bool: who is there
     label   -1: none
+    seen    (T, M, V) bool: joints that were seen, of people who are there. None: those of them that are not at zero
     """
 
     joints: np.ndarray
-    seen: np.ndarray
     valid: np.ndarray
     label: int
     name: str
+    seen: np.ndarray = None  # pyright: ignore[reportAssignmentType]  # is set below
+
+    def __post_init__(self) -> None:
+        if self.seen is None:
+            object.__setattr__(self, "seen", self.valid[:, :, None] & np.any(self.joints, axis=3))
 
     def __repr__(self) -> str:
         frames, people, joints, _ = self.joints.shape
@@ -242,7 +246,7 @@ class ClipStore:
                 raise DataError(f"{self.source}: damaged store (clip '{self.column('clip')[i]}'); convert the source again")
             seen[at, person] = a.seen_in(slice(start, start + rows))
             valid[at, person] = True
-        return Clip(joints, seen, valid, int(self.column("label")[i]), str(self.column("clip")[i]))
+        return Clip(joints, valid, int(self.column("label")[i]), str(self.column("clip")[i]), seen)
 
     def column(self, name: str) -> np.ndarray:
         """One column of the table as an array (N,) that cannot be written to; it is read from the table once."""

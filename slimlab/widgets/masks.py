@@ -138,7 +138,7 @@ class MaskExplorer(Still, W.VBox):
     def view(self) -> Clip:
         """The view on the screen as a clip."""
         i = self.chooser.index
-        return Clip(self._joints, self._seen, self._there, int(self.store.labels[i]), self.store[i].name)
+        return Clip(self._joints, self._there, int(self.store.labels[i]), self.store[i].name, self._seen)
 
     def _load(self) -> None:
         """The chosen clip's view, how much its tokens move, and its bodies, twice."""

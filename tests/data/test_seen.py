@@ -185,3 +185,11 @@ def test_pretraining_views_say_it_too(store):
         assert seen.shape == (*group.shape[:2], *group.shape[3:])
         assert seen[:, 0].all() and not seen[:, 2, :, 11].any()
         assert not torch.where(seen[:, :, None], 0, group).any()
+
+
+def test_a_clip_made_by_hand_knows_its_seen_joints():
+    joints = person(4)
+    joints[1, 0, 3] = 0
+    valid = np.array([[True], [True], [True], [False]])
+    clip = data.Clip(joints, valid, -1, "by hand")
+    assert clip.seen[0].all() and not clip.seen[1, 0, 3] and not clip.seen[3].any()
