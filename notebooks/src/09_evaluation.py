@@ -277,8 +277,8 @@ assert difference.p >= difference.smallest_p
 # in its parent's place, or at zero?* (The paper's table 11.)
 
 # %%
-given = ["missing joints", "missing joints, parent's place", "missing joints, zeros"]
-faults = dict.fromkeys(given, (0.32,) if quick else (0.12, 0.2, 0.32))
+ways = ["missing joints", "missing joints, parent's place", "missing joints, zeros"]
+faults = dict.fromkeys(ways, (0.32,) if quick else (0.12, 0.2, 0.32))
 faults |= {"noise": (0.05,), "view rotation": (45, 90)}
 if not quick:
     faults |= {"noise": (0.01, 0.03, 0.05), "view rotation": (15, 45, 90), "dropped frames": (0.5, 0.75)}
