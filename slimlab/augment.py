@@ -23,6 +23,11 @@ def present(x: Tensor) -> Tensor:
     return x.abs().sum(dim=1, keepdim=True).sum(dim=3, keepdim=True) != 0  # faster than any(), and exact: nothing cancels
 
 
+def shown(x: Tensor, seen: Tensor) -> Tensor:
+    """(B, T, V, M) bool: the joints that were seen, of people who are there in x; seen as of a view, True where nobody is."""
+    return seen & present(x)[:, 0]
+
+
 def find_seen(x: Tensor, skeleton: Skeleton | None = None, origin: Tensor | None = None) -> Tensor:
     """(B, T, V, M) bool: where joints were seen in recorded x, before centering or augmentation, where only x is at hand.
 
@@ -46,7 +51,7 @@ def fill_unseen(x: Tensor, seen: Tensor) -> Tensor:
     Before the first such moment and after the last one a joint stays where that one shows it; a joint that is never seen is at
     zero. A frame without the person shows nothing.
     """
-    known = seen & present(x)[:, 0]
+    known = shown(x, seen)
     frames = x.shape[2]
     time = torch.arange(frames, device=x.device).view(1, -1, 1, 1)
     before = torch.where(known, time, -1).cummax(dim=1).values  # (B, T, V, M), -1: none

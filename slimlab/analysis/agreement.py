@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from slimlab.data import ClipStore, DataError, test_view
-from slimlab.evaluate import check_body, inputs
+from slimlab.evaluate import check_body, inputs_of
 from slimlab.skeleton import Skeleton
 
 
@@ -56,11 +56,12 @@ def agreement(student: Any, teacher: Any, store: ClipStore, index: int, mask: Te
     """
     encoder = teacher.encoder
     check_body(encoder, store)
-    x, people, _ = test_view(store, [index], encoder.config.frames)
+    view = test_view(store, [index], encoder.config.frames)
+    x, people, _ = view
     if not people.any():
         raise DataError(f"clip '{store.column('clip')[index]}' has nobody in it; there is nothing to look at")
     person = int(people[0].nonzero()[0])
-    every = inputs(encoder, store, [index])
+    every = inputs_of(view, encoder, store)
     given = every.x[..., person : person + 1]  # (1, 3, T, V, 1)
     seen = None if every.seen is None else every.seen[..., person : person + 1]
     hidden = mask.to(given.device)

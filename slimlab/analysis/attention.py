@@ -76,15 +76,14 @@ def attention_distances(encoder: Encoder, store: ClipStore, frames: int | None =
     """
     config = encoder.config
     check_body(encoder, store)
-    device, was_training = encoder.pos_embed.device, encoder.training
+    was_training = encoder.training
     encoder.eval()
     total, count = torch.zeros(2, config.depth, config.heads), 0
     for start in range(0, len(store), batch_size):
         x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, len(store))), frames)
         out = encoder(x, people=people, seen=seen, return_intermediates=True)
-        there = people.to(device)
         for layer, block in enumerate(out.intermediates or []):
-            far = attention_distance(block.attention[there], store.skeleton, x.shape[2] // config.patch_frames)
+            far = attention_distance(block.attention[people], store.skeleton, x.shape[2] // config.patch_frames)
             total[:, layer] += torch.stack(far).sum(dim=1).cpu()  # (2, heads)
         count += int(people.sum())
     encoder.train(was_training)

@@ -63,7 +63,7 @@ def guess_errors(
     chosen = torch.randperm(len(store), generator=rng)[:clips].numpy()
     x, _, seen = test_view(store, chosen, frames)
     x, seen = x[..., :1], seen[..., :1]  # (B, 3, T, V, 1), (B, T, V, 1)
-    x = augment.fill_unseen(augment.center(x, store.skeleton, seen=seen & augment.present(x)[:, 0]), seen)
+    x = augment.fill_unseen(augment.center(x, store.skeleton, seen=augment.shown(x, seen)), seen)
     x = x[(x != 0).flatten(1).any(dim=1)]  # the first person of a clip may be the one who is absent
     values = cells(x, patch_frames).double()  # (B, T', V, 3)
     values = values - values.mean(dim=(0, 1))

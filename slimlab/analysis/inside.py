@@ -9,7 +9,7 @@ from torch import Tensor
 
 from slimlab.data import ClipStore, DataError, test_view
 from slimlab.encoder import Encoder
-from slimlab.evaluate import check_body, inputs
+from slimlab.evaluate import check_body, inputs_of
 from slimlab.skeleton import Skeleton
 
 
@@ -64,14 +64,15 @@ def inside(encoder: Encoder, store: ClipStore, index: int, mask: Tensor | None =
     config = encoder.config
     check_body(encoder, store)
     index = range(len(store))[int(index)]
-    x, people, _ = test_view(store, [index], frames or config.frames)
+    view = test_view(store, [index], frames or config.frames)
+    x, people, _ = view
     name = str(store.column("clip")[index])
     if not people.any():
         raise DataError(f"clip '{name}' has nobody in it; there is nothing to look at")
     device, was_training = encoder.pos_embed.device, encoder.training
     encoder.eval()
     hidden = None if mask is None else mask.to(device)
-    given = inputs(encoder, store, [index], frames)
+    given = inputs_of(view, encoder, store)
     out = encoder(given.x, mask=hidden, people=given.people, seen=given.seen, return_intermediates=True)
     encoder.train(was_training)
     there = people[0]

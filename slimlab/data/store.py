@@ -100,12 +100,17 @@ class Arrays:
 
 def pack_seen(seen: np.ndarray) -> np.ndarray | None:
     """seen (R, V) bool -> its bits (R, ceil(V / 8)) uint8, None where every joint was seen."""
-    return None if seen.all() else np.packbits(seen, axis=1, bitorder="little")
+    return None if seen.all() else seen_bits(seen)
+
+
+def seen_bits(seen: np.ndarray) -> np.ndarray:
+    """seen (R, V) bool -> (R, ceil(V / 8)) uint8, the first joint in the lowest bit."""
+    return np.packbits(seen, axis=1, bitorder="little")
 
 
 def all_seen(joints: int) -> np.ndarray:
     """(ceil(V / 8),) uint8: the bits of a row in which every joint was seen."""
-    return np.packbits(np.ones(joints, dtype=bool), bitorder="little")
+    return seen_bits(np.ones((1, joints), dtype=bool))[0]
 
 
 def unpack_seen(bits: np.ndarray, joints: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from slimlab.data.building import Source, find_seen, joined, label_names
 from slimlab.data.errors import DataError
-from slimlab.data.store import COLUMNS, ORIGIN, Arrays, ClipStore, all_seen, check_names
+from slimlab.data.store import COLUMNS, ORIGIN, Arrays, ClipStore, all_seen, check_names, seen_bits
 from slimlab.skeleton import Skeleton
 
 VERSION = 2
@@ -122,7 +122,7 @@ def _write_into(folder: Path, source: Source, dtype: np.dtype, key: str, progres
     try:
         for packed in joined(source, done["clips"], done["joints"]):
             arrays["joints"].append(packed.rows)
-            arrays["seen"].append(np.packbits(packed.seen, axis=1, bitorder="little"))
+            arrays["seen"].append(seen_bits(packed.seen))
             arrays["frames"].append(packed.frames)
             arrays["tracks"].append(packed.tracks)
             if len(packed.table):
@@ -247,7 +247,7 @@ def _seen(
         for track in own:  # one person of one clip
             rows = slice(track[2], track[2] + track[3])
             seen = find_seen(np.asarray(joints[rows], dtype=np.float32), np.array([[0, 0, 0, track[3]]]), skeleton)
-            bits[rows] = np.packbits(seen, axis=1, bitorder="little")
+            bits[rows] = seen_bits(seen)
         return bits if (bits != all_seen(len(skeleton))).any() else None
     if not (folder / "seen.npy").exists():
         return None

@@ -3,7 +3,7 @@
 from slimlab.evaluate import corruption
 from slimlab.evaluate.controls import compare, random_encoder, raw_features, readers
 from slimlab.evaluate.curves import label_curve, robustness
-from slimlab.evaluate.features import Features, Inputs, check_body, features, inputs, prepare, to_input, weights_digest
+from slimlab.evaluate.features import Features, Inputs, check_body, features, inputs, inputs_of, prepare, to_input, weights_digest
 from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.fusion import fuse
 from slimlab.evaluate.knn import knn, knn_grid
@@ -52,6 +52,7 @@ __all__ = [
     "finetune",
     "fuse",
     "inputs",
+    "inputs_of",
     "knn",
     "knn_grid",
     "label_curve",

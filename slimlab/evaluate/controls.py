@@ -37,7 +37,7 @@ def raw_features(store: ClipStore, frames: int = 64) -> Features:
     rows = []
     for start in range(0, len(store), 1024):
         x, _, seen = resampled(store, np.arange(start, min(start + 1024, len(store))), frames)
-        seen = seen & augment.present(x)[:, 0]
+        seen = augment.shown(x, seen)
         centered = augment.center(x, rooted, "every_frame", seen=seen)
         shown = seen[:, :, rooted.center].any(dim=1)[:, None, None, None]  # (B, 1, 1, 1, M)
         if not shown.all():

@@ -62,10 +62,15 @@ def inputs(
     frames  length of the view; None: the encoder's own
     view    what cuts it: called with the store, the indices and the frames, as `data.test_view`
     """
-    device = next(encoder.parameters()).device
-    x, people, seen = view(store, indices, frames or encoder.config.frames)
-    x, seen = prepare(x.to(device), encoder.config, seen.to(device))
-    return Inputs(x, people.to(device), seen if store.has_unseen else None)
+    return inputs_of(view(store, indices, frames or encoder.config.frames), encoder, store)
+
+
+def inputs_of(view: View, encoder: FeatureEncoder, store: ClipStore) -> Inputs:
+    """A view of clips of this store, such as `data.test_view` gives, as the encoder takes it."""
+    config, device = encoder.config, next(encoder.parameters()).device
+    x, people, seen = (part.to(device) for part in view)
+    known = augment.shown(x, seen)
+    return to_inputs(augment.center(x, config.skeleton, config.centring, seen=known), people, config, known, store)
 
 
 def prepare(x: Tensor, config: EncoderConfig, seen: Tensor | None = None, origin: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -75,18 +80,28 @@ def prepare(x: Tensor, config: EncoderConfig, seen: Tensor | None = None, origin
     seen    (B, T, V, M) bool, as of `data.test_view`; None: `augment.find_seen`, where joints at zero were not seen
     origin  as in `augment.center`
     """
-    known = augment.find_seen(x, config.skeleton, origin) if seen is None else seen & augment.present(x)[:, 0]
-    return to_input(augment.center(x, config.skeleton, config.centring, origin, known), config, known)
+    known = augment.find_seen(x, config.skeleton, origin) if seen is None else augment.shown(x, seen)
+    x = augment.center(x, config.skeleton, config.centring, origin, known)
+    return to_input(x, config, known), input_seen(x, config, known)
 
 
-def to_input(x: Tensor, config: EncoderConfig, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """The part of `prepare` that follows augmentation: the stream of centered x, times the input scale, and where it has values.
+def to_inputs(x: Tensor, people: Tensor, config: EncoderConfig, seen: Tensor, store: ClipStore) -> Inputs:
+    """`to_input`, with `input_seen` where a joint of the store may be unseen; arguments as in `to_input`."""
+    return Inputs(to_input(x, config, seen), people, input_seen(x, config, seen) if store.has_unseen else None)
+
+
+def to_input(x: Tensor, config: EncoderConfig, seen: Tensor) -> Tensor:
+    """The part of `prepare` that follows augmentation: the stream of centered x, times the input scale.
 
     x     (B, 3, T, V, M)
     seen  (B, T, V, M) bool, of x as it is here, False where nobody is
     """
-    shown = streams.seen_in(seen, config.skeleton, config.stream) | ~augment.present(x)[:, 0]
-    return streams.of(x, config.skeleton, config.stream, seen) * config.input_scale, shown
+    return streams.of(x, config.skeleton, config.stream, seen) * config.input_scale
+
+
+def input_seen(x: Tensor, config: EncoderConfig, seen: Tensor) -> Tensor:
+    """(B, T, V, M) bool: where `to_input` of the same x has values, and True where nobody is, who hides nothing."""
+    return streams.seen_in(seen, config.skeleton, config.stream) | ~augment.present(x)[:, 0]
 
 
 def check_body(encoder: FeatureEncoder, store: ClipStore) -> None:

@@ -12,7 +12,7 @@ from slimlab import augment
 from slimlab.data import ClipStore, DataError, sample_views
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.evaluate.controls import random_encoder
-from slimlab.evaluate.features import Inputs, to_input
+from slimlab.evaluate.features import to_inputs
 from slimlab.evaluate.training import linear_head, train_with_labels
 
 
@@ -58,9 +58,9 @@ def supervised(
         x, seen = views.globals.flatten(0, 1).to(device), views.seen[0].flatten(0, 1).to(device)  # (2B, 3, T, V, 1)
         x = augment.center(x, config.skeleton, config.centring, views.origin.repeat(2, 1), seen)  # before it is turned
         x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror, seen=seen)
-        x, seen = to_input(x, config, augment.seen_after(x, config.skeleton, seen))
         everyone = torch.ones(len(x), 1, dtype=torch.bool, device=device)
-        return Inputs(x, everyone, seen if train.has_unseen else None), labels[np.tile(clips, 2)].to(device)
+        seen = augment.seen_after(x, config.skeleton, seen)
+        return to_inputs(x, everyone, config, seen, train), labels[np.tile(clips, 2)].to(device)
 
     train_with_labels(encoder, head, optimizer, draw, steps, 0.05, 3.0, progress="supervised control" if progress else "")
     encoder.__dict__["steps"] = steps  # beside the weights, no part of them

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from slimlab import augment
 from slimlab.data import ClipStore, random_view
 from slimlab.encoder import FeatureEncoder
-from slimlab.evaluate.features import Inputs, to_input
+from slimlab.evaluate.features import Inputs, to_inputs
 
 ROTATION = (0.3, math.pi, 0.3)  # most rad about x, y (vertical) and z in probe training; pre-training turns by 0.3 about each
 
@@ -33,13 +33,12 @@ def augmented_view(
     config, device = encoder.config, next(encoder.parameters()).device
     x, people, seen = random_view(store, clips, generator, config.frames)
     x = x.to(device)
-    seen = seen.to(device) & augment.present(x)[:, 0]
+    seen = augment.shown(x, seen.to(device))
     x = augment.center(x, config.skeleton, config.centring, seen=seen)
     x = augment.skeleton_aware(x, config.skeleton, generator, angle=rotation, mirrors=mirror, seen=seen)
     seen = augment.seen_after(x, config.skeleton, seen)
     noisy = torch.rand(len(x), generator=generator) < 0.5
-    x, seen = to_input(augment.jitter(x, noise * noisy, generator, seen=seen), config, seen)
-    return Inputs(x, people.to(device), seen if store.has_unseen else None)
+    return to_inputs(augment.jitter(x, noise * noisy, generator, seen=seen), people.to(device), config, seen, store)
 
 
 def linear_head(encoder: FeatureEncoder, people: int, classes: int) -> nn.Linear:

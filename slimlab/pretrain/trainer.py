@@ -23,8 +23,7 @@ from slimlab._system import distributed
 from slimlab.augment import fill_unseen
 from slimlab.data import ClipStore, test_view
 from slimlab.encoder import Encoder, unseen_tokens
-from slimlab.evaluate import to_input
-from slimlab.evaluate.features import CutView
+from slimlab.evaluate.features import CutView, input_seen, to_input
 from slimlab.evaluate.rank import effective_prototypes, used_prototypes
 from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, prototype_cross_entropy, sinkhorn_knopp
 from slimlab.pretrain.config import Config
@@ -283,14 +282,17 @@ class Trainer:
             )
             seen = augment.seen_after(x, self.skeleton, seen)
             x = self._noise(x, len(clips), number == 0, rng, rows, seen)
-            x, shown = to_input(x, config, seen)
-            out.append(fill_unseen(x, shown) if store.has_unseen else x)
-            unseen.append(unseen_tokens(shown, c.patch_frames)[:, 0] if store.has_unseen else None)
+            given, tokens = to_input(x, config, seen), None
+            if store.has_unseen:
+                shown = input_seen(x, config, seen)
+                given, tokens = fill_unseen(given, shown), unseen_tokens(shown, c.patch_frames)[:, 0]
+            out.append(given)
+            unseen.append(tokens)
         return out, unseen
 
     def _centered(self, x: Tensor, origin: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Views x (B, 3, T, V, 1) around their center joint, and which joints of who is there were seen (B, T, V, 1)."""
-        seen = seen & augment.present(x)[:, 0]
+        seen = augment.shown(x, seen)
         return augment.center(x, self.skeleton, self.config.centring, origin, seen), seen
 
     def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows, seen: Tensor) -> Tensor:
