@@ -58,7 +58,7 @@ def serve(folder: Path, **environment: str) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=300)
 
 
 def idle(page) -> bool:
@@ -67,7 +67,7 @@ def idle(page) -> bool:
 
 def run_all(page) -> None:
     """Wait for the notebook and its kernel, then Run > Run All Cells."""
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=90_000)
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=300_000)
     wait_for(lambda: "Python 3" in page.locator(".jp-NotebookPanel-toolbar").inner_text() and idle(page), "a kernel")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -90,25 +90,25 @@ class Kernel:
         client = BlockingKernelClient(connection_file=str(file))
         client.load_connection_file()
         client.start_channels()
-        client.kernel_info(reply=True, timeout=90)
+        client.kernel_info(reply=True, timeout=300)
         return cls(address, folder, about["id"], client)
 
     def value(self, expression: str) -> Any:
         """What an expression is in the kernel, through JSON."""
-        reply = self.client.execute("import json", user_expressions={"it": f"json.dumps({expression})"}, reply=True, timeout=60)
+        reply = self.client.execute("import json", user_expressions={"it": f"json.dumps({expression})"}, reply=True, timeout=300)
         told = reply["content"]["user_expressions"]["it"]
         assert told["status"] == "ok", told
         return json.loads(eval(told["data"]["text/plain"]))  # the repr of a JSON text
 
     def show(self, page, name: str, *cells: str, app: str = "lab/tree") -> None:
         """Open a notebook with these cells on this kernel, and run them to the end. app: "notebooks" for Notebook 7."""
-        self.client.execute("import ipywidgets; ipywidgets.Widget.close_all()", reply=True, timeout=60)  # of the test before
+        self.client.execute("import ipywidgets; ipywidgets.Widget.close_all()", reply=True, timeout=300)  # of the test before
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
         session = {"path": f"{name}.ipynb", "name": name, "type": "notebook", "kernel": {"id": self.id}}
         post(f"{self.address}/api/sessions", session)
-        page.goto(f"{self.address}/{app}/{name}.ipynb?token={TOKEN}&reset", timeout=90_000)
+        page.goto(f"{self.address}/{app}/{name}.ipynb?token={TOKEN}&reset", timeout=300_000)
         run_all(page)
         prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
         wait_for(lambda: prompts.count() and all(re.search(r"\d", t) for t in prompts.all_inner_texts()), "cells that have run")
@@ -117,5 +117,5 @@ class Kernel:
 def post(address: str, value: dict) -> dict:
     headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
     request = urllib.request.Request(address, data=json.dumps(value).encode(), headers=headers)
-    with urllib.request.urlopen(request, timeout=30) as reply:
+    with urllib.request.urlopen(request, timeout=300) as reply:
         return json.load(reply)

@@ -28,7 +28,7 @@ def test_train_stop_and_go_on(browser, lab):
     page = browser.new_page(viewport={"width": 1300, "height": 1000})
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(f"{address}/lab/tree/00_quickstart.ipynb?token={TOKEN}", timeout=90_000)
+    page.goto(f"{address}/lab/tree/00_quickstart.ipynb?token={TOKEN}", timeout=300_000)
     run_all(page)
 
     training = page.locator(".jp-CodeCell", has_text="async for step in pretrain.stream")

@@ -26,7 +26,7 @@ def test_from_the_first_to_the_last_cell(path, browser, tmp_path):
     with serve(tmp_path, SLIMLAB_OUT=str(tmp_path / "out"), SLIMLAB_QUICK="1") as address:
         page, complaints = browser.new_page(viewport={"width": 1300, "height": 1000}), []
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{address}/lab/tree/{path.name}?token={TOKEN}", timeout=90_000)
+        page.goto(f"{address}/lab/tree/{path.name}?token={TOKEN}", timeout=300_000)
         run_all(page)
         cells = page.locator(".jp-CodeCell")
         wait_for(lambda: "took" in cells.last.locator(".jp-OutputArea").inner_text(), "the lesson's last line")

@@ -80,7 +80,7 @@ def test_bodies_move_without_a_kernel_and_without_a_network(site, browser):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"file://{site}/00_small.html", timeout=180_000)
+    page.goto(f"file://{site}/00_small.html", timeout=300_000)
     assert {url.split(":")[0] for url in asked} <= {"file", "blob", "data"}
 
     figure = page.locator(".figure").first
@@ -182,7 +182,7 @@ def test_text_of_the_data_stays_text_on_the_page(tmp_path, browser, monkeypatch)
     page, complaints, alerts = context.new_page(), [], []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
-    page.goto(f"file://{tmp_path}/site/00_hostile.html", timeout=180_000)
+    page.goto(f"file://{tmp_path}/site/00_hostile.html", timeout=300_000)
     page.locator(".figure").first.scroll_into_view_if_needed()
     wait_for(lambda: page.locator(".figure .slider-label").count(), "the plotly figure")
     wait_for(lambda: page.locator(".widget").count() == 2 and page.locator(".widget table").count(), "the widgets")

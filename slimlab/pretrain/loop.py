@@ -149,7 +149,8 @@ def steps(
     device = device_of(device)
     check_shares(config)
     lock = run.owned(folder) if distributed.rank() == 0 else nullcontext(lambda: True)
-    with lock as is_ours:
+    # a process that left between two steps, alone, would leave the others waiting for it in the next one
+    with lock as is_ours, held() if distributed.world_size() > 1 else nullcontext([]) as waiting:
         yield from _steps(
             store,
             config,
@@ -160,6 +161,7 @@ def steps(
             start=start,
             method=method,
             is_ours=is_ours,
+            waiting=waiting,
         )
 
 
@@ -174,8 +176,9 @@ def _steps(
     start: Any,
     method: Method,
     is_ours: Callable[[], bool],
+    waiting: list[int],
 ) -> Generator[Step, None, None]:
-    """The loop in a folder that this process owns."""
+    """The loop in a folder that this process owns. waiting: signals that one of several processes heard between steps."""
     opened, trainer, done = open_run(
         store, config, folder=folder, resume=resume, device=device, announce=announce, start=start, method=method
     )
@@ -225,7 +228,10 @@ def _steps(
                         run.save_snapshot(opened, trainer.encoder, step=done + 1)
                     log.write(json.dumps(metrics) + "\n")
                     done, whole = done + 1, True
-                    signals[:] = _agreed(signals, device)
+                    agreed = _agreed(waiting + signals, device)
+                    signals.extend(agreed)  # beside what was heard in the meantime
+                if agreed and distributed.world_size() > 1:  # it is answered once the checkpoint is written
+                    return
                 if collapse := rule.see(metrics):
                     raise Collapsed(folder, collapse)
                 if time.monotonic() - saved > config.checkpoint_seconds and not rule.suspects:

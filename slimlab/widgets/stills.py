@@ -62,10 +62,21 @@ def still(widget: Any, width: int) -> Image.Image | None:
     if isinstance(widget, (ipywidgets.Accordion, ipywidgets.Tab, ipywidgets.Stack)):
         children = [] if widget.selected_index is None else [children[widget.selected_index]]
     if isinstance(widget, ipywidgets.HBox):
-        shown = [child for child in children if still(child, 60) is not None]
+        shown = [child for child in children if _may_show(child)]
         parts = [still(child, width // len(shown)) for child in shown]
         return _joined([p for p in parts if p is not None], across=True)
     return _joined([p for p in (still(child, width) for child in children) if p is not None], across=False)
+
+
+def _may_show(widget: Any) -> bool:
+    """Whether `widget` or a child of it is of a kind that a still picture shows: sliders and buttons are not."""
+    if widget.layout.display == "none" or widget.layout.visibility == "hidden":
+        return False
+    if isinstance(widget, (ipywidgets.HTML, ipywidgets.HTMLMath, ipywidgets.Label)):
+        return bool(_plain(widget.value).strip())
+    if isinstance(widget, Still) and type(widget).draw_still is not Still.draw_still:
+        return True
+    return any(_may_show(child) for child in getattr(widget, "children", ()))
 
 
 def bodies(joints: np.ndarray, colors: np.ndarray, sizes: np.ndarray, scene: dict, width: int, height: int) -> Image.Image:

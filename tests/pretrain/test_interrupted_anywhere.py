@@ -1,5 +1,6 @@
 """An exception at any line of the training loop leaves a run that resumes to the numbers of an uninterrupted one."""
 
+import os
 import signal
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from slimlab._system import cache, signals
 from slimlab.pretrain import loop, monitor, run, setup, trainer
 from slimlab.pretrain.config import Config
 from slimlab.weights import load_encoder
+from tests.systems import kills
 
 FILES = {m.__file__ for m in (loop, run, monitor, setup, cache, signals, weights, trainer)}
 ERRORS = (RuntimeError, KeyboardInterrupt, OSError, MemoryError)  # in turn, line after line
@@ -48,6 +50,18 @@ class Injected:
             self.seen[where] += 1
             if where == self.at and self.seen[where] == self.nth:
                 raise self.error("injected")
+        return self.line
+
+
+class Signalled(Injected):
+    """Sends SIGTERM to this process instead."""
+
+    def line(self, frame, event, _):
+        if event == "line":
+            where = frame.f_code.co_filename, frame.f_code.co_name, frame.f_lineno
+            self.seen[where] += 1
+            if where == self.at and self.seen[where] == self.nth:
+                os.kill(os.getpid(), signal.SIGTERM)
         return self.line
 
 
@@ -130,6 +144,22 @@ def test_an_exception_in_the_loop_leaves_a_run_that_resumes(few, whole, tmp_path
     monkeypatch.setattr("os.fsync", lambda handle: None)  # nothing here cuts the power
     for i, place in list(enumerate(sampled(sorted(whole[2]))))[part::4]:
         check(few, whole, tmp_path / str(i), place, (whole[2][place] + 1) // 2, ERRORS[i // 4 % 4])
+
+
+@kills
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.full), 5])
+def test_a_signal_at_any_line_of_the_loop_is_heard(few, whole, tmp_path, monkeypatch, every):
+    monkeypatch.setattr("os.fsync", lambda handle: None)
+    lines = sorted(place for place in whole[2] if place[0] == loop.__file__ and place[1] in ("steps", "_steps", "save"))
+    agreeing = [place for place in whole[2] if place[1] == "_agreed"]  # the processes wait for one another there
+    assert len(agreeing) > 1
+    for i, place in enumerate(agreeing + lines[::every]):
+        with pytest.raises(SystemExit) as ended:
+            fit(few, TINY, tmp_path / str(i), Signalled(place, (whole[2][place] + 1) // 2))
+            pytest.fail(f"nobody heard the signal at {place}")
+        assert ended.value.code == 143
+        fit(few, TINY, tmp_path / str(i))
+        same(outcome(tmp_path / str(i)), whole[0])
 
 
 @pytest.mark.full

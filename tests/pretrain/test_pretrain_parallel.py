@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -168,7 +169,7 @@ COMMAND = ["-m", "slimlab", "pretrain", "synthetic", "--steps", "100000", "--bat
 def test_a_signal_writes_a_checkpoint_and_ends_cleanly(tmp_path, number):
     process = started([sys.executable, *COMMAND, tmp_path / "run"], tmp_path / "run")
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
     assert "the same command goes on from the run's last checkpoint" in err and "Traceback" not in err
     run = Run(tmp_path / "run")
@@ -177,10 +178,28 @@ def test_a_signal_writes_a_checkpoint_and_ends_cleanly(tmp_path, number):
 
 
 @kills
-def test_a_signal_to_the_launcher_stops_all_processes_after_the_same_step(tmp_path):
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    process = started([*launcher, *COMMAND, tmp_path / "run"], tmp_path / "run", OMP_NUM_THREADS="1")
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=90)
+@pytest.mark.parametrize("heard_by", [(0, 1), (0,), (1,)], ids=["all", "the first", "the second"])
+def test_a_signal_stops_all_processes_after_the_same_step(tmp_path, heard_by):
+    """The processes are started here, not by torchrun, which kills whoever has not ended 30 s after a signal."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    both = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    command = list(map(str, [sys.executable, *COMMAND, tmp_path / "run"]))
+    second = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | both | rank(1)
+    )
+    try:
+        processes = [started(command, tmp_path / "run", **both, **rank(0)), second]
+        for each in heard_by:
+            processes[each].send_signal(signal.SIGTERM)
+        errors = [process.communicate(timeout=300)[1] for process in processes]
+    finally:
+        second.kill()
+    assert [process.returncode for process in processes] == [143, 143], errors
     run = Run(tmp_path / "run")
     assert run.about["status"] == "interrupted" and run.step == len(run.metrics) >= 5
+
+
+def rank(number: int) -> dict[str, str]:
+    return {"RANK": str(number), "LOCAL_RANK": str(number)}

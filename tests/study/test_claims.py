@@ -38,7 +38,7 @@ def test_every_name_goes_to_one_process(tmp_path):
     workers = [fork.Process(target=take_many, args=(tmp_path, names, out), daemon=True) for _ in range(4)]
     for worker in workers:
         worker.start()
-    taken = [out.get(timeout=60) for _ in workers]
+    taken = [out.get(timeout=300) for _ in workers]
     for worker in workers:
         worker.kill()
     assert sorted(name for own in taken for name in own) == sorted(names)
@@ -53,7 +53,7 @@ def test_work_that_comes_and_goes_has_one_owner_at_a_time(tmp_path):
     workers = [fork.Process(target=work_alone, args=(tmp_path, out), daemon=True) for _ in range(4)]
     for worker in workers:
         worker.start()
-    met = [out.get(timeout=120) for _ in workers]
+    met = [out.get(timeout=300) for _ in workers]
     for worker in workers:
         worker.join()
     assert met == [0] * 4

@@ -112,7 +112,7 @@ def test_a_training_loop_is_paused_stopped_and_goes_on(page, kernel):
     code = f"monitor = widgets.TrainingMonitor(store, config={config}, folder={folder!r})\nmonitor"
     kernel.show(page, "training", STORE + code)
     curves = page.locator(".slimlab-curves")
-    curves.wait_for(timeout=60_000)
+    curves.wait_for(timeout=300_000)
     button = lambda name: page.locator(".jupyter-button", has_text=name)  # noqa: E731
     button("start").click()
     wait_for(lambda: "step " in page.inner_text(".slimlab-status"), "a first step")

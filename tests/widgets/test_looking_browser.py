@@ -23,7 +23,7 @@ def kernel(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     with serve(folder) as address:
         kernel = Kernel.start(address, folder)
-        assert kernel.client.execute(SETUP, reply=True, timeout=120)["content"]["status"] == "ok"
+        assert kernel.client.execute(SETUP, reply=True, timeout=300)["content"]["status"] == "ok"
         yield kernel
 
 
@@ -52,8 +52,8 @@ def at(locator, x, y):
 def test_a_click_on_a_cell_a_joint_and_a_head(page, kernel):
     kernel.show(page, "attention", "a = widgets.AttentionExplorer(store, encoder, index=6)\na")
     stage, grid, gallery = page.locator(".slimlab-stage"), *(page.locator(".slimlab-cells").nth(i) for i in (0, 1))
-    stage.wait_for(timeout=90_000)
-    gallery.wait_for(timeout=30_000)
+    stage.wait_for(timeout=300_000)
+    gallery.wait_for(timeout=300_000)
     before = kernel.value("[v.tolist() for v in a.values]")
     assert kernel.value("a.query") == "cls"
     at(grid, 0.75, 0.42)
@@ -64,7 +64,7 @@ def test_a_click_on_a_cell_a_joint_and_a_head(page, kernel):
     shot(page, "attention")
     at(gallery, 0.75, 0.5)  # two heads, three layers
     wait_for(lambda: kernel.value("[a.layer, a.head]") == [1, 1], "the clicked head")
-    kernel.client.execute("a.ratio = 0.5", reply=True, timeout=60)
+    kernel.client.execute("a.ratio = 0.5", reply=True, timeout=300)
     wait_for(lambda: stage.get_attribute("data-clips") == "2", "masked beside unmasked")
     wait_for(lambda: grid.get_attribute("data-panels") == "2", "both grids")
     stage.locator(".slimlab-play").click()
@@ -75,7 +75,7 @@ def test_a_click_on_a_cell_a_joint_and_a_head(page, kernel):
 def test_lasso_and_click_in_the_embedding(page, kernel):
     kernel.show(page, "embedding", "e = widgets.EmbeddingExplorer(store, encoder)\ne")
     plot = page.locator(".slimlab-scatter")
-    plot.wait_for(timeout=90_000)
+    plot.wait_for(timeout=300_000)
     wait_for(lambda: plot.get_attribute("data-points") == "132", "drawn points")
     box = plot.bounding_box()
     corners = [(0.05, 0.05), (0.95, 0.05), (0.95, 0.6), (0.05, 0.6), (0.05, 0.05)]
@@ -91,7 +91,7 @@ def test_lasso_and_click_in_the_embedding(page, kernel):
     inside = sum(y[i] for i in chosen) / len(chosen)
     assert inside > sum(y) / len(y)  # the upper part was circled
     stage = page.locator(".slimlab-stage")
-    stage.wait_for(timeout=30_000)
+    stage.wait_for(timeout=300_000)
     wait_for(lambda: stage.get_attribute("data-clips") == "6", "6 clips")
     assert f"{len(chosen)} clips chosen" in page.locator(".jp-OutputArea-output").inner_text()
     wait_for(lambda: int(stage.get_attribute("data-frame")) > 2, "playing")
@@ -102,7 +102,7 @@ def test_a_cell_of_the_confusion_matrix_gives_its_clips(page, kernel):
     cell = "train, test = data.split(store)\nr = widgets.RetrievalViewer(train, test, encoder)\nr"
     kernel.show(page, "retrieval", cell)
     matrix = page.locator(".slimlab-cells")
-    matrix.wait_for(timeout=90_000)
+    matrix.wait_for(timeout=300_000)
     wait_for(lambda: matrix.get_attribute("data-panels") == "1", "the matrix")
     box = matrix.bounding_box()
     matrix.click(position={"x": 92 + (box["width"] - 96) / 44, "y": 20 + (box["height"] - 38) / 44})
@@ -123,7 +123,7 @@ def test_a_bar_and_a_cell_of_the_prototypes_play_what_is_near(page, kernel):
     setup += f"run = pretrain.fit(train, {config}, folder={folder!r}, progress=False)"
     kernel.show(page, "prototypes", setup, "p = widgets.PrototypeExplorer(run, test)\np")
     usage, training = (page.locator(".slimlab-curves").nth(i) for i in (0, 1))
-    usage.wait_for(timeout=90_000)
+    usage.wait_for(timeout=300_000)
     wait_for(lambda: usage.get_attribute("data-points") == "128", "a bar for each prototype")
     wait_for(lambda: training.get_attribute("data-points") == "80", "two curves of 40 steps")
     wait_for(lambda: usage.get_attribute("data-chosen") == "0,0", "the most used one chosen")
@@ -151,7 +151,7 @@ def test_a_bar_and_a_cell_of_the_prototypes_play_what_is_near(page, kernel):
 def test_layers_side_by_side_and_likeness_to_a_clicked_cell(page, kernel):
     kernel.show(page, "features", "f = widgets.FeatureExplorer(store, encoder, index=6)\nf")
     grid, stage = page.locator(".slimlab-cells"), page.locator(".slimlab-stage")
-    grid.wait_for(timeout=90_000)
+    grid.wait_for(timeout=300_000)
     wait_for(lambda: grid.get_attribute("data-panels") == "3", "three layers")
     shot(page, "features")
     at(grid, 0.5, 0.3)
