@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -233,12 +234,12 @@ def _compute(rows: np.ndarray, method: str, settings: dict[str, Any], seed: int)
     return np.asarray(_umap(settings, seed, len(rows)).fit_transform(reduced), dtype=np.float32)
 
 
-def _umap(settings: dict[str, Any], seed: int, rows: int):
+def _umap(settings: dict[str, Any], seed: int, rows: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its TensorFlow variant is not installed, nor wanted
-        from umap import UMAP
+        umap = import_module("umap")  # by name: it declares no types, which pyright would take half a minute to work out
     neighbours = int(min(settings["n_neighbors"], rows - 1))
-    return UMAP(n_neighbors=neighbours, min_dist=settings["min_dist"], random_state=seed, n_jobs=1)
+    return umap.UMAP(n_neighbors=neighbours, min_dist=settings["min_dist"], random_state=seed, n_jobs=1)
 
 
 def _pad(xy: np.ndarray) -> np.ndarray:
