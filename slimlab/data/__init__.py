@@ -1,4 +1,4 @@
-"""Files on disk -> clips: `open`, `convert`, `export`, `split`, views, and a synthetic set."""
+"""Files on disk -> clips: `open`, `convert`, `export`, `split`, views, real recordings and a synthetic set."""
 
 from slimlab.data import clean
 from slimlab.data.bodies import on_body
@@ -14,6 +14,7 @@ from slimlab.data.reports import Report, report
 from slimlab.data.splits import split
 from slimlab.data.store import Clip, ClipStore
 from slimlab.data.synthetic import synthetic
+from slimlab.data.ui_prmd import ui_prmd
 from slimlab.data.views import Views, random_view, resampled, sample_views, test_view
 from slimlab.data.windows import windows
 
@@ -42,5 +43,6 @@ __all__ = [
     "split",
     "synthetic",
     "test_view",
+    "ui_prmd",
     "windows",
 ]
