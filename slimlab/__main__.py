@@ -309,7 +309,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("run")
     with_data(p)
     p.add_argument("-k", type=int, default=1, help="neighbours of kNN")
-    p.add_argument("--pool", default="cls+mean", help="cls, mean, cls+mean, or tokens: every token, aligned in time")
+    p.add_argument("--pool", default="cls+mean", help="cls, mean, cls+mean (the paper's), time, part, time+part or tokens")
     p.add_argument("--seed", type=int, default=0, help="seed of the controls")
     p.add_argument("--iterations", type=int, default=1000, help="the most of the linear probe")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")

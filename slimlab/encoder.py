@@ -24,6 +24,9 @@ from slimlab.skeleton import KINECT_V2, Skeleton
 NOT_COMPUTED: Any = None  # attention, where only tokens were asked for
 
 
+# How a clip's feature vector is read off an encoder: `Encoder.features`, `pooled`
+POOLS = ("cls", "mean", "cls+mean", "time", "part", "time+part", "tokens")
+
 # What each number of an encoder's configuration accepts; the MAE's (slimlab/baseline) has the same ones but `registers`.
 RULES: dict[str, Rule] = {
     "width": integer(1),
@@ -189,8 +192,8 @@ class FeatureEncoder(nn.Module):
 
     config   how its input is prepared (`skeleton`, `frames`, `centring`, `input_scale`, `stream`) and the sizes of its features
              (`width`, `depth`); `EncoderConfig` has them all
-    has_cls  whether it has a CLS token, so that `features` takes every `pool` and `blocks`; otherwise it is asked for the mean of
-             the last block's tokens alone
+    has_cls  whether it has a CLS token, so that `features` takes "cls", "cls+mean" and any `blocks`; otherwise it is asked for
+             its last block's tokens alone
     """
 
     config: Any
@@ -317,14 +320,14 @@ class Encoder(FeatureEncoder):
         """One vector a clip, (B, F); x, people and seen as in `forward`. SLiM's protocols: section 4 of the paper.
 
         blocks   CLS tokens of the last `blocks` blocks, each through the final norm
-        pool     "cls", "mean" (the last block's tokens), "cls+mean", or "tokens": every token of the last block, in order,
-                 so that clips are compared moment by moment and joint by joint; its size goes with the view's length
+        pool     "cls", "mean" (the last block's tokens), "cls+mean" (the paper's), or a reading that keeps when and where
+                 something happened: see `pooled`
         combine  people: "concat" (absent: zeros), "sum", "mean" over those who are there
         """
-        pools, combines = ("cls", "mean", "cls+mean", "tokens"), ("concat", "sum", "mean")
-        if pool not in pools or combine not in combines or not 1 <= blocks <= self.config.depth:
+        combines = ("concat", "sum", "mean")
+        if pool not in POOLS or combine not in combines or not 1 <= blocks <= self.config.depth:
             raise ValueError(
-                f"features: pool is one of {pools}, combine one of {combines}, blocks 1..{self.config.depth}; "
+                f"features: pool is one of {POOLS}, combine one of {combines}, blocks 1..{self.config.depth}; "
                 f"not {pool!r}, {combine!r}, {blocks}"
             )
         out = self(x, people=people, seen=seen, return_intermediates="tokens" if blocks > 1 else False)
@@ -333,10 +336,8 @@ class Encoder(FeatureEncoder):
             there = torch.ones_like(out.cls[..., :1]) if people is None else people[..., None].to(out.cls)
             parts += [self.norm(i.tokens[:, :, 0]) * there for i in (out.intermediates or [])[-blocks:-1]]
             parts.append(out.cls)
-        if "mean" in pool:
-            parts.append(out.tokens.mean(dim=(2, 3)))
-        if pool == "tokens":
-            parts.append(out.tokens.flatten(2))
+        if pool != "cls":
+            parts.append(pooled(out.tokens, self.config.skeleton, pool.removeprefix("cls+")))
         features = torch.cat(parts, dim=-1)  # (B, M, F)
         return combined(features, people, combine)
 
@@ -368,6 +369,30 @@ class Encoder(FeatureEncoder):
                 cos, sin = rotary_tables(time, self.config.width // self.config.heads)
                 self._rotary[key] = (cos.to(like), sin.to(like))
         return self._rotary[key]
+
+
+def pooled(tokens: Tensor, skeleton: Skeleton, pool: str) -> Tensor:
+    """One vector a person (B, M, F) from the tokens (B, M, T/8, V, D).
+
+    "mean"       of all tokens, F = D: neither when nor where
+    "time"       of each time step's tokens, F = T/8 * D: when
+    "part"       of each body part's tokens, F = P * D, parts in the skeleton's order: where
+    "time+part"  of each time step's and part's tokens, F = T/8 * P * D: both
+    "tokens"     every token as it is, F = T/8 * V * D: both, joint by joint
+    Readings with time can be compared between views of one length, those with parts also between bodies of the same parts.
+    """
+    if pool == "mean":
+        return tokens.mean(dim=(2, 3))
+    if "part" in pool:
+        share = tokens.new_zeros(len(skeleton.parts), tokens.shape[3])  # (P, V)
+        for row, joints in zip(share, skeleton.parts.values(), strict=True):
+            row[list(joints)] = 1 / len(joints)
+        tokens = share @ tokens  # (B, M, T/8, P, D)
+    elif pool != "tokens":
+        tokens = tokens.mean(dim=3, keepdim=True)  # (B, M, T/8, 1, D)
+    if "time" not in pool and pool != "tokens":
+        tokens = tokens.mean(dim=2, keepdim=True)  # (B, M, 1, P, D)
+    return tokens.flatten(2)
 
 
 def combined(features: Tensor, people: Tensor | None, how: str) -> Tensor:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from slimlab import augment
-from slimlab.encoder import Encoder, EncoderConfig, rotary_tables, rotate, unseen_tokens
+from slimlab import augment, skeleton
+from slimlab.encoder import Encoder, EncoderConfig, pooled, rotary_tables, rotate, unseen_tokens
 from slimlab.skeleton import COCO, KINECT_V2
 
 
@@ -90,6 +90,48 @@ def test_features_by_their_definition(small):
     assert small.features(x, people, pool="mean").shape == (3, 64)
     every = out.tokens.flatten(2)  # (B, M, T'*V*D)
     torch.testing.assert_close(small.features(x, people, pool="tokens"), every.flatten(1), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_readings_that_keep_when_and_where(small):
+    """Each by its definition, token by token, at two lengths of the view."""
+    for frames in (16, 32):
+        x, people = clip(2, frames), torch.tensor([[True, False], [True, True]])
+        tokens, parts = small(x, people=people).tokens, list(small.config.skeleton.parts.values())
+        steps = range(frames // 8)
+        mean = {
+            "time": [tokens[:, :, t].mean(dim=2) for t in steps],
+            "part": [tokens[:, :, :, list(part)].mean(dim=(2, 3)) for part in parts],
+            "time+part": [tokens[:, :, t, list(part)].mean(dim=2) for t in steps for part in parts],
+        }
+        for pool, vectors in mean.items():
+            expected = torch.cat(vectors, dim=-1)  # (B, M, F)
+            torch.testing.assert_close(small.features(x, people, pool=pool), expected.flatten(1), atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(small.features(x, people, pool=pool, combine="sum"), expected.sum(1), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_the_mean_token_forgets_when_and_where_and_the_others_do_not():
+    """Tokens in another order of time, or on other joints: what each reading makes of it. The tokens are given, not encoded."""
+    tokens = torch.randn(2, 1, 4, len(KINECT_V2), 8, generator=torch.Generator().manual_seed(0))
+    alike = {}
+    for pool in ("mean", "time", "part", "time+part", "tokens"):
+        before = pooled(tokens, KINECT_V2, pool)
+        after = [pooled(other, KINECT_V2, pool) for other in (tokens.flip(2), tokens.roll(1, dims=3))]
+        alike[pool] = [torch.allclose(before, other, atol=1e-5) for other in after]
+    assert alike == {
+        "mean": [True, True],
+        "time": [False, True],
+        "part": [True, False],
+        "time+part": [False, False],
+        "tokens": [False, False],
+    }
+
+
+def test_bodies_of_the_same_limbs_have_them_in_one_order():
+    """So that a reading by parts can be compared between bodies."""
+    named = [body for body in vars(skeleton).values() if isinstance(body, skeleton.Skeleton) and "left leg" in body.parts]
+    assert len(named) > 5 and {tuple(body.parts) for body in named} == {tuple(KINECT_V2.parts)}
 
 
 def test_people_do_not_influence_each_other(small):

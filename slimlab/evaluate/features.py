@@ -19,11 +19,11 @@ from slimlab._system import cache as disk
 from slimlab._system import distributed
 from slimlab.data import ClipStore, streams, test_view
 from slimlab.data.views import View, ranges
-from slimlab.encoder import Encoder, EncoderConfig, FeatureEncoder, combined
+from slimlab.encoder import POOLS, Encoder, EncoderConfig, FeatureEncoder, combined
 from slimlab.evaluate.grid import feature_specs
 
 CutView = Callable[..., View]  # as `data.test_view`: (store, indices, frames) -> x, people, seen
-POOLS = ("cls", "mean", "cls+mean")  # "tokens" is as long as the view and is read anew
+TOGETHER = ("cls", "mean", "cls+mean")  # pools that are read from the network in one go; the others each on its own
 KEPT_BLOCKS = 4  # last blocks whose CLS token is kept: the most that a protocol of the paper reads
 
 
@@ -138,8 +138,8 @@ def features(
     frames  length of the test view; None: the encoder's own
     view    what cuts the test view of clips: called as `data.test_view` (`released.faults.test_view` is the authors')
     cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
-            mean token of each person are read once and serve every protocol, in every process. None: nothing is read or kept.
-            Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
+            mean token of each person are read once and serve every protocol, in every process; other pools are kept beside them,
+            but for "tokens". None: nothing is read or kept. Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
     Clips without people come out as zeros; of a store without clips there are no rows. In several processes
     (`parallel.processes`) all of them call this with the same encoder and store; each reads its share and has all rows.
     Raises ValueError where the store's body is not the encoder's.
@@ -148,23 +148,25 @@ def features(
     frames = frames or encoder.config.frames
 
     kept = disk.folder("features", cache)
-    has_cls = encoder.has_cls
-    plain = pool in POOLS and combine in ("concat", "sum", "mean") and (has_cls or (blocks == 1 and pool != "cls"))
-    code = _code(encoder, view) if kept is not None and plain else None
+    has_cls, together = encoder.has_cls, pool in TOGETHER
+    keeps = combine in ("concat", "sum", "mean") and (has_cls or (blocks == 1 and pool != "cls"))
+    keeps = keeps and pool in POOLS and pool != "tokens" and (together or blocks == 1)
+    code = _code(encoder, view) if kept is not None and keeps else None
     if kept is None or code is None:
         x = _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progress)
         return Features(x, torch.from_numpy(store.labels), store.table)
-    most = max(blocks, min(KEPT_BLOCKS, encoder.config.depth)) if has_cls else 1
+    most = max(blocks, min(KEPT_BLOCKS, encoder.config.depth)) if has_cls and together else 1
+    read_as = "cls+mean" if together else pool
     clips = (store.fingerprint, str(store.arrays.joints.dtype), store.max_people, _who_when(store))
-    device = next(encoder.parameters()).device.type
-    file = kept / f"{disk.digest(clips, weights_digest(encoder), most, frames, view.__qualname__, device, code)}.npy"
+    how = (most, read_as, frames, view.__qualname__, next(encoder.parameters()).device.type)
+    file = kept / f"{disk.digest(clips, weights_digest(encoder), *how, code)}.npy"
     found = disk.read(file)
     missing = found is None or found.ndim != 2 or len(found) != len(store)
     if distributed.all_reduce_max(torch.tensor(int(missing))) or found is None:  # of several processes all read, or none
-        found = _read(encoder, store, most, "cls+mean", "concat", frames, view, batch_size, progress, with_people=True).numpy()
+        found = _read(encoder, store, most, read_as, "concat", frames, view, batch_size, progress, with_people=True).numpy()
         disk.keep(file, found)
     every, people = torch.from_numpy(found).split([found.shape[1] - store.max_people, store.max_people], dim=1)
-    if has_cls:
+    if has_cls and together:
         spec = feature_specs([blocks, most], [pool], encoder.config.width, every.shape[1])[0]
         every = every[:, spec.columns]
     every = combined(every.unflatten(1, (store.max_people, -1)), people > 0, combine)  # (N, F)

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from slimlab.encoder import POOLS
+from slimlab.evaluate.features import TOGETHER
 from slimlab.evaluate.grid import RATES
 from slimlab.evaluate.subsets import check_amount
 from slimlab.evaluate.training import ROTATION
 
 CLASSIFIERS = ("logistic", "grid", "knn", "retrieval", "finetune")
+READ_ONCE = ("logistic", "knn", "retrieval")  # classifiers that are given features and ask for no new views
 VIEWS = ("deterministic", "random", "cached")
 SELECTIONS = ("held-out subjects", "test split")
 
@@ -23,7 +26,9 @@ class Protocol:
 
     classifier  logistic: scikit-learn's regression on standardised features; grid: linear classifiers by SGD, all in one pass;
                 knn, retrieval: by cosine; finetune: the whole network
-    blocks      CLS tokens of so many last blocks (an encoder with fewer gives all it has); pools: cls, mean, cls+mean
+    blocks      CLS tokens of so many last blocks (an encoder with fewer gives all it has)
+    pools       cls, mean, cls+mean; logistic, knn and retrieval also take time, part, time+part and tokens
+                (`slimlab.encoder.pooled`), which read the last block alone
     combine     people: concat, sum, mean over those who are there
     per_class, fraction  how many training clips of every class are used, or what part: see `few_labels`; without either all
     k, temperature  of kNN; k above the number of training clips is left out
@@ -60,7 +65,7 @@ class Protocol:
     def __post_init__(self) -> None:
         for name, known in (
             ("classifier", CLASSIFIERS),
-            ("pools", ("cls", "mean", "cls+mean")),
+            ("pools", POOLS if self.classifier in READ_ONCE else TOGETHER),
             ("combine", ("concat", "sum", "mean")),
             ("views", VIEWS),
             ("select", SELECTIONS),

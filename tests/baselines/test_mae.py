@@ -164,6 +164,8 @@ def test_features(train):
     torch.testing.assert_close(encoder.features(x, people), mean.flatten(1))
     torch.testing.assert_close(encoder.features(x, people, combine="sum"), mean.sum(dim=1))
     torch.testing.assert_close(encoder.features(x, people, combine="mean")[:2], torch.stack([mean[0].mean(dim=0), mean[1, 0]]))
+    steps = encoder(x, people).mean(dim=3)  # (3, 2, T', 32)
+    torch.testing.assert_close(encoder.features(x, people, pool="time"), steps.flatten(1))
     for wrong in ({"pool": "cls"}, {"blocks": 4}, {"combine": "max"}):
         with pytest.raises(ValueError, match="no CLS token"):
             encoder.features(x, people, **wrong)

@@ -81,6 +81,16 @@ def test_read_once_serves_every_protocol(encoder, synthetic, tmp_path, monkeypat
     assert once and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("pool", ["time", "part", "time+part"])
+@pytest.mark.parametrize("combine", ["concat", "sum", "mean"])
+def test_other_readings_are_kept_too(encoder, synthetic, tmp_path, pool, combine):
+    direct = evaluate.features(encoder, synthetic[:20], pool=pool, combine=combine, cache=None)
+    evaluate.features(encoder, synthetic[:20], pool=pool, cache=tmp_path)
+    kept = evaluate.features(encoder, synthetic[:20], pool=pool, combine=combine, cache=tmp_path)
+    torch.testing.assert_close(kept.x, direct.x, atol=1e-6, rtol=1e-6)
+    assert kept.x.is_contiguous() and len(list(tmp_path.iterdir())) == 1
+
+
 def test_what_changes_features_changes_their_file(encoder, synthetic, tmp_path):
     store = synthetic[:6]
 

@@ -55,6 +55,21 @@ def test_knn_rows_are_knns(case):
     assert set(table["blocks"]) == {1, 2}  # four were asked for, this encoder has two
 
 
+@pytest.mark.parametrize("name", ["default", "slim-knn", "slim-retrieval"])
+def test_readings_with_time_and_parts_stand_beside_the_papers(case, name):
+    encoder, train, test = case
+    table = evaluate.run(encoder, train, test, name, pools=("cls+mean", "time+part"), **({"k": (1,)} if "knn" in name else {}))
+    assert table["pool"].tolist() == ["cls+mean", "time+part"] and (table["blocks"] == 1).all()
+    sides = [evaluate.features(encoder, s, pool="time+part") for s in (train, test)]
+    if name == "default":
+        assert table["accuracy"][1] == pytest.approx(evaluate.linear_probe(*sides).accuracy)
+
+
+def test_a_classifier_that_asks_for_new_views_takes_the_papers_readings_alone():
+    with pytest.raises(ValueError, match=r"pools 'time' is unknown; choose among cls, mean, cls\+mean"):
+        Protocol("grid", pools=("time",))
+
+
 def test_the_default_is_the_probe_on_the_default_features(case):
     encoder, train, test = case
     probe = evaluate.linear_probe(*(evaluate.features(encoder, s) for s in (train, test)))

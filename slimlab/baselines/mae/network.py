@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from slimlab._validation import check
 from slimlab.augment import fill_unseen
-from slimlab.encoder import RULES, Attention, FeatureEncoder, combined, unseen_tokens
+from slimlab.encoder import POOLS, RULES, Attention, FeatureEncoder, combined, pooled, unseen_tokens
 from slimlab.pretrain.run import replace_file, write_json
 from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.weights.layout import misfits
@@ -143,15 +143,16 @@ class Encoder(FeatureEncoder):
     ) -> Tensor:
         """One vector a clip, (B, F), with the arguments of SLiM's `Encoder.features`.
 
-        There is no CLS token here: pool "mean" and "cls+mean" are both the mean of the last block's tokens, as MAMP pools.
+        There is no CLS token here: pool "cls+mean" is "mean", the mean of the last block's tokens, as MAMP pools.
         Raises ValueError for what an encoder without CLS cannot give: pool "cls", blocks above 1.
         """
-        if pool not in ("mean", "cls+mean") or combine not in ("concat", "sum", "mean") or blocks != 1:
+        if pool not in POOLS or pool == "cls" or combine not in ("concat", "sum", "mean") or blocks != 1:
             raise ValueError(
-                "features of a MAE, which has no CLS token: pool is mean (or cls+mean, the same), combine concat, sum or mean, "
+                f"features of a MAE, which has no CLS token: pool is one of {POOLS[1:]}, combine concat, sum or mean, "
                 f"blocks 1; not {pool!r}, {combine!r}, {blocks}"
             )
-        return combined(self(x, people, seen).mean(dim=(2, 3)), people, combine)
+        read = pooled(self(x, people, seen), self.config.skeleton, pool.removeprefix("cls+"))  # (B, M, F)
+        return combined(read, people, combine)
 
 
 class MAE(nn.Module):
