@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import subprocess
 import sys
 from dataclasses import fields
@@ -85,7 +86,7 @@ def _number(text: str) -> str | float:
 def export(a: argparse.Namespace) -> None:
     from slimlab import data
 
-    store = data.synthetic() if a.data == "synthetic" else data.open(a.data)
+    store = _store(a.data)
     if a.clips:
         store = store[a.clips]
     if Path(a.destination).suffix == ".html":
@@ -104,7 +105,7 @@ def report(a: argparse.Namespace) -> None:
     from slimlab import data
     from slimlab.pretrain.run import replace_file
 
-    found = data.report(data.synthetic() if a.data == "synthetic" else data.open(a.data, a.format))
+    found = data.report(_store(a.data, a.format))
     print(found.summary.to_string(index=False, header=False))
     few = found.look_at[["clip", "frames", "jitter", "bones", "frozen", "reasons"]]
     with pd.option_context("display.width", 120):
@@ -134,8 +135,55 @@ def _say(text: object) -> None:
 
 def _fit(a: argparse.Namespace, p, train):
     given = {f.name: getattr(a, f.name) for f in fields(p.Config) if getattr(a, f.name, None) is not None}
+    given |= dict(_setting(text, given) for text in a.set)
     start = _weights(a.start, train.skeleton) if a.start else None
     return p.fit(train, p.Config(**given), folder=a.folder, resume=not a.fresh, device=a.device, start=start)
+
+
+def _setting(text: str, given: dict) -> tuple[str, object]:
+    """`FIELD=VALUE` of --set. What a field accepts is checked by `Config`."""
+    from slimlab.pretrain import Config
+
+    name, equals, value = text.partition("=")
+    known = [f.name for f in fields(Config)]
+    if not equals or name not in known:
+        raise ValueError(f"--set {text}: should be FIELD=VALUE with one of the fields {', '.join(known)}")
+    if name in given and name != "preset":
+        raise ValueError(f"--set {text}: --{name.replace('_', '-')} says {given[name]!r}; give one of the two")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):  # a word
+        return name, value
+
+
+def robustness(a: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from slimlab import evaluate as e
+    from slimlab import plot
+    from slimlab._system import distributed
+    from slimlab.pretrain.run import Run, replace_file
+
+    run, (train, test) = Run(a.run), _sides(a)
+    run.check_unseen(test)
+    folder = Path(a.out or run.folder / "robustness")
+    with distributed.processes(a.device) as device:
+        chosen = {"corruptions": a.corruptions} if a.corruptions else {}
+        how = {"k": a.k, "pool": a.pool, "seed": a.seed, "progress": True, "about": {"split": a.split, "run": str(run.folder)}}
+        table = e.robustness(run.encoder.to(device or "cpu"), train, test, **chosen, **how)
+        if distributed.rank():
+            return
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / "robustness.csv", lambda f: table.to_csv(f, index=False))
+    written = [folder / "robustness.csv"]
+    for classifier in ("kNN", "probe"):
+        figure = plot.robustness(table, classifier)
+        written += [plot.save(figure, folder / f"robustness_{classifier}.{suffix}") for suffix in ("pdf", "png")]
+    shown = table[table["features"].isin(["raw coordinates", "pre-trained encoder"])]
+    wide = shown.pivot_table("accuracy", ["corruption", "severity"], ["features", "classifier"], sort=False)
+    with pd.option_context("display.width", 160):
+        print(wide.to_string(float_format="{:.3f}".format))
+    print(f"{len(written)} files: {folder}")
 
 
 def evaluate(a: argparse.Namespace) -> None:
@@ -209,9 +257,9 @@ def embed(a: argparse.Namespace) -> None:
 
 
 def figures(a: argparse.Namespace) -> None:
-    from slimlab import data, plot
+    from slimlab import plot
 
-    store = None if a.data is None else data.synthetic() if a.data == "synthetic" else data.open(a.data)
+    store = None if a.data is None else _store(a.data)
     written = plot.gallery(a.run, store, a.out, method=a.method, formats=a.formats)
     print(f"{len(written)} files in {written[0].parent}: {', '.join(sorted({f.stem for f in written}))}")
 
@@ -228,7 +276,7 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {f.__name__: f for f in (doctor, lab, convert, export, report, pretrain, evaluate, embed, figures, cost)}
+COMMANDS = {f.__name__: f for f in (doctor, lab, convert, export, report, pretrain, evaluate, robustness, embed, figures, cost)}
 
 
 def _weights(name: str, skeleton):
@@ -242,8 +290,15 @@ def _weights(name: str, skeleton):
 def _sides(a: argparse.Namespace):
     from slimlab import data
 
-    store = data.synthetic() if a.data == "synthetic" else data.open(a.data)
-    return data.split(store, a.split, train_subjects=a.train_subjects)
+    return data.split(_store(a.data), a.split, train_subjects=a.train_subjects)
+
+
+def _store(name: str, format: str | None = None):
+    """The clips that DATA names."""
+    from slimlab import data
+
+    made = {"synthetic": data.synthetic, "ui-prmd": data.ui_prmd}
+    return made[name]() if name in made else data.open(name, format)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -256,7 +311,7 @@ def _parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=text)
 
     def with_data(p: argparse.ArgumentParser) -> None:
-        p.add_argument("data", help="a store, an .npz or a folder that slimlab knows, or the word 'synthetic'")
+        p.add_argument("data", help="a store, a file or folder that slimlab knows, or the word 'synthetic' or 'ui-prmd'")
         p.add_argument("--split", default="cross-subject", help="cross-subject, cross-view, ntu60-xsub, file, …")
         p.add_argument("--train-subjects", type=int, nargs="+", help="subjects of the training side (default: odd ones)")
 
@@ -281,14 +336,14 @@ def _parser() -> argparse.ArgumentParser:
         "--on-error", default="raise", choices=["raise", "skip"], help="skip: leave bad clips out and list them in skipped.csv"
     )
     p = command("export", "Write clips as ragged .npz, NTU's .npz, .csv, a store's folder, or an .html page that plays them.")
-    p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
+    p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic' or 'ui-prmd'")
     p.add_argument("destination", help="….csv, ….npz, ….html, or a folder's name")
     p.add_argument("--format", choices=["store", "ragged", "ntu-npz", "csv"], help="where the ending does not say it")
     p.add_argument(
         "--clips", type=int, nargs="+", metavar="N", help="these alone, from 0 (.html: at most 8; the first by default)"
     )
     p = command("report", "What a set holds, and which of its clips deserve a look.")
-    p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic'")
+    p.add_argument("data", help="anything that convert reads, a store, or the word 'synthetic' or 'ui-prmd'")
     p.add_argument("--format", help="where it is not recognised")
     p.add_argument("--out", help="also write the table of all clips, as .csv")
     p = command("pretrain", "Pre-train on the training side of a split.")
@@ -304,6 +359,9 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int)
     p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
     p.add_argument("--start", metavar="WEIGHTS", help="begin with these: tiny, tiny-v1 (shipped), a run's folder")
+    p.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other field of slimlab.pretrain.Config; repeatable"
+    )
     p.add_argument("--fresh", action="store_true", help="start anew instead of resuming")
     p = command("evaluate", "kNN and linear probe of a run, beside its controls.")
     p.add_argument("run")
@@ -314,6 +372,15 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--iterations", type=int, default=1000, help="the most of the linear probe")
     p.add_argument("--supervised", type=int, default=0, metavar="STEPS", help="also train the same encoder with labels")
     p.add_argument("--equal-time", action="store_true", help="also train it with labels for as long as the run took")
+    p.add_argument("--device", help="cpu (default), cuda, mps")
+    p = command("robustness", "Accuracy as recordings get worse, a run beside its controls: table and figures.")
+    p.add_argument("run")
+    with_data(p)
+    p.add_argument("--corruptions", nargs="+", metavar="NAME", help="'missing joints', noise, … (default: all)")
+    p.add_argument("-k", type=int, default=1, help="neighbours of kNN")
+    p.add_argument("--pool", default="cls+mean", help="how features are read, as of evaluate")
+    p.add_argument("--seed", type=int, default=0, help="seed of the faults and of the controls")
+    p.add_argument("--out", help="another folder than RUN/robustness")
     p.add_argument("--device", help="cpu (default), cuda, mps")
     p = command("embed", "Features of a file, as .csv or .npz.")
     p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")

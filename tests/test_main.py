@@ -11,6 +11,7 @@ import pytest
 
 from slimlab import __main__ as cli
 from slimlab import data, pretrain
+from slimlab.plot.gallery import data_of
 from slimlab.pretrain.run import Run
 from tests.systems import kills
 
@@ -30,6 +31,49 @@ def test_pretrain_sees_the_training_side_alone(files, capsys):
     train, _ = data.split(data.open(files / "clips.npz"))
     assert run.seen["clip"].tolist() == train.column("clip").tolist() and len(run.metrics) == 3
     assert run.config.preset == "tiny" and run.config.batch_size == 8
+
+
+def test_every_field_of_the_settings_can_be_set(files, capsys):
+    command = ["pretrain", str(files / "clips.npz"), "--folder", str(files / "set"), *SMALL]
+    given = {
+        "mask_ratio": 0.8,
+        "local_views": ((16, 2, (0.3, 0.6)),),
+        "masking": "random_cells",
+        "mirror": True,
+        "glcl_weight": 0.5,
+    }
+    assert cli.main([*command, *(word for name, value in given.items() for word in ("--set", f"{name}={value}"))]) == 0
+    found = Run(files / "set").config
+    assert {name: getattr(found, name) for name in given} == given and found.steps == 3
+    for bad, says in (
+        ("depth", "should be FIELD=VALUE with one of the fields preset, seed, steps"),
+        ("layers=3", "should be FIELD=VALUE"),
+        ("steps=5", "--steps says 3"),
+        ("mask_ratio=2", "mask_ratio"),
+    ):
+        assert cli.main([*command, "--set", bad]) == 1
+        assert says in capsys.readouterr().err
+
+
+def test_the_recordings_in_the_package_have_a_name(files, capsys):
+    assert cli.main(["pretrain", "ui-prmd", "--folder", str(files / "people"), *SMALL]) == 0
+    run = Run(files / "people")
+    assert len(run.seen) == 1000 and run.about["data"] == data.ui_prmd().source
+    assert data_of(run).fingerprint == data.ui_prmd().fingerprint
+
+
+def test_robustness_is_one_command(files, capsys):
+    command = ["robustness", str(files / "run"), str(files / "clips.npz"), "--corruptions", "missing joints", "noise"]
+    assert cli.main([*command, "--pool", "time"]) == 0
+    out, folder = capsys.readouterr().out, files / "run" / "robustness"
+    table = pd.read_csv(folder / "robustness.csv")
+    assert set(table["corruption"]) == {"missing joints", "noise"} and (table["pool"] == "time").all()
+    for name in ("robustness_kNN.pdf", "robustness_kNN.png", "robustness_probe.pdf", "robustness_probe.csv"):
+        assert (folder / name).stat().st_size > 500, name
+    last = table[(table["features"] == "pre-trained encoder") & (table["classifier"] == "kNN")].iloc[-1]
+    assert f"{last['accuracy']:.3f}" in out
+    assert cli.main([*command[:-3], "--corruptions", "rain"]) == 1
+    assert "corruption 'rain' is not there; choose among" in capsys.readouterr().err
 
 
 def test_the_same_command_goes_on_and_fresh_starts_anew(files, capsys):

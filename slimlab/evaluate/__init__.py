@@ -2,7 +2,7 @@
 
 from slimlab.evaluate import corruption
 from slimlab.evaluate.controls import compare, random_encoder, raw_features, readers
-from slimlab.evaluate.curves import label_curve, robustness
+from slimlab.evaluate.curves import label_curve, one_labeled_subject, robustness
 from slimlab.evaluate.features import Features, Inputs, check_body, features, inputs, inputs_of, prepare, to_input, weights_digest
 from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.fusion import fuse
@@ -60,6 +60,7 @@ __all__ = [
     "linear_probe",
     "load_probes",
     "mcnemar",
+    "one_labeled_subject",
     "over_seeds",
     "over_subjects",
     "paired",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -133,8 +133,11 @@ def compare(
     return pd.DataFrame(rows)
 
 
-def bounds(result: Result, test: ClipStore) -> tuple[float, float]:
-    """The bounds of `over_subjects`' bootstrap interval; NaN where subjects are unknown or there is just one."""
+def bounds(result: Result | Sequence[Result], test: ClipStore) -> tuple[float, float]:
+    """The bounds of `over_subjects`' bootstrap interval, of the mean of several results.
+
+    NaN where subjects are unknown or there is just one.
+    """
     subjects = test.column("subject")
     if (subjects < 0).any() or len(np.unique(subjects)) < 2:
         return float("nan"), float("nan")

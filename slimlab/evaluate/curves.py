@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from slimlab.data import ClipStore
+from slimlab.data import ClipStore, DataError
 from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.controls import Reader, bounds, readers
 from slimlab.evaluate.corruption import CORRUPTIONS, SEVERITIES
@@ -117,12 +118,66 @@ def label_curve(
             how = {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
             for amount in amounts:
                 few = few_labels(train, per_class=amount[0], fraction=amount[1], seed=seed)
-                part = Features(train_features.x[few], train_features.labels[few], train_features.table.iloc[few])
+                part = _rows_of(train_features, few)
                 for classifier in classifiers:
                     [result] = _on_each(classifier, part, [test_features], k, iterations)
                     about_row = {"features": features, "classifier": classifier, "labels": amount_words(*amount)}
                     rows.append(about_row | {"label_clips": len(few), "accuracy": result.accuracy} | how)
     return pd.DataFrame(rows)
+
+
+def one_labeled_subject(
+    encoder: FeatureEncoder,
+    train: ClipStore,
+    test: ClipStore,
+    *,
+    classifiers: Sequence[str] = CLASSIFIERS,
+    k: int = 1,
+    others: dict[str, FeatureEncoder] | None = None,
+    pool: str = "cls+mean",
+    seed: int = 0,
+    about: Mapping[str, Any] | None = None,
+    iterations: int = ITERATIONS,
+) -> pd.DataFrame:
+    """What one person's labels are worth: each subject of the training side in turn is the only labeled one.
+
+    Two rows for each of the encoder and its controls (`readers`) and each classifier: `labels` "one subject", whose accuracy is
+    the mean over the labeled subjects, and "all subjects", the whole training side. low, high: 95 % bootstrap interval over the
+    test side's subjects; worst, best: of the labeled subjects; then what `provenance` says. Features are read once.
+
+    Raises DataError where labels or subjects are unknown, or a training subject has a single class.
+    """
+    _known("classifier", classifiers, CLASSIFIERS)
+    check_train_test(train, test)
+    subjects = train.column("subject")
+    if (subjects < 0).any():
+        raise DataError(f"{train.source}: clip '{train.column('clip')[int(np.argmax(subjects < 0))]}' has no known subject")
+    alone = {int(s): np.flatnonzero(subjects == s) for s in np.unique(subjects)}
+    for subject, clips in alone.items():
+        if len(np.unique(train.labels[clips])) < 2:
+            raise DataError(f"{train.source}: subject {subject} has clips of a single class; leave this subject out")
+    rows = []
+    for features, reader in readers(encoder, train, seed, others, pool).items():
+        train_features, test_features = reader(train), reader(test)
+        how = {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
+        for classifier in classifiers:
+            for labels, parts in (("one subject", alone), ("all subjects", {0: np.arange(len(train))})):
+                results = [
+                    _on_each(classifier, _rows_of(train_features, clips), [test_features], k, iterations)[0]
+                    for clips in parts.values()
+                ]
+                reached = [result.accuracy for result in results]
+                low, high = bounds(results, test)
+                rows.append(
+                    {"features": features, "classifier": classifier, "labels": labels, "accuracy": float(np.mean(reached))}
+                    | {"low": low, "high": high, "worst": min(reached), "best": max(reached)}
+                    | how
+                )
+    return pd.DataFrame(rows)
+
+
+def _rows_of(features: Features, clips: np.ndarray) -> Features:
+    return Features(features.x[clips], features.labels[clips], features.table.iloc[clips])
 
 
 def _on_each(classifier: str, train: Features, tests: list[Features], k: int, iterations: int) -> list[Result]:

@@ -59,6 +59,9 @@ def data_of(run: Run) -> ClipStore:
     made = re.fullmatch(r"synthetic\((.*)\)", source)
     if made:
         return data.synthetic(**{k: int(v) for k, v in (pair.split("=") for pair in made.group(1).split(", "))})
+    made = re.fullmatch(r"ui_prmd\(which='([a-z]+)', classes='([a-z ]+)'\)", source)
+    if made:
+        return data.ui_prmd(*made.groups())
     try:
         return data.open(source)
     except DataError as error:

@@ -175,3 +175,42 @@ def test_a_row_says_what_made_it(case, tmp_path):
     assert side.fingerprint == row["train"] and evaluate.weights_digest(encoder) == row["weights"]
     interval = evaluate.over_subjects(evaluate.knn(*(evaluate.features(encoder, s) for s in (train, test))), test)
     assert (row["kNN_low"], row["kNN_high"]) == pytest.approx((interval.low, interval.high))
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Real recordings: each of ten people does two exercises once."""
+    store = data.ui_prmd("correct")[:200:10]
+    sizes = EncoderConfig(skeleton=store.skeleton, width=16, depth=2, heads=2, frames=16, init_std=None)
+    return evaluate.random_encoder(sizes, 1), *data.split(store)
+
+
+def test_one_labeled_subject_is_each_in_turn(people):
+    encoder, train, test = people
+    how = {"pool": "time+part", "about": {"split": "cross-subject"}}
+    table = evaluate.one_labeled_subject(encoder, train, test, **how)
+    assert len(table) == 4 * 2 * 2 and set(table.columns) >= PROVENANCE | {"worst", "best", "split"}
+    rows = table.set_index(["features", "classifier", "labels"])
+    given, asked = (evaluate.features(encoder, store, pool="time+part") for store in (train, test))
+    results = []
+    for subject in (1, 3, 5, 7, 9):
+        of = np.flatnonzero(train.column("subject") == subject)
+        results.append(evaluate.knn(evaluate.Features(given.x[of], given.labels[of], given.table.iloc[of]), asked))
+    row = rows.loc[("pre-trained encoder", "kNN", "one subject")]
+    reached = [r.accuracy for r in results]
+    assert row["accuracy"] == pytest.approx(np.mean(reached)) and (row["worst"], row["best"]) == (min(reached), max(reached))
+    interval = evaluate.over_subjects(results, test)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    whole = rows.loc[("pre-trained encoder", "probe", "all subjects")]
+    probe = evaluate.linear_probe(given, asked)
+    assert whole["accuracy"] == whole["worst"] == whole["best"] == pytest.approx(probe.accuracy)
+
+
+def test_one_labeled_subject_refuses_who_cannot_teach(people, case):
+    encoder, train, test = people
+    unknown = make_store([np.ones((8, 1, 25, 3), np.float32) * (i + 1) for i in range(4)], label=[0, 1, 0, 1])
+    with pytest.raises(DataError, match="clip 'clip0' has no known subject"):
+        evaluate.one_labeled_subject(case[0], unknown, case[2])
+    single = train[(train.column("subject") != 3) | (train.labels == 0)]
+    with pytest.raises(DataError, match="subject 3 has clips of a single class"):
+        evaluate.one_labeled_subject(encoder, single, test)

@@ -56,7 +56,8 @@ def ui_prmd(which: str = "all", classes: str | None = None) -> ClipStore:
         raise DataError(f"ui_prmd has no part '{which}'; choose one of {', '.join(WHICH)}")
     if classes is not None and classes not in CLASSES:
         raise DataError(f"ui_prmd has no classes '{classes}'; choose {' or '.join(repr(c) for c in CLASSES)}")
-    both = (classes or CLASSES[which != "all"]) == CLASSES[0]
+    classes = classes or CLASSES[which != "all"]
+    both = classes == CLASSES[0]
     with np.load(FILE, allow_pickle=False) as file:
         frames, correct, movement, subject, repetition, steps = (
             file[name] for name in ("frames", "correct", "movement", "subject", "repetition", "steps")
@@ -83,7 +84,7 @@ def ui_prmd(which: str = "all", classes: str | None = None) -> ClipStore:
         columns,
         seen=np.ones((len(joints), 1, len(JOINTS)), dtype=bool),
     )
-    store = build(Source(f"ui_prmd({which!r})", Skeleton(JOINTS, PARENTS), [block], labels, FPS))
+    store = build(Source(f"ui_prmd(which={which!r}, classes={classes!r})", Skeleton(JOINTS, PARENTS), [block], labels, FPS))
     store.table["exercise"] = [EXERCISES[e] for e in exercise]
     store.table["correct"] = correct
     return store
