@@ -50,7 +50,7 @@ def main() -> None:
     results = judged(run.encoder, body)
     print(results.to_string())
     results.columns = [f"{score} {what}" for score, what in results.columns]
-    target = Path(slimlab.__file__).parent / "shipped" / a.name
+    target = Path(slimlab.__file__).parent / "weights" / "shipped" / a.name
     slimlab.save_encoder(run.encoder, target)
     record = {
         "command": f"python benchmarks/make_weights.py {a.name}",

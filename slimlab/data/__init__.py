@@ -13,7 +13,7 @@ from slimlab.data.readers.tables import from_table
 from slimlab.data.reports import Report, report
 from slimlab.data.splits import split
 from slimlab.data.store import Clip, ClipStore
-from slimlab.data.synthetic import synthetic
+from slimlab.data.synthetic import synthetic, varied
 from slimlab.data.ui_prmd import ui_prmd
 from slimlab.data.views import Views, random_view, resampled, sample_views, test_view
 from slimlab.data.windows import windows
@@ -44,5 +44,6 @@ __all__ = [
     "synthetic",
     "test_view",
     "ui_prmd",
+    "varied",
     "windows",
 ]
