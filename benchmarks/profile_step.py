@@ -4,7 +4,7 @@
 
 A stopwatch runs around the parts of a step, each without the parts inside it, so that they add up to the whole. `limit` is the
 FLOPs of a part's matrix products over the measured float32 matmul peak: what it would take if nothing else cost anything.
-Heads' gradients by the logits are made on the way forward (`objectives.prototype_cross_entropy`), so they are in its line.
+Heads' gradients by the logits are made on the way forward (`losses.prototype_cross_entropy`), so they are in its line.
 """
 
 import argparse

@@ -197,7 +197,9 @@ def skeleton_aware(
     if rows is not None:
         chance, factors, angles, batch = chance[:, rows[1]], factors[rows[1]], angles[rows[1]], len(x)
 
-    whole = torch.eye(joints)  # a view that is not scaled is not rebuilt, which only a faulty rebuilding can tell (quirks.py)
+    whole = torch.eye(
+        joints
+    )  # a view that is not scaled is not rebuilt, which only a faulty rebuilding can tell (slimlab.released)
     over_joints = torch.where(chance[0, :, None, None], _scaling(skeleton, factors), whole)  # (B, V, V)
     chance[2] &= mirrors
     mirrored = over_joints[:, torch.from_numpy(skeleton.mirror_index)]

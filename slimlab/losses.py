@@ -169,7 +169,7 @@ def koleo_loss(features: Tensor) -> Tensor:
     """KoLeo: -mean log(distance to the nearest neighbour + 1e-6) of L2-normalised features (B, D), B >= 2.
 
     Spreads the features of one global view over the sphere. A single feature has no neighbour: the loss is zero. Of several
-    processes each computes the loss of everybody's features (`parallel.gathered`).
+    processes each computes the loss of everybody's features (`distributed.all_gather`).
     """
     features = distributed.all_gather(features)
     if len(features) < 2:

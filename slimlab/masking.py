@@ -40,9 +40,10 @@ def semantic_tubes(
     """(n, steps, V) bool: semantic tubes. ratio a number or (n,). All n masks grow side by side, one tube a round.
 
     A proposal: a part, uniformly; a contiguous run of its joints; an area, uniform between one full-length joint and what is
-    missing (at most half of a 64-frame grid); the duration that gives this area; a uniform start. It is taken if it adds
-    a new cell and no more than is missing. `one_semantic_tube_mask` states this step by step. tubes, an integer tensor like the
-    result, is filled with each cell's tube, from 1.
+    missing (at most 4 V tokens, half of a 64-frame grid); the duration that gives this area; a uniform start. It is taken if it
+    adds a new token and no more than is missing. After ten failures in a row, a tube that is too large is trimmed; after 200
+    proposals, random tokens complete the mask. `one_semantic_tube_mask` states this step by step. tubes, an integer tensor like
+    the result, is filled with the number of the proposal that masked each token, from 1; random tokens keep what was there.
     """
     goal, rng, device = prepare(n, steps, len(skeleton), ratio, generator, device)
 
@@ -57,7 +58,7 @@ def semantic_tubes(
 
 
 def one_semantic_tube_mask(steps: int, skeleton: Skeleton, *, masked: int, draws: Iterable[np.ndarray]) -> np.ndarray:
-    """Semantic tube masking of one clip, proposal by proposal, as the paper describes it: (steps, V) bool.
+    """Semantic tube masking of one clip, proposal by proposal: (steps, V) bool. The paper's, but for the trimming at the end.
 
     `semantic_tubes` draws the same masks for many clips at once (`slimlab._tubes`); a test holds the two equal, bit by bit.
 

@@ -1,6 +1,6 @@
-"""Where a masked student finds the teacher's prototypes again: the task of masked feature modelling, cell by cell.
+"""Where a masked student finds the teacher's prototypes again: the task of masked feature prediction, token by token.
 
-SLiM, arXiv 2603.10648, section 3.3: teacher and student are compared over prototypes, at the same cell.
+SLiM, arXiv 2603.10648, section 3.3: teacher and student are compared over prototypes, at the same token.
 """
 
 from __future__ import annotations

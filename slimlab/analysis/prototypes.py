@@ -47,7 +47,7 @@ class Prototypes:
         return float(torch.special.entr(self.usage()).sum().exp())
 
     def assignments(self, samples: Tensor | np.ndarray | None = None, temperature: float = 0.04) -> Tensor:
-        """(S, K) Sinkhorn targets as the teacher makes them (see `objectives.sinkhorn_knopp`), of these samples or all."""
+        """(S, K) Sinkhorn targets as the teacher makes them (see `losses.sinkhorn_knopp`), of these samples or all."""
         chosen = self.embedding if samples is None else self.embedding[torch.as_tensor(samples)]
         return sinkhorn_knopp(chosen @ self.directions.T, temperature)
 
@@ -104,7 +104,7 @@ def sinkhorn_stages(logits: Tensor, temperature: float, iterations: int = 3) -> 
     """What Sinkhorn-Knopp makes of exp(logits / temperature), half an iteration at a time: (name, (N, K) float64 summing to one).
 
     "exp", then "columns 1" (each column sums to 1/K), "rows 1" (each row to 1/N), and so on. The last one times N is
-    `objectives.sinkhorn_knopp`.
+    `losses.sinkhorn_knopp`.
     """
     q = (logits.double() / temperature - (logits.double() / temperature).amax()).exp()
     samples, prototypes = q.shape

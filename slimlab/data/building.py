@@ -26,12 +26,14 @@ UNKNOWN = {"label": -1, "subject": -1, "camera": -1, "setup": -1, "split": ""}
 
 @dataclass(frozen=True)
 class Block:
-    """Some clips. frames (F, M, V, 3) metres, clip after clip; offsets (N + 1,); table: a dict of N-long columns.
+    """Some clips.
 
-    Columns: clip (the name) and any of label, subject, camera, setup, split, source_clip, first_frame; what is left out is
-    unknown. flags: words that the reader has to say of a clip, put before those that `pack` finds. file: where each clip was
-    read, for messages. nan_unseen: a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault.
-    seen (F, M, V) bool: which joints were, where that is known already; None: found by `find_seen`.
+    frames      (F, M, V, 3) meters, clip after clip; a joint at 0 0 0 was not seen (but see `find_seen`)
+    offsets     (N + 1,): the first frame of each clip, and the end
+    table       N-long columns: `clip` (the name) and any of label, subject, camera, setup, split, source_clip, first_frame (what
+                is left out is unknown), `flags` (words that the reader has to say of a clip) and `file` (for messages)
+    nan_unseen  a joint that is NaN in x, y and z was not seen, by what the format says; else NaN is a fault
+    seen        (F, M, V) bool: which joints were seen, where that is known already; None: found by `find_seen`
     """
 
     frames: np.ndarray

@@ -140,8 +140,8 @@ def features(
     cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
             mean token of each person are read once and serve every protocol, in every process; other pools are kept beside them,
             but for "tokens". None: nothing is read or kept. Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept
-    Clips without people come out as zeros; of a store without clips there are no rows. In several processes
-    (`parallel.processes`) all of them call this with the same encoder and store; each reads its share and has all rows.
+    Clips without people come out as zeros; of a store without clips there are no rows. Of several processes
+    (`distributed.processes`) all call this with the same encoder and store; each reads its share and has all rows.
     Raises ValueError where the store's body is not the encoder's.
     """
     check_body(encoder, store)

@@ -29,8 +29,8 @@ def knn_grid(
 ) -> dict[tuple[int, float], Result]:
     """`knn` for every (k, temperature), in the order given; the neighbours are looked for once. Raises as `knn` does.
 
-    In several processes (`parallel.processes`) all of them call this with the same features; each asks for its share of the test
-    rows, and all have the results.
+    Of several processes (`distributed.processes`) all call this with the same features; each takes its share of the test rows,
+    and all have the results.
     """
     x, labels, queries, truth, classes = labelled(train, test)
     ks, temperatures = list(ks), list(temperatures)

@@ -14,7 +14,7 @@ from slimlab.lessons.asking import attempt, expect, expect_tensor, passed
 def check_sinkhorn(function: Callable[..., Tensor]) -> None:
     """function(logits (N, K), temperature, iterations=3) -> (N, K): columns used evenly, then rows that sum to one.
 
-    Compared with `objectives.sinkhorn_knopp` on square, wide, tall and extreme logits. Raises NotYet.
+    Compared with `losses.sinkhorn_knopp` on square, wide, tall and extreme logits. Raises NotYet.
     """
     dice = torch.Generator().manual_seed(8)
     for samples, prototypes, temperature, iterations in ((6, 6, 0.1, 3), (5, 40, 0.07, 3), (64, 8, 0.04, 3), (16, 4, 0.5, 1)):
@@ -59,7 +59,7 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
 
 
 def check_masked_loss(function: Callable[..., Tensor]) -> None:
-    """function(student_logits, teacher_targets, mask, temperature=0.1) -> scalar: MFP as `objectives.masked_feature_loss`.
+    """function(student_logits, teacher_targets, mask, temperature=0.1) -> scalar: MFP as `losses.masked_feature_loss`.
 
     student_logits, teacher_targets (tokens, K); mask (views, T', V) bool. Value and gradient are compared. Raises NotYet.
     """

@@ -5,12 +5,12 @@
     train_clips.csv    name and digest of every clip that was seen
     metrics.jsonl      one line a step
     checkpoint.pt      student, teacher, centres, optimiser, step: tensors and plain containers, read with weights_only=True
-    encoder/           the teacher's encoder (see weights.py)
+    encoder/           the teacher's encoder (see `slimlab.weights`)
     snapshots/         the same along the way, one folder a step count
-    figures/           what is drawn from it
+    evaluation.csv, robustness/, figures/   what the commands of these names wrote
     .slimlab.lock      held by the process that trains
 
-Files are written beside and renamed, so each is either the old one or the new one, never half of it.
+metrics.jsonl is appended to; every other file is written beside and renamed, so that it is either the old one or the new one.
 """
 
 from __future__ import annotations
