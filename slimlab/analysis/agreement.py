@@ -1,4 +1,4 @@
-"""Where a masked student finds the teacher's prototypes again: the task of masked feature modelling, cell by cell.
+"""Where a masked student finds the teacher's prototypes again: the task of masked feature prediction, cell by cell.
 
 SLiM, arXiv 2603.10648, section 3.3: teacher and student are compared over prototypes, at the same cell.
 """
