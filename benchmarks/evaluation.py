@@ -30,11 +30,11 @@ TRAIN, TEST, WIDTH, CLASSES = 40_000, 16_000, 1024, 60  # NTU-60 cross-subject, 
 def made(clips: int, seed: int, width: int = WIDTH) -> Features:
     """Clusters that overlap, so that neighbours are not all of one class."""
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).standard_normal((CLASSES, width), dtype=np.float32)
+    centers = np.random.default_rng(99).standard_normal((CLASSES, width), dtype=np.float32)
     labels = rng.integers(CLASSES, size=clips)
     x = rng.standard_normal((clips, width), dtype=np.float32)
     x *= 4
-    x += centres[labels]
+    x += centers[labels]
     return Features(torch.from_numpy(x), torch.from_numpy(labels), None)
 
 

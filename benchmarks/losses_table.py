@@ -19,8 +19,8 @@ from slimlab import data, evaluate, pretrain
 from slimlab._system.cache import replace_file
 
 LINES = {
-    "GLCL alone, global views whole": {"mfm_weight": 0.0, "mask_globals": 0.0},
-    "GLCL alone, half of them masked": {"mfm_weight": 0.0, "mask_globals": 0.5},
+    "GLCL alone, global views whole": {"mfp_weight": 0.0, "mask_globals": 0.0},
+    "GLCL alone, half of them masked": {"mfp_weight": 0.0, "mask_globals": 0.5},
     "MFP alone, half of them masked": {"glcl_weight": 0.0, "mask_globals": 0.5},
     "both, half of them masked (`tiny`)": {},
     "both, all of them masked": {"mask_globals": 1.0},

@@ -22,7 +22,7 @@ KINDS = {
     "too_warm": {"teacher_temperature": (0.1, 0.1)},
     "rate_too_high": {"base_lr": 40 * pretrain.Config().base_lr},
 }
-COLUMNS = "step loss glcl glcl_over_lnk mfm koleo target_prototypes used_prototypes gradient lr rank knn".split()
+COLUMNS = "step loss glcl glcl_over_lnk mfp koleo target_prototypes used_prototypes gradient lr rank knn".split()
 
 
 def measured(store: data.ClipStore, config: pretrain.Config) -> pd.DataFrame:

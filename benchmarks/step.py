@@ -44,11 +44,11 @@ def naive_backward(trainer, pieces, assigned):
     logits = student.cls_head(torch.cat([out.cls[:, 0] for out in outs])).split(len(views[0]) // 2)
     glcl = losses.global_local_loss(logits, targets.chunk(2), c.student_temperature)
     cells = student.token_head(outs[0].tokens[:, 0][mask])
-    mfm = losses.masked_feature_loss(cells, cell_targets, mask, c.student_temperature)
+    mfp = losses.masked_feature_loss(cells, cell_targets, mask, c.student_temperature)
     koleo = torch.stack([losses.koleo_loss(view) for view in outs[0].cls[:, 0].chunk(2)]).sum()
-    loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
+    loss = c.glcl_weight * glcl + c.mfp_weight * mfp + c.koleo_weight * koleo
     loss.backward()
-    return {"loss": loss.item(), "glcl": glcl.item(), "mfm": mfm.item(), "koleo": koleo.item()}
+    return {"loss": loss.item(), "glcl": glcl.item(), "mfp": mfp.item(), "koleo": koleo.item()}
 
 
 def steps(config, count: int, naive: bool = False, threads: int = 0) -> dict:

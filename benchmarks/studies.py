@@ -27,12 +27,12 @@ from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.skeleton.matching import match_joints
 
 RATIOS, STRATEGIES = (0.3, 0.5, 0.7, 0.9), ("semantic_tubes", "random_cells", "joint_tubes")
-UNMASKED = {"mask_globals": 0.0, "mask_locals": False, "mfm_weight": 0.0}
+UNMASKED = {"mask_globals": 0.0, "mask_locals": False, "mfp_weight": 0.0}
 FAULTY, OFF = {"released_quirks": ("bone_scaling",)}, {"bone_scale": (1.0, 1.0)}
 
 
 def in_kinect_v2_order(store: ClipStore) -> ClipStore:
-    """The same clips, joints listed as Kinect v2 lists them: shoulder centre last, head and shoulders before it.
+    """The same clips, joints listed as Kinect v2 lists them: shoulder center last, head and shoulders before it.
 
     UTD-MHAD's own order has every parent first, so that rebuilding in index order does it no harm; NTU RGB+D's has not.
     """
@@ -80,9 +80,9 @@ STUDIES = {
             ("mask_ratio", 0.3, 0.5),
             ("mask_ratio", 0.7, 0.5),
             ("mask_ratio", 0.9, 0.5),
-            ("variant", "masking=semantic_tubes, mask_ratio=0.5", "mask_globals=0.0, mask_locals=False, mfm_weight=0.0"),
+            ("variant", "masking=semantic_tubes, mask_ratio=0.5", "mask_globals=0.0, mask_locals=False, mfp_weight=0.0"),
         ),
-        {"mask_globals=0.0, mask_locals=False, mfm_weight=0.0": "nothing masked"}
+        {"mask_globals=0.0, mask_locals=False, mfp_weight=0.0": "nothing masked"}
         | {f"masking={m}, mask_ratio={r}": f"{m.replace('_', ' ')}, {r}" for m in STRATEGIES for r in RATIOS},
     ),
     "bone-scaling": Study(
@@ -93,7 +93,7 @@ STUDIES = {
         prepare=in_kinect_v2_order,
     ),
     "losses": Study(
-        "Which loss helps?", [{}, {"mfm_weight": 0.0}, {"mfm_weight": 1.0}, {"glcl_weight": 0.0}, {"koleo_weight": 0.0}]
+        "Which loss helps?", [{}, {"mfp_weight": 0.0}, {"mfp_weight": 1.0}, {"glcl_weight": 0.0}, {"koleo_weight": 0.0}]
     ),
     "local-views": Study(
         "Do local views help?",

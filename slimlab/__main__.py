@@ -142,9 +142,11 @@ def _fit(a: argparse.Namespace, p, train):
 
 def _setting(text: str, given: dict) -> tuple[str, object]:
     """`FIELD=VALUE` of --set. What a field accepts is checked by `Config`."""
+    from slimlab._renamed import RENAMED
     from slimlab.pretrain import Config
 
     name, equals, value = text.partition("=")
+    name = RENAMED.get(name, name)
     known = [f.name for f in fields(Config)]
     if not equals or name not in known:
         raise ValueError(f"--set {text}: should be FIELD=VALUE with one of the fields {', '.join(known)}")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from slimlab.skeleton import Skeleton
 
-CENTRINGS = ("none", "first_frame", "every_frame")
+CENTERINGS = ("none", "first_frame", "every_frame")
 Rows = tuple[int, Tensor]  # how many views the whole batch has, and which of them are at hand: several processes share a batch
 
 
@@ -147,8 +147,8 @@ def center(
     authors' code moves them to minus the origin, and takes the origin of a person who is late from an empty frame.) Raises
     ValueError for another `how`.
     """
-    if how not in CENTRINGS:
-        raise ValueError(f"centring '{how}' is unknown; choose one of {', '.join(CENTRINGS)}")
+    if how not in CENTERINGS:
+        raise ValueError(f"centering '{how}' is unknown; choose one of {', '.join(CENTERINGS)}")
     if how == "none":
         return x
     there = (find_seen(x, skeleton, origin) if seen is None else seen)[:, None]  # (B, 1, T, V, M)

@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from slimlab._renamed import takes_old_names
 from slimlab._validation import Rule, check, choice, integer, number, optional
-from slimlab.augment import CENTRINGS, fill_unseen
+from slimlab.augment import CENTERINGS, fill_unseen
 from slimlab.data.streams import STREAMS
 from slimlab.skeleton import KINECT_V2, Skeleton
 
@@ -37,7 +38,7 @@ RULES: dict[str, Rule] = {
     "mlp_ratio": number(0, above=True),
     "frames": integer(1),
     "init_std": optional(number(0, above=True)),
-    "centring": choice(CENTRINGS),
+    "centering": choice(CENTERINGS),
     "input_scale": number(0, above=True),
     "stream": choice(STREAMS),
 }
@@ -49,13 +50,14 @@ def check_heads(width: int, heads: int) -> None:
         raise ValueError(f"width {width} must be an even multiple of heads {heads}")
 
 
+@takes_old_names
 @dataclass(frozen=True)
 class EncoderConfig:
     """Sizes (defaults: the paper's) and how its input is prepared.
 
     frames       length of the views that features are taken from
     init_std     sd of the linear layers' truncated normal; None: 1/sqrt(fan-in), which narrow encoders need
-    centring, input_scale  what `augment.center` does to clips before they come here, and the factor after it; they travel
+    centering, input_scale  what `augment.center` does to clips before they come here, and the factor after it; they travel
                  with the weights and are applied by `evaluate.features`, not by the encoder
     stream       joint, bone or motion (`slimlab.data.streams`); travels and is applied likewise
     """
@@ -69,7 +71,7 @@ class EncoderConfig:
     mlp_ratio: float = 4.0
     frames: int = 64
     init_std: float | None = 0.02
-    centring: str = "first_frame"
+    centering: str = "first_frame"
     input_scale: float = 1.0
     stream: str = "joint"
 
@@ -190,7 +192,7 @@ class Block(nn.Module):
 class FeatureEncoder(nn.Module):
     """What `evaluate` and the explorers of features take: any `nn.Module` with these three; it need not be a subclass.
 
-    config   how its input is prepared (`skeleton`, `frames`, `centring`, `input_scale`, `stream`) and the sizes of its features
+    config   how its input is prepared (`skeleton`, `frames`, `centering`, `input_scale`, `stream`) and the sizes of its features
              (`width`, `depth`); `EncoderConfig` has them all
     has_cls  whether it has a CLS token, so that `features` takes "cls", "cls+mean" and any `blocks`; otherwise it is asked for
              its last block's tokens alone

@@ -1,4 +1,4 @@
-"""Prototype heads and the losses: targets by Sinkhorn or a running centre, GLCL, MFP, KoLeo. SLiM, arXiv 2603.10648, section 3.2.
+"""Prototype heads and the losses: targets by Sinkhorn or a running center, GLCL, MFP, KoLeo. SLiM, arXiv 2603.10648, section 3.2.
 
 Sinkhorn-Knopp assignment: Caron et al. 2020 (arXiv 2006.09882); cross-entropy over prototypes: DINO (arXiv 2104.14294) and
 iBOT (arXiv 2111.07832); KoLeo: Sablayrolles et al. 2019 (arXiv 1806.03198). No coordinate is ever reconstructed.
@@ -21,7 +21,7 @@ from slimlab._system import distributed
 
 __all__ = [
     "PrototypeHead",
-    "RunningCentre",
+    "RunningCenter",
     "cell_weights",
     "cross_entropy",
     "global_local_loss",
@@ -98,7 +98,7 @@ def sinkhorn_knopp(logits: Tensor, temperature: float, iterations: int = 3, inpl
     return q.div_(q.sum(dim=1, keepdim=True))
 
 
-class RunningCentre(nn.Module):
+class RunningCenter(nn.Module):
     """Targets without Sinkhorn: softmax((logits - mean) / temperature), mean a running one of the logits (K,), from zero.
 
     DINO (arXiv 2104.14294), section 3.1. `forward` uses the mean of earlier batches; `follow` takes the last batch in, so that

@@ -47,8 +47,8 @@ def encode(weights, x, heads, mask=None):
 
 
 def _norm(rows, weight, bias):
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-6) * weight + bias
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    return centered / np.sqrt((centered**2).mean(axis=1, keepdims=True) + 1e-6) * weight + bias
 
 
 def _turn(rows, times):
@@ -79,10 +79,10 @@ def sinkhorn(logits, temperature, iterations=3):
     return q * samples
 
 
-def centred(logits, centre, temperature, momentum=0.9):
-    """Targets (N, K) by the running centre, and the centre after this batch."""
+def centered(logits, center, temperature, momentum=0.9):
+    """Targets (N, K) by the running center, and the center after this batch."""
     logits = np.asarray(logits, dtype=np.float64)
-    return softmax((logits - centre) / temperature), momentum * centre + (1 - momentum) * logits.mean(axis=0)
+    return softmax((logits - center) / temperature), momentum * center + (1 - momentum) * logits.mean(axis=0)
 
 
 def cross_entropy(logits, target, temperature):
@@ -104,7 +104,7 @@ def glcl(student, teacher, temperature):
     return total
 
 
-def mfm(student, teacher, mask, temperature):
+def mfp(student, teacher, mask, temperature):
     """Masked cells (cells, K) in the order of mask (2B, T', V): a mean over each view's cells, then over all 2B views."""
     total, cell = 0.0, 0
     for view in np.asarray(mask):

@@ -99,7 +99,7 @@ def test_absent_people_stay_absent():
         assert y[:, :, 2:4, :, 0].any()
 
 
-def test_first_frame_centring_uses_the_frame_in_which_a_person_appears():
+def test_first_frame_centering_uses_the_frame_in_which_a_person_appears():
     x = clips(KINECT_V2).float() + 5
     x[:, :, :2, :, 1] = 0
     y = augment.center(x, KINECT_V2, "first_frame")
@@ -108,7 +108,7 @@ def test_first_frame_centring_uses_the_frame_in_which_a_person_appears():
     torch.testing.assert_close(y[:, :, 4, 3, 1], x[:, :, 4, 3, 1] - x[:, :, 2, 1, 1])
 
 
-def test_every_frame_centring_and_unknown_centring():
+def test_every_frame_centering_and_unknown_centering():
     x = clips(KINECT_V1)
     y = augment.center(x, KINECT_V1, "every_frame")
     assert y[:, :, :, KINECT_V1.center].abs().max() == 0

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from slimlab import _fused, losses
 from slimlab.losses import (
     PrototypeHead,
-    RunningCentre,
+    RunningCenter,
     cell_weights,
     cross_entropy,
     global_local_loss,
@@ -85,15 +85,15 @@ def test_targets_carry_no_gradient():
     assert not sinkhorn_knopp(logits, 0.1).requires_grad
 
 
-def test_a_centre_moves_only_when_it_follows():
-    centre = RunningCentre(6)
-    first = centre(randn(4, 6), 0.1)
-    assert torch.equal(centre(randn(4, 6), 0.1), first) and not centre.mean.any()  # a step broken off leaves no trace
-    centre.follow()
-    moved = centre.mean.clone()
-    centre(randn(0, 6), 0.1)  # no masked cell in a batch: nothing to learn from
-    centre.follow()
-    assert moved.any() and torch.equal(centre.mean, moved) and not first.requires_grad
+def test_a_center_moves_only_when_it_follows():
+    center = RunningCenter(6)
+    first = center(randn(4, 6), 0.1)
+    assert torch.equal(center(randn(4, 6), 0.1), first) and not center.mean.any()  # a step broken off leaves no trace
+    center.follow()
+    moved = center.mean.clone()
+    center(randn(0, 6), 0.1)  # no masked cell in a batch: nothing to learn from
+    center.follow()
+    assert moved.any() and torch.equal(center.mean, moved) and not first.requires_grad
     torch.testing.assert_close(first.sum(1), torch.ones(4))
 
 

@@ -45,6 +45,10 @@ def test_every_field_of_the_settings_can_be_set(files, capsys):
     assert cli.main([*command, *(word for name, value in given.items() for word in ("--set", f"{name}={value}"))]) == 0
     found = Run(files / "set").config
     assert {name: getattr(found, name) for name in given} == given and found.steps == 3
+    old = ["--set", "mfm_weight=0.5", "--set", "targets=centring", "--fresh"]  # as earlier versions called them
+    assert cli.main([*command, *old]) == 0
+    found = Run(files / "set").config
+    assert found.mfp_weight == 0.5 and found.targets == "centering"
     for bad, says in (
         ("depth", "should be FIELD=VALUE with one of the fields preset, seed, steps"),
         ("layers=3", "should be FIELD=VALUE"),

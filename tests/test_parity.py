@@ -14,7 +14,7 @@ from torch import nn
 
 import slimlab
 from slimlab.encoder import Encoder, EncoderConfig
-from slimlab.losses import RunningCentre, global_local_loss, koleo_loss, masked_feature_loss, sinkhorn_knopp
+from slimlab.losses import RunningCenter, global_local_loss, koleo_loss, masked_feature_loss, sinkhorn_knopp
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.trainer import Trainer
 from slimlab.skeleton import KINECT_V2
@@ -70,13 +70,13 @@ def test_glcl(local):
     assert float(global_local_loss(student, teacher, 0.1)) == pytest.approx(reference.glcl(student, teacher, 0.1), rel=1e-5)
 
 
-def test_mfm():
+def test_mfp():
     mask = torch.rand(6, 4, 6, generator=torch.Generator().manual_seed(2)) < 0.4
     mask[2] = False  # a view without masked cells counts zero, and counts
     cells = int(mask.sum())
     student, teacher = randn(cells, 7), sinkhorn_knopp(randn(cells, 7, seed=1), 0.1)
     assert float(masked_feature_loss(student, teacher, mask, 0.1)) == pytest.approx(
-        reference.mfm(student, teacher, mask, 0.1), rel=1e-5
+        reference.mfp(student, teacher, mask, 0.1), rel=1e-5
     )
 
 
@@ -84,16 +84,16 @@ def test_koleo():
     assert float(koleo_loss(randn(7, 5))) == pytest.approx(reference.koleo(randn(7, 5)), rel=1e-4)
 
 
-def test_running_centre():
-    """Batch after batch: targets use the centre of the batches before, of which each counts 0.9 times less than the next."""
-    running, centre = RunningCentre(6), np.zeros(6)
+def test_running_center():
+    """Batch after batch: targets use the center of the batches before, of which each counts 0.9 times less than the next."""
+    running, center = RunningCenter(6), np.zeros(6)
     for s in range(5):
         logits = randn(8, 6, seed=s) + 2
         targets = running(logits, 0.07)
-        expected, centre = reference.centred(logits, centre, 0.07)
+        expected, center = reference.centered(logits, center, 0.07)
         running.follow()
         np.testing.assert_allclose(targets, expected, atol=1e-5)
-        np.testing.assert_allclose(running.mean, centre, rtol=1e-5)
+        np.testing.assert_allclose(running.mean, center, rtol=1e-5)
 
 
 def test_schedules_of_the_paper():
@@ -154,28 +154,28 @@ def test_koleo_is_lightlys(lightly):
     assert float(koleo_loss(features)) == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_glcl_with_a_running_centre_is_lightlys_dino_loss(lightly):
-    """Over three batches, so that the centre counts."""
-    loss, centre = lightly("dino_loss").DINOLoss(12, teacher_temp=0.07, student_temp=0.1, center_momentum=0.9), RunningCentre(12)
+def test_glcl_with_a_running_center_is_lightlys_dino_loss(lightly):
+    """Over three batches, so that the center counts."""
+    loss, center = lightly("dino_loss").DINOLoss(12, teacher_temp=0.07, student_temp=0.1, center_momentum=0.9), RunningCenter(12)
     for batch in range(3):
         student = [randn(4, 12, seed=10 * batch + s) for s in range(5)]
         teacher = [randn(4, 12, seed=100 + 10 * batch + t) + 1 for t in range(2)]
-        ours = global_local_loss(student, centre(torch.cat(teacher), 0.07).chunk(2), 0.1)
-        centre.follow()
+        ours = global_local_loss(student, center(torch.cat(teacher), 0.07).chunk(2), 0.1)
+        center.follow()
         assert float(ours) == pytest.approx(float(loss(teacher, student, teacher_temp=0.07)), rel=1e-5)
-    torch.testing.assert_close(centre.mean, loss.center[0, 0])
+    torch.testing.assert_close(center.mean, loss.center[0, 0])
 
 
-def test_mfm_with_a_running_centre_is_lightlys_ibot_loss(lightly):
-    loss, centre = (
+def test_mfp_with_a_running_center_is_lightlys_ibot_loss(lightly):
+    loss, center = (
         lightly("ibot_loss").IBOTPatchLoss(12, teacher_temp=0.07, student_temp=0.1, center_momentum=0.9),
-        RunningCentre(12),
+        RunningCenter(12),
     )
     for batch in range(3):
         mask = torch.rand(6, 4, 5, generator=torch.Generator().manual_seed(batch)) < 0.5
         mask[1] = False
         cells = int(mask.sum())
         student, teacher = randn(cells, 12, seed=batch), randn(cells, 12, seed=50 + batch) + 1
-        ours = masked_feature_loss(student, centre(teacher, 0.07), mask, 0.1)
-        centre.follow()
+        ours = masked_feature_loss(student, center(teacher, 0.07), mask, 0.1)
+        center.follow()
         assert float(ours) == pytest.approx(float(loss(teacher, student, mask, teacher_temp=0.07)), rel=1e-5)

@@ -217,12 +217,12 @@ def test_the_pipelines_input_stays_within_a_bodys_reach(quick):
     for clip in clips:
         clip[:3, 0, KINECT_V2.center] = 0
     store = evaluate.corruption.missing_joints(make_store(clips), 0.25)
-    for centring in ("first_frame", "every_frame"):
+    for centering in ("first_frame", "every_frame"):
         for stream in streams.STREAMS:
-            config = EncoderConfig(centring=centring, stream=stream, input_scale=1.0)
+            config = EncoderConfig(centering=centering, stream=stream, input_scale=1.0)
             x, _, _ = data.test_view(store, np.arange(8), 64)
             assert evaluate.prepare(x, config)[0].abs().max() < FAR
-            trainer = Trainer(replace(quick, centring=centring, stream=stream), KINECT_V2)
+            trainer = Trainer(replace(quick, centering=centering, stream=stream), KINECT_V2)
             for group in trainer._views(store, np.arange(8), 0)[0]:
                 assert group.abs().max() < FAR * trainer.encoder.config.input_scale
     assert controls.raw_features(store).x.abs().max() < FAR

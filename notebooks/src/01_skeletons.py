@@ -43,7 +43,7 @@ widgets.ClipPlayer(store, index=1)
 # ## A body is a tree
 # A skeleton names its joints and gives each a parent. `slimlab` reads everything else from there; the number of joints is
 # nowhere in the library but in such a declaration. Numbers in the picture are the joints' indices, colours their parts, dashed
-# lines join left and right, the ring is the joint that clips are centred on.
+# lines join left and right, the ring is the joint that clips are centered on.
 
 # %%
 plot.anatomy(body, clip, title=f"{len(body)} joints as declared or inferred")
@@ -173,7 +173,7 @@ lessons.check_pairs(pairs)
 usual = "KINECT_V2 KINECT_V1 H36M COCO SMPL_22 SMPL_24 HAND_21".split()
 rows = {name: getattr(skeleton, name) for name in usual}
 table = [(name, len(s), len(s.mirror), s.names[s.root], s.names[s.center]) for name, s in rows.items()]
-pd.DataFrame(table, columns=["body", "joints", "mirror pairs", "root", "centre"])
+pd.DataFrame(table, columns=["body", "joints", "mirror pairs", "root", "center"])
 
 # %% [markdown]
 # *Predict: if all names are taken away and only the tree is left, how many mirror pairs can still be found? And which hand is the

@@ -34,7 +34,7 @@ plot.frames_strip(clip, body, title=f"{clip.name}: {name}")
 
 # %%
 def batch(clip, people=1):
-    """(1, 3, T, V, M) metres, the first people of a clip, its first frame's centre joint at the origin."""
+    """(1, 3, T, V, M) metres, the first people of a clip, its first frame's center joint at the origin."""
     x = torch.from_numpy(clip.joints[clip.valid.any(axis=1), :people]).permute(3, 0, 2, 1)[None]
     return augment.center(x.contiguous(), body)
 

@@ -102,7 +102,7 @@ lessons.check_patchify(patchify)
 tiny = slimlab.pretrained("tiny", skeleton=body)  # the shipped weights: small, but trained
 config = tiny.config
 view, people, _ = data.test_view(store, [index], config.frames)
-view, _ = evaluate.prepare(view, config)  # centred and scaled as this encoder was trained
+view, _ = evaluate.prepare(view, config)  # centered and scaled as this encoder was trained
 steps = config.frames // config.patch_frames
 mask = masking.semantic_tubes(1, steps, body, 0.5, torch.Generator().manual_seed(here.seed))[0]  # (T', V)
 moment = int(mask.sum(dim=1).argmax())  # the step with most hidden tokens

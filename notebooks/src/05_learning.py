@@ -462,7 +462,7 @@ widgets.PrototypeExplorer(runs["Sinkhorn, KoLeo"], people)
 #
 # ## Further reading
 # - Sinkhorn assignments: Caron et al., SwAV, [arXiv 2006.09882](https://arxiv.org/abs/2006.09882).
-# - Teacher, student, centring and sharpening: Caron et al., DINO, [arXiv 2104.14294](https://arxiv.org/abs/2104.14294).
+# - Teacher, student, centering and sharpening: Caron et al., DINO, [arXiv 2104.14294](https://arxiv.org/abs/2104.14294).
 # - Masked tokens as targets: Zhou et al., iBOT, [arXiv 2111.07832](https://arxiv.org/abs/2111.07832); both with KoLeo: DINOv2,
 #   [arXiv 2304.07193](https://arxiv.org/abs/2304.07193).
 # - The mean teacher: Tarvainen and Valpola, [arXiv 1703.01780](https://arxiv.org/abs/1703.01780). RankMe: [arXiv

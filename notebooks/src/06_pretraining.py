@@ -36,7 +36,7 @@ print(f"{len(train)} training clips, {len(test)} test clips of other subjects")
 
 # %%
 same_action = {"mirror": True, "rotation": (0.3, 1.2, 0.3)} if here.synthetic else {}  # see the text below
-weights = {"glcl_weight": 1.0, "mfm_weight": 0.25, "koleo_weight": 0.02}
+weights = {"glcl_weight": 1.0, "mfp_weight": 0.25, "koleo_weight": 0.02}
 config = pretrain.Config(
     preset="tiny",  # width 64, 3 blocks, 2 heads, 32 frames in tokens of 16; "paper": the paper's, to the letter
     seed=here.seed,  # of everything random: weights, order of clips, views, masks
@@ -232,7 +232,7 @@ timing = ["clips_per_second"]
 assert half.about["status"] == "interrupted" and half.step < small.steps and len(again.metrics) == small.steps
 pd.testing.assert_frame_equal(whole.metrics.drop(columns=timing), again.metrics.drop(columns=timing), check_exact=True)
 both = pd.concat({"whole": whole.metrics, "stopped and resumed": again.metrics}, axis=1).swaplevel(axis=1)
-both[["glcl", "mfm", "clips_per_second"]].iloc[[0, 6, 7, 15]]
+both[["glcl", "mfp", "clips_per_second"]].iloc[[0, 6, 7, 15]]
 
 # %% [markdown]
 # Only the clock differs. (Bit for bit on one machine with one number of threads; another machine adds in another order.)
@@ -316,7 +316,7 @@ if here.synthetic and not quick:
 # *Predict: which is which? Write down A to D before you read on.*
 
 # %%
-columns = ["glcl_over_lnk", "target_prototypes", "used_prototypes", "gradient", "koleo", "mfm", "rank", "knn"]
+columns = ["glcl_over_lnk", "target_prototypes", "used_prototypes", "gradient", "koleo", "mfp", "rank", "knn"]
 riddle = lessons.riddle()
 plot.runs(riddle, columns)
 

@@ -290,7 +290,7 @@ table.style.format("{:.2f}").set_caption("agreement among the ten nearest featur
 #
 # ## Two checkpoints, one plane
 # PCA axes have no sign, and t-SNE may turn as it likes, so two pictures of two encoders cannot be compared by eye until one is
-# laid onto the other: shift, turn or mirror, and one scale, as near as can be (*Procrustes*). With both centred,
+# laid onto the other: shift, turn or mirror, and one scale, as near as can be (*Procrustes*). With both centered,
 #
 # $$U \Sigma V^\top = X^\top Y, \qquad X \mapsto \frac{\operatorname{tr} \Sigma}{\lVert X \rVert^2}\, X\, U V^\top .$$
 #
@@ -342,7 +342,7 @@ lessons.check_procrustes(procrustes)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Centre both; `np.linalg.svd(x.T @ y)` returns u, s and *the transpose of* v; the turn is `u @ v` with what it returns.
+# Center both; `np.linalg.svd(x.T @ y)` returns u, s and *the transpose of* v; the turn is `u @ v` with what it returns.
 # </details>
 # <details><summary>Common mistakes</summary>
 #

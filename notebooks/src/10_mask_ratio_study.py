@@ -59,7 +59,7 @@ widgets.MaskExplorer(store, ratio=0.7, frames=tiny.global_frames, patch_frames=t
 # study takes the paper's placement: half of the global views *and all local ones* are masked.
 
 # %%
-nothing = {"mask_globals": 0.0, "mask_locals": False, "mfm_weight": 0.0}
+nothing = {"mask_globals": 0.0, "mask_locals": False, "mfp_weight": 0.0}
 variants = [nothing, *study.product({"masking": ("semantic_tubes", "random_cells"), "mask_ratio": (0.3, 0.9)})]
 base = Config(preset="tiny", steps=3 if quick else 25, mask_locals=True, evaluations=1, snapshots=1)
 pairs = 2 + 2 * len(base.local_views) * 2  # GLCL: each global view against the other one and against every local view
@@ -95,7 +95,7 @@ table.loc[0, ["changes", "train", "test", "split", "protocol", "slimlab", "commi
 # *Predict: in a figure of these few runs, will any variant stand clear of the encoder that never learned?*
 
 # %%
-names = {"mask_globals=0.0, mask_locals=False, mfm_weight=0.0": "nothing masked"}
+names = {"mask_globals=0.0, mask_locals=False, mfp_weight=0.0": "nothing masked"}
 names |= {f"masking={s}, mask_ratio={r}": f"{s.replace('_', ' ')}, {r}" for s in strategies for r in (0.3, 0.5, 0.7, 0.9)}
 variants_range = np.ptp(table.groupby("variant")["knn"].mean())
 seeds_range = np.ptp(table["untrained_knn"])

@@ -17,7 +17,7 @@ from slimlab.skeleton import Skeleton
 class Inside:
     """A clip's test view and what an encoder of L blocks and H heads made of it; N = 1 + R + T'*V tokens a person.
 
-    joints     (T, P, V, 3) metres, the P people who are there, as they were encoded before centring and scaling
+    joints     (T, P, V, 3) metres, the P people who are there, as they were encoded before centering and scaling
     attention  (L, P, H, N, N), rows sum to one; token order: CLS, R registers, cells time step by time step
     tokens     (L, P, T', V, D) after each block, through the final norm, as `Encoder.features` reads them
     mask       (T', V) bool, the cells that were hidden; None: nothing was

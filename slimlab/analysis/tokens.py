@@ -14,7 +14,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TokenPCA:
-    """Three components (3, D) of centred tokens, mean (D,), explained (3,) share of the variance, and the scores' range.
+    """Three components (3, D) of centered tokens, mean (D,), explained (3,) share of the variance, and the scores' range.
 
     low, high  (3,) 1st and 99th percentile of the scores it was fitted on: the colours' ends
     """

@@ -79,7 +79,7 @@ def align_view(store: ClipStore) -> ClipStore:
     """Clips turned about the vertical axis so that the first person's hips lie along x in the first frame that shows both
     and the center joint (a clip without such a frame stays as it is). Flag "aligned".
 
-    The centre joint of that frame moves to the origin. What cameras differ in is lost with it: cross-view figures on aligned
+    The center joint of that frame moves to the origin. What cameras differ in is lost with it: cross-view figures on aligned
     clips are not comparable with those on raw ones. Raises DataError where the body has no left and right hip.
     """
     names = store.skeleton.names

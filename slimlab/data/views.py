@@ -49,7 +49,7 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
         x (B, 3, frames, V, M) float32 meters, people (B, M) bool: who is there, and seen (B, frames, V, M) bool: the joints that
         were seen. Who is away in a frame hides nothing: x is zero and seen is True there.
 
-    The centre 95 % of the frames in which anyone is there (at least `frames` of them, where there are that many), picked
+    The center 95 % of the frames in which anyone is there (at least `frames` of them, where there are that many), picked
     evenly; linear interpolation where there are fewer. All people are kept; who is absent is zero. M is the store's most
     people in one clip, so both sides of a split get the same shape.
 

@@ -63,13 +63,13 @@ def best_scaled(
     pool: str = "cls+mean",
     device: torch.device | str | None = None,
 ) -> Encoder:
-    """The strongest random encoder: fan-in initialisation, centred in every frame, and the input scale with which kNN does
+    """The strongest random encoder: fan-in initialisation, centered in every frame, and the input scale with which kNN does
     best on held-out training subjects (clips, where subjects are unknown). It is tried, and returned, on `device`."""
     best, best_accuracy = None, -1.0
     outside, _ = held_out(train.table, len(train))
     gallery, judged = (train[~outside], train[outside]) if outside.any() else (train, train)
     for scale in SCALES:
-        encoder = random_encoder(replace(config, centring="every_frame", input_scale=scale, init_std=None), seed).to(device)
+        encoder = random_encoder(replace(config, centering="every_frame", input_scale=scale, init_std=None), seed).to(device)
         accuracy = knn(features(encoder, gallery, pool=pool), features(encoder, judged, pool=pool)).accuracy
         if accuracy > best_accuracy:
             best, best_accuracy = encoder, accuracy
@@ -86,7 +86,7 @@ def readers(
 ) -> dict[str, Reader]:
     """Name -> what reads features off a store: raw coordinates · random encoder, plain (paper's initialisation and input) ·
     random encoder, best-scaled input · `others`, such as one trained with labels (`supervised`) · the encoder."""
-    sized = replace(encoder.config, centring="first_frame", input_scale=1.0, init_std=0.02)
+    sized = replace(encoder.config, centering="first_frame", input_scale=1.0, init_std=0.02)
     device = next(encoder.parameters()).device
     models = {
         "random encoder, plain": random_encoder(sized, seed),

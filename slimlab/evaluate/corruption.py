@@ -67,14 +67,14 @@ def _stand_ins(gone: np.ndarray, body: Skeleton) -> np.ndarray:
 
 
 def occluded_limb(store: ClipStore, part: float, seed: int = 0) -> ClipStore:
-    """One limb of every clip (a part of the body without the centre joint, drawn per clip) is hidden for a contiguous `part`
+    """One limb of every clip (a part of the body without the center joint, drawn per clip) is hidden for a contiguous `part`
     (0..1) of each person's frames, at a random place in time; hidden joints are 0 0 0."""
     _check_part("occluded_limb", part)
     (a, clip), rng = _own(store), np.random.default_rng(seed)
     body = store.skeleton
     limbs = [i for i, joints in enumerate(body.parts.values()) if body.center not in joints]
     if not limbs:
-        raise ValueError("occluded_limb: this body has no part without its centre joint; declare its parts")
+        raise ValueError("occluded_limb: this body has no part without its center joint; declare its parts")
     limb, start = rng.choice(limbs, len(store)), rng.random(len(store))  # (clips,)
     lengths = np.repeat(a.tracks[:, 3], a.tracks[:, 3])  # (R,) rows of the track
     place = np.arange(len(clip)) - np.repeat(a.tracks[:, 2], a.tracks[:, 3])  # (R,) within the track

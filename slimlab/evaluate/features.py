@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from slimlab import augment
+from slimlab._renamed import old_names
 from slimlab._system import cache as disk
 from slimlab._system import distributed
 from slimlab.data import ClipStore, streams, test_view
@@ -70,7 +71,7 @@ def inputs_of(view: View, encoder: FeatureEncoder, store: ClipStore) -> Inputs:
     config, device = encoder.config, next(encoder.parameters()).device
     x, people, seen = (part.to(device) for part in view)
     known = augment.shown(x, seen)
-    return to_inputs(augment.center(x, config.skeleton, config.centring, seen=known), people, config, known, store)
+    return to_inputs(augment.center(x, config.skeleton, config.centering, seen=known), people, config, known, store)
 
 
 def prepare(x: Tensor, config: EncoderConfig, seen: Tensor | None = None, origin: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -81,7 +82,7 @@ def prepare(x: Tensor, config: EncoderConfig, seen: Tensor | None = None, origin
     origin  as in `augment.center`
     """
     known = augment.find_seen(x, config.skeleton, origin) if seen is None else augment.shown(x, seen)
-    x = augment.center(x, config.skeleton, config.centring, origin, known)
+    x = augment.center(x, config.skeleton, config.centering, origin, known)
     return to_input(x, config, known), input_seen(x, config, known)
 
 
@@ -207,6 +208,7 @@ def _who_when(store: ClipStore) -> str:
 def weights_digest(encoder: FeatureEncoder) -> str:
     """24 hex digits of an encoder's weights and configuration."""
     own = {f.name: getattr(encoder.config, f.name) for f in fields(encoder.config)}
+    own = old_names(own)  # so that the same weights have the digest that they have in tables of earlier versions
     own["skeleton"] = encoder.config.skeleton.to_json()
     state = encoder.state_dict()
     return disk.digest(

@@ -56,7 +56,7 @@ def supervised(
         clips = torch.randint(len(train), (batch_size,), generator=rng).numpy()
         views = sample_views(train, clips, rng, config.frames, (0.5, 1.0), ())
         x, seen = views.globals.flatten(0, 1).to(device), views.seen[0].flatten(0, 1).to(device)  # (2B, 3, T, V, 1)
-        x = augment.center(x, config.skeleton, config.centring, views.origin.repeat(2, 1), seen)  # before it is turned
+        x = augment.center(x, config.skeleton, config.centering, views.origin.repeat(2, 1), seen)  # before it is turned
         x = augment.skeleton_aware(x, config.skeleton, rng, angle=rotation, mirrors=mirror, seen=seen)
         everyone = torch.ones(len(x), 1, dtype=torch.bool, device=device)
         seen = augment.seen_after(x, config.skeleton, seen)

@@ -34,7 +34,7 @@ def augmented_view(
     x, people, seen = random_view(store, clips, generator, config.frames)
     x = x.to(device)
     seen = augment.shown(x, seen.to(device))
-    x = augment.center(x, config.skeleton, config.centring, seen=seen)
+    x = augment.center(x, config.skeleton, config.centering, seen=seen)
     x = augment.skeleton_aware(x, config.skeleton, generator, angle=rotation, mirrors=mirror, seen=seen)
     seen = augment.seen_after(x, config.skeleton, seen)
     noisy = torch.rand(len(x), generator=generator) < 0.5

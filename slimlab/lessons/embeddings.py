@@ -105,7 +105,7 @@ def check_procrustes(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -
         expect(np.ptp(kept) < 1e-2, "procrustes changes the plane's proportions: turning, mirroring and one scale keep them.")
         far, near = (np.sqrt(((a - reference) ** 2).mean()) for a in (got, wanted))
         raise NotYet(
-            f"procrustes ends {far:.3f} from the reference, where {near:.3f} can be had: svd of xyᵀ @ reference, centred."
+            f"procrustes ends {far:.3f} from the reference, where {near:.3f} can be had: svd of xyᵀ @ reference, centered."
         )
     passed("Procrustes: turned, mirrored, scaled and shifted as near as can be.")
 

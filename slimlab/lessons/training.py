@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from slimlab import analysis
+from slimlab._renamed import RENAMED
 from slimlab.lessons.asking import NotYet, attempt, expect, passed
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.schedules import learning_rate
@@ -116,7 +117,7 @@ def _name_the_rate(got: float, wanted: float, step: int, steps: int, highest: fl
 def _name_the_rank(got: float, wanted: float, name: str, x: Tensor) -> None:
     singular = torch.linalg.svdvals(x)
     squares = singular**2 / (singular**2).sum()
-    centred = analysis.rankme(x - x.mean(dim=0))
+    centered = analysis.rankme(x - x.mean(dim=0))
     full = int(torch.linalg.matrix_rank(x))
     said = f"rank of {name} features is {got:.2f} where the library has {wanted:.2f}"
 
@@ -128,7 +129,7 @@ def _name_the_rank(got: float, wanted: float, name: str, x: Tensor) -> None:
         not near(exp(float(torch.special.entr(squares).sum()))),
         f"{said}: take the singular values, not their squares.",
     )
-    expect(not near(centred), f"{said}: the mean is not taken away, or collapse onto one direction could not be seen.")
+    expect(not near(centered), f"{said}: the mean is not taken away, or collapse onto one direction could not be seen.")
     expect(not near(full), f"{said}: that counts singular values that are not zero; RankMe weighs them by their entropy.")
     expect(not near(2 ** (log(wanted))), f"{said}: exp goes with the natural logarithm; is one of them to base 2?")
     raise NotYet(f"{said}: p = singular values over their sum, then exp(-sum p log p).")
@@ -140,4 +141,4 @@ def _order(seed: int) -> list[str]:
 
 def _table(kind: str, seed: int) -> pd.DataFrame:
     with files("slimlab").joinpath("lessons", "runs", f"{kind.replace(' ', '_')}-{seed}.csv").open() as file:
-        return pd.read_csv(file)
+        return pd.read_csv(file).rename(columns=RENAMED)

@@ -1,4 +1,4 @@
-"""A body as it was declared or inferred, to be checked by eye: parts, mirror pairs, centre, numbers and names."""
+"""A body as it was declared or inferred, to be checked by eye: parts, mirror pairs, center, numbers and names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slimlab.skeleton import Skeleton
 
 @styled
 def anatomy(skeleton: Skeleton, clip: Clip | np.ndarray, title: str | None = None) -> Figure:
-    """What slimlab takes a body for: joints coloured by part, dashed lines between mirror pairs, a ring around the centre.
+    """What slimlab takes a body for: joints coloured by part, dashed lines between mirror pairs, a ring around the center.
 
     clip   a Clip, of which the frame with most joints is drawn, or one pose (V, 3) in metres, y up
     The list names every joint with its number, parent and partner. Data: the list. Raises ValueError where nobody is to be seen,
@@ -92,6 +92,6 @@ def _list(ax: Axes, skeleton: Skeleton) -> None:
             partner = skeleton.mirror_index[joint]
             text = f"{joint:>3}  {skeleton.names[joint]}"
             text += f"  ↔ {partner}" if partner != joint else ""
-            text += "  (centre)" if joint == skeleton.center else ""
+            text += "  (center)" if joint == skeleton.center else ""
             ax.text(0.04, 1 - (line + 0.5) / rows, text, **place)
         line += 1

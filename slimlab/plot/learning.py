@@ -24,7 +24,7 @@ SCHEDULES = {
 WORDS = {
     "glcl": "GLCL (nats)",
     "glcl_over_lnk": "GLCL / ln K",
-    "mfm": "MFP (nats)",
+    "mfp": "MFP (nats)",
     "koleo": "KoLeo",
     "target_prototypes": "prototypes per target",
     "used_prototypes": "prototypes in use",

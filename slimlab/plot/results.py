@@ -13,14 +13,14 @@ from slimlab.evaluate import Features, Result
 from slimlab.plot.style import MARKERS, colour, figure, styled
 
 CURVES = (
-    ("losses (nats)", ("glcl", "mfm", "koleo")),
+    ("losses (nats)", ("glcl", "mfp", "koleo")),
     ("prototypes", ("target_prototypes", "used_prototypes", "cell_target_prototypes")),
     ("leave-one-subject kNN accuracy", ("knn",)),
     ("feature rank (RankMe)", ("rank",)),
 )
 NAMES = {
     "glcl": "GLCL",
-    "mfm": "MFP",
+    "mfp": "MFP",
     "koleo": "KoLeo",
     "target_prototypes": "per target",
     "used_prototypes": "in use",

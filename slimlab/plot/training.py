@@ -13,7 +13,7 @@ from slimlab.plot.style import MASKED, PALETTE, figure, styled
 PANELS = {
     "loss": "total loss",
     "glcl": "GLCL (nats)",
-    "mfm": "MFP (nats)",
+    "mfp": "MFP (nats)",
     "koleo": "KoLeo",
     "knn": "leave-one-subject kNN accuracy",
     "rank": "feature rank (RankMe)",

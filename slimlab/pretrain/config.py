@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from slimlab._validation import Rule, boolean, check, choice, integer, number, optional, pair
-from slimlab.augment import CENTRINGS
+from slimlab.augment import CENTERINGS
 from slimlab.data.streams import STREAMS
 from slimlab.encoder import EncoderConfig, check_heads
 from slimlab.masking import STRATEGIES
@@ -69,7 +69,7 @@ RULES: dict[str, Rule] = {  # what each field accepts; what several fields have 
     "patch_frames": integer(1),
     "registers": integer(0),
     "init": choice(("normal", "fan_in")),
-    "centring": choice(CENTRINGS),
+    "centering": choice(CENTERINGS),
     "input_scale": number(0, above=True),
     "stream": choice(STREAMS),
     "global_frames": integer(1),
@@ -84,7 +84,7 @@ RULES: dict[str, Rule] = {  # what each field accepts; what several fields have 
     "mask_ratio": _mask_ratio,
     "mask_globals": FRACTION,
     "mask_locals": boolean,
-    "targets": choice(("sinkhorn", "centring", "softmax")),
+    "targets": choice(("sinkhorn", "centering", "softmax")),
     "prototypes": integer(2),
     "head_hidden": integer(1),
     "head_bottleneck": integer(1),
@@ -92,7 +92,7 @@ RULES: dict[str, Rule] = {  # what each field accepts; what several fields have 
     "teacher_temperature": pair(number(0, above=True)),
     "temperature_warmup": FRACTION,
     "glcl_weight": number(),
-    "mfm_weight": number(),
+    "mfp_weight": number(),
     "koleo_weight": number(),
     "base_lr": number(),
     "min_lr": number(),
@@ -130,7 +130,7 @@ class Config:
     mask_globals   part of the global views that is masked; mask_locals: whether local views are masked too
     base_lr        learning rate at batch 1,024; it goes with the square root of the batch size
     teacher_temperature  (first, last), linear over the `temperature_warmup` part of the run
-    targets        "sinkhorn", or "centring": softmax after a running mean of the teacher's logits; "softmax": nothing keeps the
+    targets        "sinkhorn", or "centering": softmax after a running mean of the teacher's logits; "softmax": nothing keeps the
                    prototypes in balance, which collapses (to be shown, lesson 05)
     momentum, weight_decay  (first, last), on a cosine over the run
     frozen_prototypes  part of the run in which the prototypes stand still
@@ -139,7 +139,7 @@ class Config:
                    name (`faults.NAMES`), such as ("bone_scaling",), to see what one costs
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
-    microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, centre and KoLeo
+    microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, center and KoLeo
                    see the whole batch all the same, in two passes. At most batch_size. None: all
     snapshots      how many encoders are kept along the way (`Run.snapshots`), the last step's among them
 
@@ -162,7 +162,7 @@ class Config:
     patch_frames: int = 16
     registers: int = 4
     init: str = "fan_in"
-    centring: str = "every_frame"
+    centering: str = "every_frame"
     input_scale: float = 3.0
     stream: str = "joint"
     # views, augmentation, masks
@@ -187,7 +187,7 @@ class Config:
     teacher_temperature: tuple[float, float] = (0.02, 0.02)
     temperature_warmup: float = 30 / 150
     glcl_weight: float = 1.0
-    mfm_weight: float = 0.25
+    mfp_weight: float = 0.25
     koleo_weight: float = 0.02
     # optimisation
     base_lr: float = 4e-3 * 32**0.5
@@ -253,7 +253,7 @@ class Config:
             registers=self.registers,
             frames=self.global_frames,
             init_std=self.init_std,
-            centring=self.centring,
+            centering=self.centering,
             input_scale=self.input_scale,
             stream=self.stream,
         )
@@ -280,7 +280,7 @@ PRESETS["paper"] = Config(
     patch_frames=8,
     registers=4,
     init="normal",
-    centring="first_frame",
+    centering="first_frame",
     input_scale=1.0,
     stream="joint",
     global_frames=64,
@@ -303,7 +303,7 @@ PRESETS["paper"] = Config(
     teacher_temperature=(0.04, 0.07),
     temperature_warmup=30 / 150,
     glcl_weight=1.0,
-    mfm_weight=1.0,
+    mfp_weight=1.0,
     koleo_weight=0.1,
     base_lr=2e-4,
     min_lr=1e-6,

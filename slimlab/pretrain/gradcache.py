@@ -59,7 +59,7 @@ class Terms(NamedTuple):
 
     total: Tensor
     glcl: Tensor
-    mfm: Tensor
+    mfp: Tensor
     koleo: Tensor
 
 

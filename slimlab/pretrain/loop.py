@@ -46,7 +46,7 @@ class Step:
     def __repr__(self) -> str:
         m = self.metrics
         knn = f", leave-one-subject kNN {m['knn']:.3f}" if "knn" in m else ""
-        losses = f"GLCL {m['glcl']:.2f}, MFP {m['mfm']:.2f}" if "glcl" in m else f"loss {m['loss']:.3f}"
+        losses = f"GLCL {m['glcl']:.2f}, MFP {m['mfp']:.2f}" if "glcl" in m else f"loss {m['loss']:.3f}"
         return f"step {self.step + 1} of {self.steps}: {losses}{knn}, {m['clips_per_second']:.0f} clips/s"
 
 
@@ -90,7 +90,7 @@ def fit(
 def _fit(loop: Generator[Step, None, None], progress: bool) -> None:
     """Run the loop to its end, with a bar."""
     bar, latest = None, {}
-    shown = {"loss": "loss", "glcl": "GLCL", "mfm": "MFP", "knn": "kNN", "clips_per_second": "clips/s"}
+    shown = {"loss": "loss", "glcl": "GLCL", "mfp": "MFP", "knn": "kNN", "clips_per_second": "clips/s"}
     try:
         for step in loop:
             if bar is None:

@@ -53,7 +53,7 @@ class CollapseRule:
     judged only where batch and prototypes are large enough (ENOUGH), and only in SLiM's runs: the MAE gives none.
 
     Measured on synthetic clips: with softmax targets, `tiny` has fewer than two prototypes in use from step 6 or 11 on, for
-    good; with a running centre, batches of 8 fell below two for 4 steps in a row at most (10 runs of 120 steps) and recovered;
+    good; with a running center, batches of 8 fell below two for 4 steps in a row at most (10 runs of 120 steps) and recovered;
     with Sinkhorn never.
     """
 

@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from slimlab._renamed import new_names
+
 Settings = TypeVar("Settings")
 
 
 def begins_with(presets: Mapping[str, Any]) -> Callable[[type[Settings]], type[Settings]]:
-    """Decorate a settings dataclass, whose field `preset` names what it begins with.
+    """Decorate a settings dataclass, whose field `preset` names what it begins with. Keywords of earlier versions are taken, too.
 
     Args:
         presets: Names and instances of the class. May be filled after the class is made; a name that is not in it begins with
@@ -30,6 +32,7 @@ def begins_with(presets: Mapping[str, Any]) -> Callable[[type[Settings]], type[S
 
         @wraps(plain_init)
         def init(self: Settings, **given: Any) -> None:
+            given = new_names(given)
             asked = given.get("preset", settings.preset)  # pyright: ignore[reportAttributeAccessIssue]
             preset = presets.get(asked) if isinstance(asked, str) else None
             begun = {} if preset is None else {f.name: getattr(preset, f.name) for f in fields(preset)}

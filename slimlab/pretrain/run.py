@@ -4,7 +4,7 @@
     run.json           data (source, fingerprint), body, environment, status, wall seconds, what was changed at which step
     train_clips.csv    name and digest of every clip that was seen
     metrics.jsonl      one line a step
-    checkpoint.pt      student, teacher, centres, optimiser, step: tensors and plain containers, read with weights_only=True
+    checkpoint.pt      student, teacher, centers, optimizer, step: tensors and plain containers, read with weights_only=True
     encoder/           the teacher's encoder (see `slimlab.weights`)
     snapshots/         the same along the way, one folder a step count
     evaluation.csv, robustness/, figures/   what the commands of these names wrote
@@ -32,6 +32,7 @@ import torch
 from filelock import FileLock, Timeout
 
 import slimlab
+from slimlab._renamed import new_names
 from slimlab._system.cache import TEMPORARY, replace_file
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
@@ -318,7 +319,7 @@ def load_checkpoint(run: Run, trainer: Training, *, cut: bool = True) -> int:
 def _checkpoint(file: Path, device: torch.device | str) -> Iterator[dict[str, Any]]:
     """The checkpoint's contents; what fails while they are used is put down to the file."""
     try:
-        yield torch.load(file, map_location=device, weights_only=True)
+        yield new_names(torch.load(file, map_location=device, weights_only=True))
     except Exception as error:  # damaged bytes make torch raise anything
         raise RunError(
             f"{file}: cannot be loaded, it may be damaged ({error}). It is left as it is: free memory and resume, or start "
@@ -332,11 +333,11 @@ def write_json(file: Path, value: Any) -> None:
 
 
 def _whole_lines(file: Path) -> list[dict]:
-    """The lines of a jsonl file; a last one that a kill tore is left out."""
+    """The lines of a jsonl file, with today's names; a last one that a kill tore is left out."""
     lines = []
     for line in file.read_text().splitlines():
         try:
-            lines.append(json.loads(line))
+            lines.append(new_names(json.loads(line)))
         except json.JSONDecodeError:
             break
     return lines

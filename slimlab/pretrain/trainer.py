@@ -25,7 +25,7 @@ from slimlab.data import ClipStore, test_view
 from slimlab.encoder import Encoder, unseen_tokens
 from slimlab.evaluate.features import CutView, input_seen, to_input
 from slimlab.evaluate.rank import effective_prototypes, used_prototypes
-from slimlab.losses import PrototypeHead, RunningCentre, cell_weights, prototype_cross_entropy, sinkhorn_knopp
+from slimlab.losses import PrototypeHead, RunningCenter, cell_weights, prototype_cross_entropy, sinkhorn_knopp
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.gradcache import Piece, Terms, accumulate, koleo_by_features, split
 from slimlab.pretrain.gradcache import koleo as koleo_of
@@ -34,7 +34,7 @@ from slimlab.pretrain.sampling import Sampler, generator
 from slimlab.pretrain.schedules import parameter_groups, schedule, set_rates
 from slimlab.skeleton import Skeleton
 
-LOSSES = ("glcl", "mfm", "koleo")
+LOSSES = ("glcl", "mfp", "koleo")
 
 
 def rows_of(own: slice, views: int, batch: int) -> Tensor:
@@ -81,8 +81,8 @@ class Trainer:
             check_start(start, self.student.encoder)
             self.student.encoder.load_state_dict(start.state_dict())
         self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
-        centred = ("cls", "cells") if config.targets == "centring" else ()
-        self.centres = nn.ModuleDict({name: RunningCentre(config.prototypes) for name in centred}).to(device)
+        centered = ("cls", "cells") if config.targets == "centering" else ()
+        self.centers = nn.ModuleDict({name: RunningCenter(config.prototypes) for name in centered}).to(device)
         groups = parameter_groups(self.student, config.patch_lr_factor)
         self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
         if config.compile:
@@ -97,7 +97,7 @@ class Trainer:
     @property
     def networks(self) -> dict[str, nn.Module]:
         """What a checkpoint holds beside the optimiser."""
-        return {"student": self.student, "teacher": self.teacher, "centres": self.centres}
+        return {"student": self.student, "teacher": self.teacher, "centers": self.centers}
 
     @property
     def encoder(self) -> Encoder:
@@ -126,7 +126,7 @@ class Trainer:
         """Views and masks of a step, in pieces of `config.microbatch` clips."""
         views, unseen = self._views(store, clips, step)
         masks = self._masks(views, step)
-        predicted = _without(masks[0], unseen[0]) if self.config.mfm_weight else None
+        predicted = _without(masks[0], unseen[0]) if self.config.mfp_weight else None
         hidden = [_either(m, u) for m, u in zip(masks, unseen, strict=True)]
         return split(views, hidden, unseen[0], predicted, size=self.config.microbatch)
 
@@ -150,8 +150,8 @@ class Trainer:
 
     def assign(self, which: str, logits: Tensor, *, temperature: float) -> Tensor:
         """Teacher's logits (N, K) of "cls" or "cells" -> assignments, rows sum to one, where the logits were."""
-        if which in self.centres:
-            return self.centres[which](logits, temperature)
+        if which in self.centers:
+            return self.centers[which](logits, temperature)
         if self.config.targets == "softmax":
             return (logits.float() / temperature).softmax(dim=-1)
         return sinkhorn_knopp(logits, temperature, inplace=True)
@@ -169,10 +169,10 @@ class Trainer:
             graphs += [partial(self._of_locals, piece, own, number, batch) for number in range(1, len(piece.views))]
             graphs += [partial(self._of_globals, piece, own, rows, batch, tokens, pulled) for rows in piece.rows(c.width)]
         last = pieces[-1]
-        glcl, mfm, koleo = accumulate(graphs, cast=self._cast, alone=self._alone, unreached=lambda: self._reached(last))
+        glcl, mfp, koleo = accumulate(graphs, cast=self._cast, alone=self._alone, unreached=lambda: self._reached(last))
         self._forget_unused(last)
         koleo = koleo if whole is None else whole.detach()
-        return self._logged(torch.stack([glcl, mfm, koleo]), targets)
+        return self._logged(torch.stack([glcl, mfp, koleo]), targets)
 
     def _of_locals(self, piece: Piece, own: Tensor, number: int, batch: int) -> Terms:
         """GLCL of a group of local views: each is to predict both teacher views, own (2, b, K)."""
@@ -192,7 +192,7 @@ class Trainer:
         where it is computed here
         """
         c, predicted = self.config, piece.predicted
-        mfm = koleo = torch.zeros((), device=self.device)
+        mfp = koleo = torch.zeros((), device=self.device)
         x = piece.views[0][rows]
         masks = [None if m is None else m[rows] for m in (piece.masks[0], predicted)]
         cls, embedded, known = self._forward(x, *masks)
@@ -202,14 +202,14 @@ class Trainer:
         if known is not None and tokens is not None and predicted is not None:
             first = int(predicted[: rows.start].sum()) if rows.start else 0
             these = slice(first, first + len(known[0]))
-            mfm = self._compare(known, tokens[these], (cell_weights(predicted) * len(piece) / batch)[these])
-            total = total + c.mfm_weight * mfm
+            mfp = self._compare(known, tokens[these], (cell_weights(predicted) * len(piece) / batch)[these])
+            total = total + c.mfp_weight * mfp
         if pull is None:
             spread = koleo_of(cls.unflatten(0, (-1, len(piece))))
             total, koleo = total + c.koleo_weight * spread, spread
         else:
             total = total + c.koleo_weight * (cls.float() * pull.flatten(0, 1)[rows]).sum()
-        return Terms(total, glcl.detach(), mfm.detach(), koleo.detach())
+        return Terms(total, glcl.detach(), mfp.detach(), koleo.detach())
 
     @torch.no_grad()
     def _features(self, pieces: list[Piece]) -> list[Tensor]:
@@ -227,9 +227,9 @@ class Trainer:
 
     def _logged(self, losses: Tensor, targets: Targets) -> dict[str, float]:
         """Losses (3,) and what they come to, of all processes, and how many prototypes the targets use."""
-        c, (glcl, mfm, koleo) = self.config, losses
-        loss = c.glcl_weight * glcl + c.mfm_weight * mfm + c.koleo_weight * koleo
-        numbers = (distributed.all_reduce_sum(torch.stack([loss, glcl, mfm, koleo])) / distributed.world_size()).tolist()
+        c, (glcl, mfp, koleo) = self.config, losses
+        loss = c.glcl_weight * glcl + c.mfp_weight * mfp + c.koleo_weight * koleo
+        numbers = (distributed.all_reduce_sum(torch.stack([loss, glcl, mfp, koleo])) / distributed.world_size()).tolist()
         values: dict[str, float] = dict(zip(("loss", *LOSSES), numbers, strict=True))
         values["glcl_over_lnk"] = values["glcl"] / math.log(c.prototypes)
         values["target_prototypes"] = effective_prototypes(targets.cls.flatten(0, 1))
@@ -255,13 +255,13 @@ class Trainer:
 
     @torch.no_grad()
     def _follow(self, momentum: float) -> None:
-        """teacher <- momentum * teacher + (1 - momentum) * student; the centres take the step's batch in."""
+        """teacher <- momentum * teacher + (1 - momentum) * student; the centers take the step's batch in."""
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
             list(self.teacher.parameters()), list(self.student.parameters()), 1 - momentum
         )
-        for centre in self.centres.modules():
-            if isinstance(centre, RunningCentre):
-                centre.follow()
+        for center in self.centers.modules():
+            if isinstance(center, RunningCenter):
+                center.follow()
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> tuple[list[Tensor], list[Tensor | None]]:
         """Augmented views of this process's clips, globals first, each (views*B, 3, T, V, 1), view after view; and the tokens of
@@ -293,7 +293,7 @@ class Trainer:
     def _centered(self, x: Tensor, origin: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Views x (B, 3, T, V, 1) around their center joint, and which joints of who is there were seen (B, T, V, 1)."""
         seen = augment.shown(x, seen)
-        return augment.center(x, self.skeleton, self.config.centring, origin, seen), seen
+        return augment.center(x, self.skeleton, self.config.centering, origin, seen), seen
 
     def _noise(self, x: Tensor, batch: int, is_global: bool, rng: torch.Generator, rows: augment.Rows, seen: Tensor) -> Tensor:
         """Global view 0: sd 0.01. Global view 1: sd 0.05 for 1 in 10, an axis to zero for 2 in 10. Locals: 0.01 for half."""

@@ -23,7 +23,7 @@ from slimlab.data.views import View
 from slimlab.skeleton import Skeleton
 
 # What `Config(released_quirks=…)` can switch on one by one; True is all of them.
-NAMES = ("bone_scaling", "absent_frames", "centring", "mask_budget", "local_ratios", "test_view")
+NAMES = ("bone_scaling", "absent_frames", "centering", "mask_budget", "local_ratios", "test_view")
 
 
 class IndexOrdered(Skeleton):
@@ -83,7 +83,7 @@ def center(x: Tensor, origin: Tensor) -> Tensor:
 def with_absent_frames(store: ClipStore, clips: np.ndarray) -> ClipStore:
     """These clips, every person of them in every frame of the clip, all zero where not there.
 
-    So a person who is late has an all-zero first frame, and with it the origin for centre. Right: views are cut from the
+    So a person who is late has an all-zero first frame, and with it the origin for center. Right: views are cut from the
     frames that show the person. A loop over clips: this is for comparison, not for speed.
     """
     a, chosen = store.arrays, store.positions(clips)
@@ -109,7 +109,7 @@ def sample_views(store: ClipStore, clips: np.ndarray, *args: Any) -> Views:
 
 
 def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
-    """As `data.test_view`, but with the start of the centre 95 % even where `frames` are more. Right: start (valid - length)/2.
+    """As `data.test_view`, but with the start of the center 95 % even where `frames` are more. Right: start (valid - length)/2.
 
     At 40 to 64 valid frames a view of 64 begins at the second one and ends on the empty frame after the last.
     """

@@ -35,7 +35,7 @@ class Mistakes(Trainer):
             self.test_view = faults.test_view
 
     def _centered(self, x: Tensor, origin: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        if not (self.config.makes("centring") and self.config.centring == "first_frame"):
+        if not (self.config.makes("centering") and self.config.centering == "first_frame"):
             return super()._centered(x, origin, seen)
         x = faults.center(x, origin)
         return x, augment.present(x)[:, 0].expand(-1, -1, x.shape[3], -1)  # the authors' code knows no unseen joint

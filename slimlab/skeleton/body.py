@@ -28,7 +28,7 @@ class Skeleton:
     parents  V indices, -1 at the one root; index order need not be topological.
     parts    name -> joints in chain order; together they hold every joint once. None: inferred from names and tree.
     mirror   pairs (left, right) of joints; None: inferred from names, no pairs where no name says left or right.
-    center   index of the joint that clips are centred on; None: the middle of the spine, or the root.
+    center   index of the joint that clips are centered on; None: the middle of the spine, or the root.
 
     Raises ValueError that names the joint which breaks one of these rules.
     """

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slimlab import evaluate
+from slimlab import _renamed, evaluate
 from slimlab.pretrain.run import replace_file
 from slimlab.study.trial import RENAMED
 
@@ -101,7 +101,10 @@ def best(table: pd.DataFrame, by: str = "held_out_knn") -> str:
 def load(path: str | Path) -> pd.DataFrame:
     """A sweep's table from the .csv that `table.to_csv(path, index=False)` wrote, also one of slimlab 0.1, where variants were
     called arms. Raises ValueError for another table."""
-    table = pd.read_csv(path, dtype={"error": str}).rename(columns=RENAMED)
+    table = pd.read_csv(path, dtype={"error": str}).rename(columns=RENAMED | _renamed.RENAMED)
+    for column in ("variant", "changes", *_renamed.VALUES):
+        if column in table:
+            table[column] = [_renamed.in_words(v) if isinstance(v, str) else v for v in table[column]]
     if "error" in table:
         table["error"] = table["error"].fillna("")
     fields(table)

@@ -26,6 +26,7 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab import data
+from slimlab._renamed import new_names, old_names
 from slimlab.data import ClipStore
 from slimlab.evaluate.subsets import check_train_test
 from slimlab.pretrain.config import Config
@@ -128,7 +129,8 @@ def planned(
     test: ClipStore,
 ) -> dict[str, tuple[Variant, Config]]:
     """id -> (variant, configuration) of every run, seeds outermost. Raises ValueError as `sweep` does."""
-    variants = product(grid) if isinstance(grid, Mapping) else [dict(variant) for variant in grid]
+    variants = product(grid) if isinstance(grid, Mapping) else list(grid)
+    variants = [new_names(variant) for variant in variants]
     seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not variants or not seeds:
         raise ValueError("sweep: nothing to do; give at least one variant and one seed")
@@ -160,7 +162,8 @@ def _recorded(config: Config) -> dict[str, Any]:
     field which slimlab gets later does not hide the runs of today."""
     plain = {f.name: f.default for f in fields(config)}  # None: the preset's
     settings = {k: v for k, v in config.to_dict().items() if k not in ("checkpoint_seconds", "snapshots")}
-    return {k: v for k, v in settings.items() if v is not None and v != plain[k]}
+    differs = {k: v for k, v in settings.items() if v is not None and v != plain[k]}
+    return old_names(differs)  # so that runs of earlier versions are found
 
 
 def _digest(text: str) -> str:
@@ -173,6 +176,7 @@ def _result(folder: Path, key: str) -> dict[str, Any] | None:
         return None
     try:
         row = trial.read_row(file)
+        row |= {name: new_names(row[name]) for name in ("variant", "config") if name in row}
         if missing := {"variant", "seed", "knn", "probe", "train", "test"} - set(row):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except (OSError, ValueError, TypeError) as error:

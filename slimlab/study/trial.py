@@ -18,6 +18,7 @@ import torch
 
 import slimlab
 from slimlab import evaluate, pretrain
+from slimlab._renamed import old_names
 from slimlab.data import ClipStore
 from slimlab.evaluate import Features
 from slimlab.pretrain.config import Config
@@ -127,7 +128,8 @@ def controls(
 ) -> dict[str, Any]:
     """`scores` of raw coordinates and of the encoder as it was before its first step; kept in the sweep's folder."""
     data, sized = [train.fingerprint, test.fingerprint], config.encoder(train.skeleton)
-    text = json.dumps(asdict(sized), sort_keys=True, default=str)
+    was = old_names(asdict(sized))  # so that what earlier versions kept is found
+    text = json.dumps(was, sort_keys=True, default=str)
 
     def raw():
         return [evaluate.raw_features(side) for side in (train, test)]

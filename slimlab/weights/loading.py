@@ -1,7 +1,7 @@
 """Encoders on disk: `config.json` + `model.safetensors`, the released layout, and `slimlab.json` beside it.
 
 config.json holds the sizes under the names of the released code; slimlab.json what that layout has no room for: the body,
-the centring, the input scale. Where weights are found and how they are read: weightfiles.py.
+the centering, the input scale. Where weights are found and how they are read: weightfiles.py.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from slimlab import skeleton as bodies
+from slimlab._renamed import new_names
 from slimlab._system.cache import TEMPORARY
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
@@ -70,7 +71,7 @@ def load_encoder(path: str | Path, subfolder: str | None = None, skeleton: Skele
 
     The tensors decide the sizes; a config.json or slimlab.json that states others is refused, before memory is taken for them.
     Without slimlab.json the sizes are read from the tensors, but the heads cannot be: they are config.json's `num_heads`, and
-    width / 32 without it (the paper's 8 at 256; a warning says so at other widths). Such weights take clips uncentred, as the
+    width / 32 without it (the paper's 8 at 256; a warning says so at other widths). Such weights take clips uncentered, as the
     released evaluation does.
 
     Raises FileNotFoundError or ValueError that names the file and what is wrong with it: every size that is stated otherwise,
@@ -104,7 +105,8 @@ def pretrained(name: str = "tiny", skeleton: Skeleton | None = None) -> Encoder:
 
 def pretrained_record(name: str = "tiny") -> dict[str, Any]:
     """How such an encoder was made: settings, data, command, environment, wall seconds, results."""
-    return json.loads((_shipped(name) / "record.json").read_text())
+    record = json.loads((_shipped(name) / "record.json").read_text())
+    return record | {"config": new_names(record["config"])}
 
 
 def shipped() -> list[str]:
@@ -162,7 +164,7 @@ def _config(found: Found, skeleton: Skeleton | None) -> EncoderConfig:
             heads=heads,
             patch_frames=size["patch_frames"],
             registers=size["registers"],
-            centring="none",  # pre-trained centred, evaluated as clips come: the protocol that gives the published numbers
+            centering="none",  # pre-trained centered, evaluated as clips come: the protocol that gives the published numbers
         )
         if config.hidden != size["hidden"]:
             config = replace(config, mlp_ratio=1.5 * size["hidden"] / size["width"])

@@ -118,7 +118,7 @@ class AugmentationExplorer(Still, W.VBox):
             shown.append((self.against.value, self.contrast))
         there = (self.x != 0).any(dim=1).any(dim=2)[0].numpy()  # (T, M)
         index = self.chooser.index
-        off = there[:, :, None, None] * np.float32(1)  # (T, M, 1, 1) m: the centred joint, at the origin, is there too
+        off = there[:, :, None, None] * np.float32(1)  # (T, M, 1, 1) m: the centered joint, at the origin, is there too
         clips = [Clip(x[0].permute(1, 3, 2, 0).numpy() + off, there, int(self.store.labels[index]), name) for name, x in shown]
         return plot.bodies(clips, self.store.skeleton, fps=self.store.fps)
 

@@ -200,7 +200,7 @@ REFUSED = {
     "heads": {0: "at least 1", 3: "multiple of heads 3"},
     "decoder_depth": {0: "at least 1"},
     "patch_frames": {0: "at least 1", 3: "multiple of patch_frames 3"},
-    "centring": {"x": "choose one of none"},
+    "centering": {"x": "choose one of none"},
     "input_scale": {0.0: "above 0"},
     "frames": {62: "multiple of patch_frames 4"},
     "view_range": {(1.0, 0.8): "ascending"},

@@ -53,7 +53,7 @@ def test_an_unknown_stream_is_refused():
 
 
 def test_the_stream_travels_with_the_weights_and_is_applied(tmp_path, synthetic):
-    config = EncoderConfig(width=16, depth=1, heads=2, frames=32, centring="every_frame", input_scale=2.0, stream="bone")
+    config = EncoderConfig(width=16, depth=1, heads=2, frames=32, centering="every_frame", input_scale=2.0, stream="bone")
     torch.manual_seed(0)
     encoder = Encoder(config).eval()
     loaded = load_encoder(save_encoder(encoder, tmp_path / "bone"))

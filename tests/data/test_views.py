@@ -29,7 +29,7 @@ def numbers(x: torch.Tensor) -> np.ndarray:
 @given(st.lists(st.integers(1, 330), min_size=1, max_size=6), st.sampled_from([8, 16, 32, 64]))
 @settings(max_examples=80, deadline=None)
 def test_the_test_view_is_the_naive_one(lengths, frames):
-    """Centre 95 %, no fewer than `frames`: picked evenly, or interpolated where there are fewer."""
+    """Center 95 %, no fewer than `frames`: picked evenly, or interpolated where there are fewer."""
     store = make_store([counting_clip(t) for t in lengths])
     x, people, _ = data.test_view(store, range(len(store)), frames=frames)
     assert x.shape == (len(lengths), 3, frames, 25, 1) and x.dtype == torch.float32 and people.all()
@@ -176,7 +176,7 @@ def test_each_person_is_drawn():
     assert ((numbers(views.globals)[0, :, 0] > 1000) == (numbers(views.locals[0])[1, :, 0] > 1000)).all()  # one clip, one person
 
 
-def test_origin_is_the_centre_joint_of_the_first_frame(synthetic):
+def test_origin_is_the_center_joint_of_the_first_frame(synthetic):
     one = synthetic[synthetic.column("people") == 1]
     views = sample_views(one, range(10), seeded())
     for i in range(10):

@@ -47,11 +47,11 @@ def test_the_seed_decides_and_what_is_given_stays(store, name):
 
 @pytest.mark.parametrize("part", [0.1, 0.25, 0.5, 1.0])
 def test_missing_joints_are_zero_for_the_whole_clip_and_flagged(store, part):
-    worse, centre = evaluate.corruption.missing_joints(store, part), store.skeleton.center
+    worse, center = evaluate.corruption.missing_joints(store, part), store.skeleton.center
     for clip, before in zip(worse, store, strict=True):
         moved = (clip.joints != before.joints).any(axis=3)  # (T, M, V)
         ever = moved.any(axis=(0, 1))
-        assert ever.sum() == round(part * (len(store.skeleton) - 1)) and not ever[centre]
+        assert ever.sum() == round(part * (len(store.skeleton) - 1)) and not ever[center]
         assert not clip.joints[:, :, ever].any()
         np.testing.assert_array_equal(clip.joints[:, :, ~ever], before.joints[:, :, ~ever])
     assert all("zero-joints" in str(flags).split() for flags in worse.table["flags"])

@@ -14,7 +14,7 @@ from slimlab.pretrain.run import RunError
 from slimlab.skeleton import COCO, KINECT_V1
 from tests.conftest import make_store
 
-CONFIG = EncoderConfig(width=16, depth=2, heads=2, frames=8, init_std=None, centring="every_frame", input_scale=3.0)
+CONFIG = EncoderConfig(width=16, depth=2, heads=2, frames=8, init_std=None, centering="every_frame", input_scale=3.0)
 CONTROLS = ["raw coordinates", "random encoder, plain", "random encoder, best-scaled input"]
 PROVENANCE = {"train", "test", "train_subjects", "test_subjects", "weights", "seed", "slimlab", "torch"}
 

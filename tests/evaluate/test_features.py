@@ -15,7 +15,7 @@ from tests.conftest import counting_clip, make_store
 @pytest.fixture(scope="module")
 def encoder():
     torch.manual_seed(0)
-    config = EncoderConfig(width=16, depth=2, heads=2, frames=32, init_std=None, centring="every_frame", input_scale=3.0)
+    config = EncoderConfig(width=16, depth=2, heads=2, frames=32, init_std=None, centering="every_frame", input_scale=3.0)
     return Encoder(config)
 
 
@@ -38,7 +38,7 @@ def test_batches_do_not_matter_and_settings_are_passed_on(encoder, synthetic):
     assert not torch.allclose(evaluate.features(encoder, store, frames=8).x, evaluate.features(encoder, store).x)
 
 
-def test_where_a_person_stands_does_not_matter_once_centred(encoder):
+def test_where_a_person_stands_does_not_matter_once_centered(encoder):
     rng = np.random.default_rng(0)
     clip = rng.normal(size=(40, 1, 25, 3)).astype(np.float32)
     f = evaluate.features(encoder, make_store([clip, clip + np.float32(2.5)]))
@@ -99,12 +99,12 @@ def test_what_changes_features_changes_their_file(encoder, synthetic, tmp_path):
 
     evaluate.features(encoder, store, cache=tmp_path)
     other = evaluate.random_encoder(encoder.config, 5)
-    centred = Encoder(replace(encoder.config, centring="first_frame"))
-    centred.load_state_dict(encoder.state_dict())
+    centered = Encoder(replace(encoder.config, centering="first_frame"))
+    centered.load_state_dict(encoder.state_dict())
     for count, call in enumerate(
         (
             lambda: evaluate.features(other, store, cache=tmp_path),
-            lambda: evaluate.features(centred, store, cache=tmp_path),
+            lambda: evaluate.features(centered, store, cache=tmp_path),
             lambda: evaluate.features(encoder, store, frames=8, cache=tmp_path),
             lambda: evaluate.features(encoder, store[::-1], cache=tmp_path),
             lambda: evaluate.features(encoder, store, view=faults.test_view, cache=tmp_path),
@@ -142,7 +142,7 @@ def test_an_encoder_whose_code_cannot_be_read_is_not_kept(encoder, synthetic, tm
 
 
 def test_the_mae_is_kept_as_well(synthetic, tmp_path):
-    sizes = mae.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centring="every_frame")
+    sizes = mae.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centering="every_frame")
     masked = mae.Encoder(sizes).eval()
     for combine in ("concat", "sum"):
         kept = evaluate.features(masked, synthetic[:5], combine=combine, cache=tmp_path)

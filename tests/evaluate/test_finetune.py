@@ -15,7 +15,7 @@ from slimlab.evaluate.subsets import amount_words, batches, held_out
 from slimlab.skeleton import COCO
 from tests.conftest import counting_clip, make_store
 
-CONFIG = EncoderConfig(width=16, depth=1, heads=2, frames=8, init_std=None, centring="every_frame", input_scale=3.0)
+CONFIG = EncoderConfig(width=16, depth=1, heads=2, frames=8, init_std=None, centering="every_frame", input_scale=3.0)
 
 
 @given(st.lists(st.integers(-1, 5), min_size=1, max_size=300), st.integers(0, 9))

@@ -16,7 +16,7 @@ class MeanPose(nn.Module):
 
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
-        self.config = EncoderConfig(skeleton=skeleton, width=32, depth=1, heads=2, centring="every_frame")
+        self.config = EncoderConfig(skeleton=skeleton, width=32, depth=1, heads=2, centering="every_frame")
         self.layer = nn.Linear(3 * len(skeleton), 32)
 
     def features(self, x: Tensor, people=None, blocks=1, pool="mean", combine="concat", seen=None) -> Tensor:

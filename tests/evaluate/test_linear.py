@@ -122,7 +122,7 @@ def labelled_poses():
 
 @pytest.fixture(scope="module")
 def encoder():
-    config = EncoderConfig(width=32, depth=2, heads=2, frames=8, init_std=None, centring="every_frame", input_scale=3.0)
+    config = EncoderConfig(width=32, depth=2, heads=2, frames=8, init_std=None, centering="every_frame", input_scale=3.0)
     return evaluate.random_encoder(config, 1).train()
 
 

@@ -130,13 +130,13 @@ def test_raw_coordinates_are_the_naive_ones(synthetic):
         joints = clip.joints[:, 0] - clip.joints[:, 0, root : root + 1]
         t = np.linspace(0, len(joints) - 1, 20)
         flat = np.stack([np.interp(t, np.arange(len(joints)), c) for c in joints.reshape(len(joints), -1).T], axis=1)
-        # interpolated before it is centred, which is the same: both are linear
+        # interpolated before it is centered, which is the same: both are linear
         np.testing.assert_allclose(f.x[i, : flat.size], flat.ravel(), atol=1e-4)
         assert not f.x[i, flat.size :].any()
 
 
 def test_raw_coordinates_on_utd_mhad(utd):
-    """The figure that the data set is known by here: 64 resampled frames, root-centred, 1-NN."""
+    """The figure that the data set is known by here: 64 resampled frames, root-centered, 1-NN."""
     train, test = data.split(utd, "cross-subject")
     raw = evaluate.raw_features(train), evaluate.raw_features(test)
     assert evaluate.knn(*raw).accuracy == pytest.approx(0.853, abs=0.0006)
@@ -165,7 +165,7 @@ def test_the_comparison_has_every_control(synthetic):
     ]
     assert table[["kNN", "probe"]].to_numpy().min() >= 0 and table[["kNN", "probe"]].to_numpy().max() <= 1
     chosen = best_scaled(config, train)
-    assert chosen.config.centring == "every_frame" and chosen.config.init_std is None
+    assert chosen.config.centering == "every_frame" and chosen.config.init_std is None
 
 
 def test_the_supervised_control_learns_its_labels():
@@ -176,7 +176,7 @@ def test_the_supervised_control_learns_its_labels():
         poses[:, :, :, joint, 1] = np.where(labels, 0.3, -0.3)[:, None, None] + rng.normal(0, 0.1, (240, 20, 1))
     store = make_store(list(poses.astype(np.float32)), label=labels, subject=np.arange(240) // 120)
     train, test = data.split(store, "cross-subject")
-    config = EncoderConfig(width=32, depth=1, heads=2, frames=16, init_std=None, centring="every_frame", input_scale=3.0)
+    config = EncoderConfig(width=32, depth=1, heads=2, frames=16, init_std=None, centering="every_frame", input_scale=3.0)
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
@@ -194,7 +194,7 @@ def test_the_supervised_control_needs_labels_and_people():
 
 
 def test_where_clips_were_recorded_does_not_matter_to_the_supervised_control():
-    """Centred on the first frame, as the paper's encoder: the same clips five metres away train the same network."""
+    """Centered on the first frame, as the paper's encoder: the same clips five metres away train the same network."""
     rng = np.random.default_rng(0)
     clips = [rng.normal(0, 0.2, (20, 1, 25, 3)).astype(np.float32) for _ in range(6)]
     config = EncoderConfig(width=16, depth=1, heads=2, frames=16)

@@ -11,7 +11,7 @@ from slimlab.encoder import EncoderConfig
 from slimlab.evaluate import PROTOCOLS, Protocol
 from tests.conftest import counting_clip, make_store
 
-CONFIG = EncoderConfig(width=16, depth=2, heads=2, frames=8, init_std=None, centring="every_frame", input_scale=3.0)
+CONFIG = EncoderConfig(width=16, depth=2, heads=2, frames=8, init_std=None, centering="every_frame", input_scale=3.0)
 SMALL = {"steps": 3, "batch_size": 8}
 
 
@@ -37,7 +37,7 @@ def test_every_protocol_gives_rows_with_what_is_needed_to_repeat_them(case, name
 @pytest.mark.parametrize("name", ["default", "slim-knn", "slim-linear", "slim-linear-cached", "slim-semi-10"])
 def test_the_mae_which_has_no_cls_token_goes_through_the_same_protocols(case, name):
     _, train, test = case
-    sizes = mae.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centring="every_frame")
+    sizes = mae.EncoderConfig(width=16, depth=2, heads=2, patch_frames=4, frames=8, centering="every_frame")
     changes = SMALL if PROTOCOLS[name].classifier in ("grid", "finetune") else {}
     table = evaluate.run(mae.Encoder(sizes), train, test, name, **changes)
     assert table["accuracy"].between(0, 1).all() and (table["blocks"] == 1).all()

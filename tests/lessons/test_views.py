@@ -179,7 +179,7 @@ def changed(**wrong):
         length = min(span, length)
         places = span - length + (0 if wrong.get("off_by_one") else 1)
         begin = rng.integers(span + 1) if wrong.get("too_far") else rng.integers(max(1, places))
-        begin = (span - length) // 2 if wrong.get("centred") else begin
+        begin = (span - length) // 2 if wrong.get("centered") else begin
         begin = min(begin, rng.integers(max(1, places))) if wrong.get("early") else begin
         return begin + (0 if wrong.get("from_zero") else start), length
 
@@ -200,7 +200,7 @@ def test_local_interval_right():
         (changed(of_clip=True), "of span, not of the clip|at most|mean length"),
         (changed(fixed=True), "draw the part uniformly"),
         (changed(too_short=True), "at least"),
-        (changed(centred=True), "same place"),
+        (changed(centered=True), "same place"),
         (changed(early=True), "favours one end"),
         (changed(power=2), "at least|mean length"),
         (lambda *a: 3, "a pair of whole numbers"),

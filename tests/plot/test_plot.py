@@ -77,7 +77,7 @@ def test_two_people_short_clips_and_empty_ones(synthetic):
 def metrics(n=50):
     t = np.arange(n)
     return pd.DataFrame(
-        {"step": t, "glcl": 4.85 - t / n, "glcl_over_lnk": 1 - t / n / 4.85, "mfm": 2.4, "koleo": 1.0, "target_prototypes": 9.0}
+        {"step": t, "glcl": 4.85 - t / n, "glcl_over_lnk": 1 - t / n / 4.85, "mfp": 2.4, "koleo": 1.0, "target_prototypes": 9.0}
         | {"used_prototypes": 30.0, "rank": np.where(t % 10 == 9, 5.0 + t, np.nan), "knn": np.where(t % 10 == 9, t / n, np.nan)}
     )
 

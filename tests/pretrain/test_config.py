@@ -49,7 +49,7 @@ def test_it_survives_json():
 def test_the_papers_encoder():
     encoder = Config(preset="paper").encoder(KINECT_V2)
     assert (encoder.width, encoder.depth, encoder.heads, encoder.patch_frames, encoder.registers) == (256, 8, 8, 8, 4)
-    assert encoder.centring == "first_frame" and encoder.init_std == 0.02
+    assert encoder.centering == "first_frame" and encoder.init_std == 0.02
 
 
 # For each field, values that no run can be made with, and what the error says of them
@@ -66,7 +66,7 @@ REFUSED = {
     "patch_frames": {0: "of at least 1", 7: "do not divide"},
     "registers": {-1: "of at least 0"},
     "init": {"zeros": "choose one of normal, fan_in"},
-    "centring": {"x": "choose one of none, first_frame, every_frame"},
+    "centering": {"x": "choose one of none, first_frame, every_frame"},
     "input_scale": {0.0: "above 0"},
     "stream": {"speed": "choose one of joint, bone, motion"},
     "global_frames": {30: "do not divide", 0: "of at least 1"},
@@ -86,7 +86,7 @@ REFUSED = {
     "mask_ratio": {1.5: "must lie in 0..1", (0.5, 1.2): "holds 1.2, which must lie in 0..1", (0.9, 0.5): "ascending"},
     "mask_globals": {1.01: "in 0..1", 0.007: "of 64 global views rounds to none; take at least 0.0156, or 0"},
     "mask_locals": {2: "True or False"},
-    "targets": {"argmax": "choose one of sinkhorn, centring, softmax"},
+    "targets": {"argmax": "choose one of sinkhorn, centering, softmax"},
     "prototypes": {1: "at least 2", 0: "at least 2"},
     "head_hidden": {0: "at least 1"},
     "head_bottleneck": {0: "at least 1"},
@@ -94,7 +94,7 @@ REFUSED = {
     "teacher_temperature": {(0.0, 0.1): "above 0", 0.04: "a pair"},
     "temperature_warmup": {2.0: "in 0..1"},
     "glcl_weight": {-1.0: "at least 0"},
-    "mfm_weight": {-1.0: "at least 0"},
+    "mfp_weight": {-1.0: "at least 0"},
     "koleo_weight": {-1.0: "at least 0"},
     "base_lr": {-1.0: "at least 0", math.inf: "finite"},
     "min_lr": {-1.0: "at least 0"},

@@ -82,7 +82,7 @@ def outcome(folder: Path):
     """Everything of a run that an interruption must not change."""
     found = run.Run(folder)
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
-    tensors = {f"{n}.{k}": v for n in ("student", "teacher", "centres") for k, v in state[n].items()}
+    tensors = {f"{n}.{k}": v for n in ("student", "teacher", "centers") for k, v in state[n].items()}
     tensors |= {f"adam.{i}.{k}": v for i, s in state["optimizer"]["state"].items() for k, v in s.items()}
     for name, place in {"encoder": folder, **found.snapshots}.items():
         tensors |= {f"{name}.{k}": v for k, v in load_encoder(place).state_dict().items()}

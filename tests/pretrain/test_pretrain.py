@@ -21,7 +21,7 @@ from tests.conftest import counting_clip, make_store
 from tests.systems import kills
 from tests.waiting import steps_logged, wait_for
 
-NUMBERS = ["step", "loss", "glcl", "mfm", "koleo", "gradient", "lr", "rank", "knn"]
+NUMBERS = ["step", "loss", "glcl", "mfp", "koleo", "gradient", "lr", "rank", "knn"]
 
 
 def same_run(a: Run, b: Run):
@@ -100,7 +100,7 @@ def test_a_change_on_the_way_is_recorded_and_survives_a_kill(train, quick, tmp_p
     with pytest.raises(RunError, match="mask_ratio"):
         pretrain.fit(train, replace(quick, mask_ratio=0.6), folder=killed.folder, progress=False)
     plain = pretrain.fit(train, quick, folder=tmp_path / "plain", progress=False).metrics
-    assert (plain["mfm"] == whole.metrics["mfm"]).tolist() == [True] * 5 + [False] * 7  # it does something, from there on
+    assert (plain["mfp"] == whole.metrics["mfp"]).tolist() == [True] * 5 + [False] * 7  # it does something, from there on
 
 
 def test_what_cannot_be_changed_is_refused_and_lost_changes_go(whole, train, quick, tmp_path):
@@ -206,26 +206,26 @@ def test_killed_at_a_bad_moment_equals_uninterrupted(whole, train, quick, tmp_pa
     assert not list((tmp_path / "killed").glob(".slimlab-tmp*"))  # what the kill left beside is gone
 
 
-def test_centring_resumes_to_the_same_numbers(whole, train, quick, tmp_path):
-    """The running centres are part of the checkpoint: stopped, killed and uninterrupted runs are one."""
-    config = replace(quick, targets="centring")
-    centred = pretrain.fit(train, config, folder=tmp_path / "whole centred", progress=False)
-    assert not np.array_equal(centred.metrics["glcl"], whole.metrics["glcl"])
-    state = torch.load(centred.folder / "checkpoint.pt", weights_only=True)["centres"]
+def test_centering_resumes_to_the_same_numbers(whole, train, quick, tmp_path):
+    """The running centers are part of the checkpoint: stopped, killed and uninterrupted runs are one."""
+    config = replace(quick, targets="centering")
+    centered = pretrain.fit(train, config, folder=tmp_path / "whole centered", progress=False)
+    assert not np.array_equal(centered.metrics["glcl"], whole.metrics["glcl"])
+    state = torch.load(centered.folder / "checkpoint.pt", weights_only=True)["centers"]
     assert set(state) == {"cls.mean", "cells.mean"} and all(v.any() for v in state.values())
     for step in pretrain.steps(train, config, folder=tmp_path / "stopped"):
         if step.step == 4:
             break
-    same_run(pretrain.fit(train, config, folder=tmp_path / "stopped", progress=False), centred)
+    same_run(pretrain.fit(train, config, folder=tmp_path / "stopped", progress=False), centered)
 
 
 @kills
 @pytest.mark.integration
-def test_centring_killed_resumes_to_the_same_numbers(train, quick, tmp_path):
-    config = replace(quick, targets="centring")
-    centred = pretrain.fit(train, config, folder=tmp_path / "whole centred", progress=False)
-    assert killed(tmp_path / "killed", "7", "centring") == -signal.SIGKILL
-    same_run(pretrain.fit(train, config, folder=tmp_path / "killed", progress=False), centred)
+def test_centering_killed_resumes_to_the_same_numbers(train, quick, tmp_path):
+    config = replace(quick, targets="centering")
+    centered = pretrain.fit(train, config, folder=tmp_path / "whole centered", progress=False)
+    assert killed(tmp_path / "killed", "7", "centering") == -signal.SIGKILL
+    same_run(pretrain.fit(train, config, folder=tmp_path / "killed", progress=False), centered)
 
 
 def test_killed_between_the_last_checkpoint_and_its_encoder(whole, train, quick, tmp_path):

@@ -27,7 +27,7 @@ from slimlab import data, pretrain
 train, _ = data.split(data.synthetic(clips=132, seed=0), "cross-subject")
 pretrain.fit(train, pretrain.Config(**json.loads(sys.argv[2])), folder=sys.argv[1], progress=False)
 """
-CURVES = ["loss", "glcl", "mfm", "koleo", "gradient", "lr", "target_prototypes", "used_prototypes", "cell_target_prototypes"]
+CURVES = ["loss", "glcl", "mfp", "koleo", "gradient", "lr", "target_prototypes", "used_prototypes", "cell_target_prototypes"]
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def same_curves(a: Run, b: Run, tolerance: float = 2e-3):
     "changes",
     [
         {},
-        {"targets": "centring", "masking": "motion_aware", "mask_locals": True},
-        {"mfm_weight": 0.0, "mask_globals": 0.25, "local_views": ((16, 1, (0.35, 0.7), 1),)},
+        {"targets": "centering", "masking": "motion_aware", "mask_locals": True},
+        {"mfp_weight": 0.0, "mask_globals": 0.25, "local_views": ((16, 1, (0.35, 0.7), 1),)},
     ],
-    ids=["tiny", "centring and motion", "without MFP"],
+    ids=["tiny", "centering and motion", "without MFP"],
 )
 def test_two_processes_give_the_curves_of_one(train, quick, tmp_path, changes):
     config = replace(quick, **changes)

@@ -95,7 +95,7 @@ def test_paper_settings_train_too(synthetic, changes):
     trainer = Trainer(config, synthetic.skeleton)
     values = trainer.step(synthetic, np.arange(4), 0)
     assert values["glcl_over_lnk"] == pytest.approx(1, abs=0.1)  # nothing is known at the start
-    assert values["mfm"] == pytest.approx(math.log(256) / 2, rel=0.1)  # half of the global views are masked, the others count 0
+    assert values["mfp"] == pytest.approx(math.log(256) / 2, rel=0.1)  # half of the global views are masked, the others count 0
 
 
 def test_the_losses_are_those_of_the_objectives(synthetic, quick):
@@ -115,14 +115,14 @@ def test_the_losses_are_those_of_the_objectives(synthetic, quick):
             cls += list(student.encoder(view).cls[:, 0].split(6))
         glcl = losses.global_local_loss([student.cls_head(c) for c in cls], targets)
         cells = losses.sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][masks[0]]), 0.05)
-        mfm = losses.masked_feature_loss(student.token_head(out.tokens[:, 0][masks[0]]), cells, masks[0])
+        mfp = losses.masked_feature_loss(student.token_head(out.tokens[:, 0][masks[0]]), cells, masks[0])
         koleo = losses.koleo_loss(cls[0]) + losses.koleo_loss(cls[1])
-    total = quick.glcl_weight * glcl + quick.mfm_weight * mfm + quick.koleo_weight * koleo
-    for name, value in (("glcl", glcl), ("mfm", mfm), ("koleo", koleo), ("loss", total)):
+    total = quick.glcl_weight * glcl + quick.mfp_weight * mfp + quick.koleo_weight * koleo
+    for name, value in (("glcl", glcl), ("mfp", mfp), ("koleo", koleo), ("loss", total)):
         assert values[name] == pytest.approx(value.item(), rel=1e-4), name
 
 
-@pytest.mark.parametrize("changes", [{}, {"mfm_weight": 0.0}, {"mask_globals": 0.0}], ids=["all", "without MFP", "without masks"])
+@pytest.mark.parametrize("changes", [{}, {"mfp_weight": 0.0}, {"mask_globals": 0.0}], ids=["all", "without MFP", "without masks"])
 def test_large_views_one_after_the_other_give_the_same_step(synthetic, quick, monkeypatch, changes):
     found = []
     for large in (1 << 60, 0):
@@ -210,7 +210,7 @@ def test_biases_and_norms_do_not_decay(quick):
 def test_nan_stops_with_its_name(synthetic, quick):
     trainer = Trainer(quick, synthetic.skeleton)
     trainer.student.token_head.prototypes.data[:] = float("nan")
-    with pytest.raises(FloatingPointError, match=r"step 5: mfm is nan.*Try a smaller base_lr"):
+    with pytest.raises(FloatingPointError, match=r"step 5: mfp is nan.*Try a smaller base_lr"):
         trainer.step(synthetic, np.arange(8), 5)
 
 
@@ -223,7 +223,7 @@ def test_cuda_follows_the_cpu(synthetic, quick):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-2)
 
 
-@pytest.mark.parametrize("changes", [{}, {"targets": "centring"}, {"mask_globals": 0.0, "mask_locals": True}])
+@pytest.mark.parametrize("changes", [{}, {"targets": "centering"}, {"mask_globals": 0.0, "mask_locals": True}])
 @pytest.mark.parametrize("microbatch", [1, 3])
 def test_parts_of_a_batch_add_up_to_the_whole(synthetic, quick, microbatch, changes):
     """In two passes: the same losses and gradients, though at most so many clips are in memory at once.

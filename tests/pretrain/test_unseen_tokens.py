@@ -36,9 +36,9 @@ def test_the_losses_are_those_of_the_networks_with_unseen_tokens_masked(lacking,
         cls = [*out[0].cls[:, 0].chunk(2), *(c for o in out[1:] for c in o.cls[:, 0].split(6))]
         glcl = losses.global_local_loss([student.cls_head(c) for c in cls], targets)
         cells = losses.sinkhorn_knopp(teacher.token_head(seen.tokens[:, 0][predicted]), 0.05)
-        mfm = losses.masked_feature_loss(student.token_head(out[0].tokens[:, 0][predicted]), cells, predicted)
+        mfp = losses.masked_feature_loss(student.token_head(out[0].tokens[:, 0][predicted]), cells, predicted)
     assert values["glcl"] == pytest.approx(glcl.item(), rel=1e-4)
-    assert values["mfm"] == pytest.approx(mfm.item(), rel=1e-4)
+    assert values["mfp"] == pytest.approx(mfp.item(), rel=1e-4)
 
 
 @pytest.mark.parametrize("changes", [{}, {"mask_globals": 0.0}, {"mask_locals": True}], ids=["all", "without masks", "locals"])

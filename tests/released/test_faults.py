@@ -94,14 +94,14 @@ def late():
 
 
 def plain(**changes) -> Config:
-    """Views without augmentation, so that they show what was cut and centred."""
+    """Views without augmentation, so that they show what was cut and centered."""
     small = dict(width=32, depth=1, heads=2, prototypes=16, head_hidden=32, head_bottleneck=16, steps=4, batch_size=64)
     return Config(preset="paper", augment_probability=0.0, noise=0.0, bone_scale=(1.0, 1.0), **small, **changes)
 
 
-def test_a_late_person_is_centred_on_the_origin(late):
+def test_a_late_person_is_centered_on_the_origin(late):
     right, faulty = (trainer_of(plain(released_quirks=q), KINECT_V2)._views(late, np.arange(64), 0)[0][0] for q in (False, True))
-    assert right.abs().max() < 1e-4  # everyone stands still on the own centre joint, in frames that show the person
+    assert right.abs().max() < 1e-4  # everyone stands still on the own center joint, in frames that show the person
     assert {0.0, 7.0} == set(faulty.round().flatten().tolist())  # the late one stays at 7 m, after empty frames
 
 
@@ -167,13 +167,13 @@ def test_quirks_can_be_made_one_by_one(synthetic):
 
 def test_a_trainer_refuses_mistakes_that_it_does_not_make_and_its_advice_works(synthetic):
     with pytest.raises(ValueError, match=r"Trainer makes no mistakes; take slimlab\.pretrain\.method\.trainer_of"):
-        Trainer(plain(released_quirks="centring"), synthetic.skeleton)
-    assert isinstance(trainer_of(plain(released_quirks="centring"), synthetic.skeleton, device="cpu"), Trainer)
+        Trainer(plain(released_quirks="centering"), synthetic.skeleton)
+    assert isinstance(trainer_of(plain(released_quirks="centering"), synthetic.skeleton, device="cpu"), Trainer)
     assert type(trainer_of(plain(), synthetic.skeleton)) is Trainer
 
 
 def test_a_run_is_measured_on_the_faulty_test_view(synthetic):
-    for made, view in ((True, faults.test_view), ("centring", data.test_view), (False, data.test_view)):
+    for made, view in ((True, faults.test_view), ("centering", data.test_view), (False, data.test_view)):
         assert trainer_of(plain(released_quirks=made), synthetic.skeleton).test_view is view
 
 

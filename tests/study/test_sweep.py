@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from slimlab import data, evaluate, study
+from slimlab._renamed import old_names
 from slimlab.pretrain import Run, RunError
 from slimlab.pretrain.config import Config
 from tests.systems import kills
@@ -92,6 +93,7 @@ def test_a_folder_of_an_earlier_version_stays_readable(whole, sides, tmp_path, m
     assert len(kept) == 4 + 3
     for file in kept:
         row = json.loads(file.read_text())
+        row |= {k: old_names(row[k]) for k in ("variant", "config") if k in row}
         row = {{"subjects": "performers", "variant": "arm"}.get(k, k): v for k, v in row.items()}
         (tmp_path / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file.relative_to(folder)).write_text(json.dumps(row))

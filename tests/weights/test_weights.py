@@ -24,7 +24,9 @@ from slimlab.weights import on_body
 @pytest.fixture
 def encoder():
     torch.manual_seed(0)
-    return Encoder(EncoderConfig(width=16, depth=2, heads=2, registers=1, init_std=None, centring="every_frame", input_scale=3.0))
+    return Encoder(
+        EncoderConfig(width=16, depth=2, heads=2, registers=1, init_std=None, centering="every_frame", input_scale=3.0)
+    )
 
 
 def test_round_trip(encoder, tmp_path):
@@ -60,7 +62,7 @@ def test_a_checkpoint_tells_its_sizes(tmp_path, hidden):
     torch.save(checkpoint(encoder), tmp_path / "slim.pth")
     with pytest.warns(UserWarning, match="number of heads is not told; 2,"):
         again = slimlab.load_encoder(tmp_path / "slim.pth", skeleton=KINECT_V1)
-    assert again.config.centring == "none" and not again.training
+    assert again.config.centering == "none" and not again.training
     assert {k: getattr(again.config, k) for k in sizes} == sizes and again.config.hidden == encoder.config.hidden
     x = torch.randn(2, 3, 8, 20, 1)
     torch.testing.assert_close(again(x).tokens, encoder(x).tokens)
@@ -71,7 +73,7 @@ def test_a_checkpoint_of_the_papers_size_says_no_more_than_needed(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         encoder = slimlab.load_encoder(tmp_path / "slim.pth")
-    assert encoder.config == EncoderConfig(centring="none") and encoder.config.skeleton == KINECT_V2
+    assert encoder.config == EncoderConfig(centering="none") and encoder.config.skeleton == KINECT_V2
 
 
 def test_weights_of_twenty_joints_ask_for_their_body(tmp_path):

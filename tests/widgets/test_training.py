@@ -39,7 +39,7 @@ async def test_start_pause_stop_and_go_on_to_the_same_numbers(synthetic, quick, 
     assert monitor.status == "stopped" and pretrain.Run(tmp_path / "parts").about["status"] == "interrupted"
     run = await monitor.train()
     assert monitor.status == "finished" and run.about["status"] == "finished"
-    columns = ["step", "loss", "glcl", "mfm", "knn"]
+    columns = ["step", "loss", "glcl", "mfp", "knn"]
     np.testing.assert_array_equal(run.metrics[columns].to_numpy(), whole[columns].to_numpy())
     np.testing.assert_array_equal(monitor.metrics[columns].to_numpy(), whole[columns].to_numpy())
     panels = monitor.curves.scene["panels"]
@@ -109,7 +109,7 @@ async def test_the_mask_ratio_is_changed_while_it_runs(synthetic, quick, tmp_pat
         for change in run.changes:
             if change["step"] == step.step + 1:
                 step.run.change(step.step + 1, change["mask_ratio"])
-    np.testing.assert_array_equal(pretrain.Run(tmp_path / "again").metrics["mfm"], run.metrics["mfm"])
+    np.testing.assert_array_equal(pretrain.Run(tmp_path / "again").metrics["mfp"], run.metrics["mfp"])
     assert widgets.TrainingMonitor(synthetic, config=quick, folder=run.folder).ratio.value == (0.1, 0.2)
 
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slimlab._renamed import takes_old_names
 from slimlab._validation import check
 from slimlab.augment import fill_unseen
 from slimlab.encoder import POOLS, RULES, Attention, FeatureEncoder, combined, pooled, unseen_tokens
@@ -22,6 +23,7 @@ from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.weights.layout import misfits
 
 
+@takes_old_names
 @dataclass(frozen=True)
 class EncoderConfig:
     """Sizes (defaults: MAMP's) and how its input is prepared; the fields mean what they do in `slimlab.encoder.EncoderConfig`."""
@@ -34,7 +36,7 @@ class EncoderConfig:
     mlp_ratio: float = 4.0
     frames: int = 120
     init_std: float | None = None
-    centring: str = "first_frame"
+    centering: str = "first_frame"
     input_scale: float = 1.0
     stream: str = "joint"
 

@@ -37,7 +37,7 @@ def _beta(value: Any) -> str:
 
 
 _SHARED = (
-    *("seed", "steps", "minutes", "width", "depth", "heads", "patch_frames", "centring", "input_scale"),
+    *("seed", "steps", "minutes", "width", "depth", "heads", "patch_frames", "centering", "input_scale"),
     *("augment_probability", "mirror", "bone_scale", "rotation", "masking", "base_lr", "min_lr", "warmup", "gradient_clip"),
     *("evaluations", "snapshots", "checkpoint_seconds"),
 )
@@ -81,7 +81,7 @@ class Config:
     heads: int = 2
     decoder_depth: int = 2
     patch_frames: int = 4
-    centring: str = "every_frame"
+    centering: str = "every_frame"
     input_scale: float = 3.0
     # views, augmentation, masks
     frames: int = 64
@@ -137,7 +137,7 @@ PRESETS["mamp"] = Config(
     heads=8,
     decoder_depth=5,
     patch_frames=4,
-    centring="first_frame",
+    centering="first_frame",
     input_scale=1.0,
     frames=120,
     view_range=(0.5, 1.0),
