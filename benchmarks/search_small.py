@@ -2,10 +2,10 @@
 
     python benchmarks/search_small.py LOG.jsonl '{}' '{"width": 96, "heads": 6}' '{"data": "synthetic"}' …
 
-Each setting is pre-trained on synthetic motion (`data`: "varied", the default, or "synthetic"; both of seed 1000) for `steps` steps
-(default 600) on one thread. Then it is judged, frozen, by every reading of `POOLS`:
+Each setting is pre-trained on synthetic motion (`data`: "varied", the default, or "synthetic"; both of seed 1000) for `steps`
+steps (default 600) on one thread. Then it is judged, frozen, by every reading of `POOLS`:
 
-    people     UI-PRMD, exercise and correct (20 classes), odd subjects alone: one of them labeled, the other four judged, mean of five
+    people     UI-PRMD, exercise and correct (20 classes), odd subjects alone: one labeled, the other four judged, mean of five
     synthetic  the default set of seed 0, odd subjects alone: 1, 3 and 5 labeled, 7 and 9 judged
 
 One line of the log a setting; a setting that the log already holds is not tried again. The log's first line has the controls: raw
@@ -25,6 +25,7 @@ from slimlab import data, evaluate
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.sampling import clips_of_step
 from slimlab.pretrain.trainer import Trainer
+from slimlab.weights.loading import on_body
 
 STEPS = 600
 CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
@@ -60,10 +61,9 @@ def judged(read) -> dict[str, float]:
 
 def by_pool(encoder) -> dict[str, dict[str, float]]:
     """judged(), by every reading; the encoder's weights are moved to the body of each side by the names of its joints."""
-    from slimlab import weights
 
     def on(store):
-        return weights.on_body(encoder, store.skeleton) if store.skeleton != encoder.config.skeleton else encoder
+        return on_body(encoder, store.skeleton) if store.skeleton != encoder.config.skeleton else encoder
 
     return {pool: judged(lambda store, p=pool: evaluate.features(on(store), store, pool=p, cache=None)) for pool in POOLS}
 

@@ -350,7 +350,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", help="also write the table of all clips, as .csv")
     p = command("pretrain", "Pre-train on the training side of a split.")
     with_data(p)
-    p.add_argument("--preset", default="tiny", help="tiny or paper")
+    p.add_argument("--preset", default="tiny", help="tiny, small or paper")
     p.add_argument("--folder", help="the run's folder (default: runs/…)")
     p.add_argument("--steps", type=int)
     p.add_argument("--minutes", type=float, help="wall minutes instead of steps")

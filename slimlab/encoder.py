@@ -28,7 +28,7 @@ NOT_COMPUTED: Any = None  # attention, where only tokens were asked for
 # How a clip's feature vector is read off an encoder: `Encoder.features`, `pooled`
 POOLS = ("cls", "mean", "cls+mean", "time", "part", "time+part", "tokens")
 
-# What each number of an encoder's configuration accepts; the MAE's (slimlab/baseline) has the same ones but `registers`.
+# What each number of an encoder's configuration accepts; the MAE's (slimlab/baselines/mae) has the same ones but `registers`.
 RULES: dict[str, Rule] = {
     "width": integer(1),
     "depth": integer(0),
@@ -194,8 +194,7 @@ class FeatureEncoder(nn.Module):
 
     config   how its input is prepared (`skeleton`, `frames`, `centering`, `input_scale`, `stream`) and the sizes of its features
              (`width`, `depth`); `EncoderConfig` has them all
-    has_cls  whether it has a CLS token, so that `features` takes "cls", "cls+mean" and any `blocks`; otherwise it is asked for
-             its last block's tokens alone
+    has_cls  whether it has a CLS token. False: `blocks` is 1, and `pool="cls+mean"` has to mean "mean"
     """
 
     config: Any

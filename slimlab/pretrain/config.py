@@ -1,11 +1,13 @@
-"""What a pre-training run is: one frozen dataclass, two presets (how they work: `slimlab.pretrain.presets`).
+"""What a pre-training run is: one frozen dataclass, three presets (how they work: `slimlab.pretrain.presets`).
 
 Every schedule is a fraction of the run's steps, so that a run of any length keeps its shape. `paper` is the recipe of SLiM
-(arXiv 2603.10648, section 4.1 and the released settings); `tiny` is the same method sized for two CPU cores.
+(arXiv 2603.10648, section 4.1 and the released settings); `tiny` is the same method sized for two CPU cores; `small` is at such a
+size, but on the paper's own grid of tokens.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -57,7 +59,7 @@ def _local_views(value: Any) -> str:
 
 FRACTION = number(0, 1)
 RULES: dict[str, Rule] = {  # what each field accepts; what several fields have to agree on is in `Config.__post_init__`
-    "preset": choice(("paper", "tiny")),
+    "preset": choice(("paper", "small", "tiny")),
     "seed": integer(0, 2**63 - 1),
     "steps": integer(1),
     "minutes": optional(number(0, above=True)),
@@ -268,6 +270,24 @@ class Config:
 # 0.855 +- 0.020 on UTD-MHAD, odd -> even subjects (benchmarks/utd_table.py); 18,000 steps, half an hour of two idle cores,
 # 0.860 and 0.893 (one seed, an earlier version, benchmarks/learning_curve.py).
 PRESETS["tiny"] = Config()
+
+# The paper's grid of 8 x V tokens, its three lengths of local views, masks on both kinds of views and its rotation (360 degrees
+# about the vertical, tilts of 30) where two CPU cores learn in an hour or two. Sizes and the rest are `tiny`'s recipe, as tried
+# once on synthetic motion; nothing of it was searched for.
+PRESETS["small"] = Config(
+    preset="small",
+    steps=3600,
+    depth=4,
+    heads=4,
+    patch_frames=8,
+    global_frames=64,
+    global_range=(0.6, 1.0),
+    local_views=((32, 1, (0.35, 0.7)), (16, 1, (0.15, 0.4)), (8, 1, (0.05, 0.2))),
+    mirror=True,
+    rotation=(math.pi / 6, math.pi, math.pi / 6),
+    mask_locals=True,
+    prototypes=256,
+)
 
 # The recipe of SLiM (arXiv 2603.10648, section 4.1) with the released settings.
 PRESETS["paper"] = Config(

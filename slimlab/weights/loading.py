@@ -1,7 +1,7 @@
 """Encoders on disk: `config.json` + `model.safetensors`, the released layout, and `slimlab.json` beside it.
 
 config.json holds the sizes under the names of the released code; slimlab.json what that layout has no room for: the body,
-the centering, the input scale. Where weights are found and how they are read: weightfiles.py.
+the centering, the input scale. Where weights are found and how they are read: layout.py.
 """
 
 from __future__ import annotations
