@@ -14,7 +14,7 @@ from slimlab.skeleton import Skeleton
 
 PATIENCE = 10  # failed proposals in a row before a tube may be trimmed, as many as the authors' code allows
 DRAWS = 4  # proposals drawn at a time
-ROUNDS = 200  # proposals before random cells complete a mask (seen near ratio 1 alone; a bound on the time)
+ROUNDS = 200  # proposals before random tokens complete a mask (seen near ratio 1 alone; a bound on the time)
 
 
 def grow(
@@ -93,7 +93,7 @@ class Runs:
         return self.rows.shape[1]
 
     def propose(self, missing: np.ndarray, steps: int, draw: np.ndarray) -> np.ndarray:
-        """One tube (n, T', words) for each mask that lacks `missing` (n,) cells, from draw (6, n) float32, uniform in 0..1."""
+        """One tube (n, T', words) for each mask that lacks `missing` (n,) tokens, from draw (6, n) float32, uniform in 0..1."""
         return self.stretch(missing, steps, *self.choose(draw), draw)
 
     def choose(self, draw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +114,7 @@ class Runs:
         return _times(steps)[start, duration][:, :, None] & rows[:, None, :]
 
     def count(self, cells: np.ndarray) -> np.ndarray:
-        """(n,) how many cells are set in (n, T', words)."""
+        """(n,) how many tokens are set in (n, T', words)."""
         return np.bitwise_count(cells).reshape(len(cells), -1).sum(axis=1, dtype=np.int64)
 
     def unpack(self, cells: np.ndarray) -> np.ndarray:
@@ -141,7 +141,7 @@ def _single(whole: np.ndarray | int) -> np.ndarray:
 
 
 def first_cells(cells: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """The first `keep` true cells of each grid (n, T', V), joint by joint along time, so that a trimmed tube stays a tube."""
+    """The first `keep` true tokens of each grid (n, T', V), joint by joint along time, so that a trimmed tube stays a tube."""
     by_joint = cells.swapaxes(1, 2)  # (n, V, T')
     kept = by_joint & (by_joint.reshape(len(cells), -1).cumsum(axis=1) <= keep[:, None]).reshape(by_joint.shape)
     return kept.swapaxes(1, 2)  # (n, T', V)

@@ -294,11 +294,11 @@ class Encoder(FeatureEncoder):
                 values = values.new_zeros(batch * persons, *values.shape[1:]).index_copy(0, there, values)
             return values.unflatten(0, (batch, persons))
 
-        first_cell = 1 + self.config.registers
+        first_token = 1 + self.config.registers
         return Output(
             cls=per_person(sequence[:, 0]),
-            registers=per_person(sequence[:, 1:first_cell]),
-            tokens=per_person(sequence[:, first_cell:]).unflatten(2, (steps, joints)),
+            registers=per_person(sequence[:, 1:first_token]),
+            tokens=per_person(sequence[:, first_token:]).unflatten(2, (steps, joints)),
             intermediates=[Intermediate(per_person(t), per_person(w) if explicit else NOT_COMPUTED) for t, w in after]
             if return_intermediates
             else None,
@@ -351,14 +351,14 @@ class Encoder(FeatureEncoder):
         return x.shape[0], x.shape[2] // span, joints, x.shape[4]
 
     def _embed(self, clips: Tensor, mask: Tensor | None) -> Tensor:
-        cells = self.patch_embed(clips)  # (P, T/8, V, D)
+        tokens = self.patch_embed(clips)  # (P, T/8, V, D)
         if mask is not None:
-            cells = torch.where(mask[..., None], self.mask_token.to(cells.dtype), cells)
-        cells = (cells + self.pos_embed[:, None, 1:]).flatten(1, 2)  # (P, T/8*V, D)
+            tokens = torch.where(mask[..., None], self.mask_token.to(tokens.dtype), tokens)
+        tokens = (tokens + self.pos_embed[:, None, 1:]).flatten(1, 2)  # (P, T/8*V, D)
         cls = self.cls_token + self.pos_embed[:, :1]
         # along the first axis: along the second, gradients of several processes would have other strides than the parameters
         first = torch.cat([cls.squeeze(0), self.register_tokens.squeeze(0)])  # (1+R, D)
-        return torch.cat([first.expand(len(cells), -1, -1).to(cells.dtype), cells], dim=1)  # (P, N, D)
+        return torch.cat([first.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)  # (P, N, D)
 
     def _rotary_tables(self, steps: int, joints: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """cos and sin (N, D/heads); CLS and registers are not turned, all joints of a time step alike. Cached."""

@@ -119,7 +119,7 @@ class RunningCenter(nn.Module):
         return (logits.float() - self.mean).div_(temperature).softmax(dim=-1)
 
     @torch.no_grad()
-    def follow(self) -> None:
+    def update(self) -> None:
         """mean <- momentum * mean + (1 - momentum) * the last batch's mean."""
         if self.batch is not None:
             self.mean.lerp_(self.batch, 1 - self.momentum)
@@ -150,17 +150,17 @@ def global_local_loss(student_logits: Sequence[Tensor], teacher_targets: Sequenc
 
 
 def masked_feature_loss(student_logits: Tensor, teacher_targets: Tensor, mask: Tensor, temperature: float = 0.1) -> Tensor:
-    """MFP: the teacher's assignment of a cell, predicted by the student that sees this cell masked.
+    """MFP: the teacher's assignment of a token, predicted by the student that sees this token masked.
 
-    student_logits, teacher_targets  (cells, K), the masked cells in the order of `mask.nonzero()`
+    student_logits, teacher_targets  (tokens, K), the masked tokens in the order of `mask.nonzero()`
     mask                             (views, T', V) bool over all global views of the batch
-    A mean over each view's masked cells, then over all views; views without masked cells count zero.
+    A mean over each view's masked tokens, then over all views; views without masked tokens count zero.
     """
     return (cross_entropy(student_logits, teacher_targets, temperature) * cell_weights(mask)).sum()
 
 
 def cell_weights(mask: Tensor) -> Tensor:
-    """(cells,) what each masked cell of mask (views, T', V) weighs in MFP: 1 / (masked cells of its view * views)."""
+    """(tokens,) what each masked token of mask (views, T', V) weighs in MFP: 1 / (masked tokens of its view * views)."""
     per_view = mask.flatten(1).sum(dim=1)  # (views,)
     return (1 / (per_view * len(mask))).repeat_interleave(per_view)
 

@@ -21,7 +21,7 @@ from slimlab.skeleton import Skeleton
 
 
 def budget(ratio: float | Tensor, steps: int, joints: int) -> Tensor:
-    """Masked cells for each ratio: round(ratio * steps * joints), int64. Raises ValueError outside 0..1."""
+    """Masked tokens for each ratio: round(ratio * steps * joints), int64. Raises ValueError outside 0..1."""
     ratio = torch.as_tensor(ratio, dtype=torch.float64)
     if not bool(((ratio >= 0) & (ratio <= 1)).all()):
         raise ValueError(f"mask ratio {ratio.tolist()} must lie in 0..1")
@@ -107,7 +107,7 @@ def random_cells(
     generator: torch.Generator | None = None,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """(n, steps, V) bool: cells at random without any structure, as masked autoencoders take them (arXiv 2111.06377)."""
+    """(n, steps, V) bool: tokens at random without any structure, as masked autoencoders take them (arXiv 2111.06377)."""
     joints = len(skeleton)
     goal, rng, device = prepare(n, steps, joints, ratio, generator, device)
     return _complete(torch.zeros(n, steps, joints, dtype=torch.bool, device=rng), goal, generator).to(device)
@@ -185,11 +185,11 @@ def motion_aware(
     motion: Tensor | None = None,
     temperature: float = 0.8,
 ) -> Tensor:
-    """(n, steps, V) bool: cells that move more are masked more often (MAMP, arXiv 2308.07092).
+    """(n, steps, V) bool: tokens that move more are masked more often (MAMP, arXiv 2308.07092).
 
     motion  (n, steps, V) magnitudes >= 0, such as `motion_magnitude` gives; divided by each clip's largest, so that their unit
-            does not matter. None: nothing is known to move, and all cells are alike
-    Cells are drawn without replacement with probabilities softmax(motion / temperature): the largest of log-probability plus
+            does not matter. None: nothing is known to move, and all tokens are alike
+    Tokens are drawn without replacement with probabilities softmax(motion / temperature): the largest of log-probability plus
     Gumbel noise (arXiv 1903.06059). Raises ValueError where motion has another shape.
     """
     joints = len(skeleton)
@@ -239,7 +239,7 @@ def stratified_ratios(n: int, bounds: tuple[float, float], generator: torch.Gene
 
 
 def prepare(n, steps, joints, ratio, generator, device) -> tuple[Tensor, torch.device, torch.device]:
-    """Masked cells for each mask; where to draw (the generator's device); where the result goes."""
+    """Masked tokens for each mask; where to draw (the generator's device); where the result goes."""
     out = torch.device(device) if device is not None else generator.device if generator is not None else torch.device("cpu")
     rng = generator.device if generator is not None else out
     return budget(ratio, steps, joints).expand(n).to(rng), rng, out
@@ -254,7 +254,7 @@ def _joint_by_joint(rank: Tensor, goal: Tensor, steps: int, generator: torch.Gen
 
 
 def _complete(mask: Tensor, goal: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Mask random visible cells until each budget is reached."""
+    """Mask random visible tokens until each budget is reached."""
     missing = goal - mask.sum(dim=(1, 2))
     if not bool((missing > 0).any()):
         return mask

@@ -89,10 +89,10 @@ def test_a_center_moves_only_when_it_follows():
     center = RunningCenter(6)
     first = center(randn(4, 6), 0.1)
     assert torch.equal(center(randn(4, 6), 0.1), first) and not center.mean.any()  # a step broken off leaves no trace
-    center.follow()
+    center.update()
     moved = center.mean.clone()
     center(randn(0, 6), 0.1)  # no masked cell in a batch: nothing to learn from
-    center.follow()
+    center.update()
     assert moved.any() and torch.equal(center.mean, moved) and not first.requires_grad
     torch.testing.assert_close(first.sum(1), torch.ones(4))
 

@@ -91,7 +91,7 @@ def test_running_center():
         logits = randn(8, 6, seed=s) + 2
         targets = running(logits, 0.07)
         expected, center = reference.centered(logits, center, 0.07)
-        running.follow()
+        running.update()
         np.testing.assert_allclose(targets, expected, atol=1e-5)
         np.testing.assert_allclose(running.mean, center, rtol=1e-5)
 
@@ -161,7 +161,7 @@ def test_glcl_with_a_running_center_is_lightlys_dino_loss(lightly):
         student = [randn(4, 12, seed=10 * batch + s) for s in range(5)]
         teacher = [randn(4, 12, seed=100 + 10 * batch + t) + 1 for t in range(2)]
         ours = global_local_loss(student, center(torch.cat(teacher), 0.07).chunk(2), 0.1)
-        center.follow()
+        center.update()
         assert float(ours) == pytest.approx(float(loss(teacher, student, teacher_temp=0.07)), rel=1e-5)
     torch.testing.assert_close(center.mean, loss.center[0, 0])
 
@@ -177,5 +177,5 @@ def test_mfp_with_a_running_center_is_lightlys_ibot_loss(lightly):
         cells = int(mask.sum())
         student, teacher = randn(cells, 12, seed=batch), randn(cells, 12, seed=50 + batch) + 1
         ours = masked_feature_loss(student, center(teacher, 0.07), mask, 0.1)
-        center.follow()
+        center.update()
         assert float(ours) == pytest.approx(float(loss(teacher, student, mask, teacher_temp=0.07)), rel=1e-5)

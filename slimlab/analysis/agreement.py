@@ -18,13 +18,13 @@ from slimlab.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class Agreement:
-    """One person of a clip before teacher (unmasked) and student (masked), at each of T'*V cells.
+    """One person of a clip before teacher (unmasked) and student (masked), at each of T'*V tokens.
 
     joints     (T, 1, V, 3) metres, the view as recorded
     values     (T', V) in 0..1: the part of the prototypes that the student puts behind the teacher's nearest one; 1 where it is
                the student's nearest, too, 0.5 by chance
     same       (T', V) bool: whether it is the student's nearest, too
-    elsewhere  the control: the same with the teacher's prototypes of the other masked cells, mean
+    elsewhere  the control: the same with the teacher's prototypes of the other masked tokens, mean
     mask       (T', V) bool, what was hidden from the student
     """
 
@@ -38,7 +38,7 @@ class Agreement:
 
     @property
     def masked(self) -> float:
-        """Mean of `values` over the masked cells; NaN where there are none."""
+        """Mean of `values` over the masked tokens; NaN where there are none."""
         return float(self.values[self.mask].mean())
 
     @property

@@ -20,7 +20,7 @@ Query = str | tuple[int, int]
 
 
 def token_index(query: Query, registers: int, steps: int, joints: int) -> int:
-    """Place of a query among the tokens: "cls", "register 0" … or a cell (time step, joint). Raises ValueError for another."""
+    """Place of a query among the tokens: "cls", "register 0" … or a token (time step, joint). Raises ValueError for another."""
     if isinstance(query, tuple) and len(query) == 2 and 0 <= query[0] < steps and 0 <= query[1] < joints:
         return 1 + registers + int(query[0]) * joints + int(query[1])
     names = ["cls", *(f"register {r}" for r in range(registers))]
@@ -30,7 +30,7 @@ def token_index(query: Query, registers: int, steps: int, joints: int) -> int:
 
 
 def attention_map(attention: Tensor, query: Query, steps: int, joints: int) -> Tensor:
-    """(…, T', V): how the query's attention falls on the cells, from attention (…, N, N).
+    """(…, T', V): how the query's attention falls on the tokens, from attention (…, N, N).
 
     What is missing to a sum of one goes to CLS and the registers. Raises ValueError where the query is no token.
     """
@@ -51,9 +51,9 @@ def hops(skeleton: Skeleton) -> Tensor:
 
 
 def attention_distance(attention: Tensor, skeleton: Skeleton, steps: int) -> tuple[Tensor, Tensor]:
-    """How far cells look: (hops, time steps), each (…), from attention (…, N, N).
+    """How far tokens look: (hops, time steps), each (…), from attention (…, N, N).
 
-    Attention between cells alone, renormalised over them, times the distance, summed over keys, averaged over queries.
+    Attention between tokens alone, renormalised over them, times the distance, summed over keys, averaged over queries.
     """
     joints = len(skeleton)
     cells = attention[..., -steps * joints :, -steps * joints :]  # (…, T'*V, T'*V)
@@ -63,7 +63,7 @@ def attention_distance(attention: Tensor, skeleton: Skeleton, steps: int) -> tup
 
 
 def uniform_distance(skeleton: Skeleton, steps: int) -> tuple[float, float]:
-    """The control of `attention_distance`: (hops, time steps) where all cells are attended alike."""
+    """The control of `attention_distance`: (hops, time steps) where all tokens are attended alike."""
     along_body, along_time = _distances(skeleton, steps)
     return float(along_body.mean()), float(along_time.mean())
 
@@ -106,7 +106,7 @@ def rollout(attention: Tensor) -> Tensor:
 
 
 def _distances(skeleton: Skeleton, steps: int) -> tuple[Tensor, Tensor]:
-    """(T'*V, T'*V) float32 hops and time steps between cells."""
+    """(T'*V, T'*V) float32 hops and time steps between tokens."""
     time = torch.arange(steps)
     along_time = (time[:, None] - time).abs().float()
     joints = len(skeleton)

@@ -1,6 +1,6 @@
-"""How well hidden cells can be guessed from their visible neighbours, without any learning: what a mask leaves to be copied.
+"""How well hidden tokens can be guessed from their visible neighbours, without any learning: what a mask leaves to be copied.
 
-The argument against masking random cells: motion is smooth in time and along the body, so that a lone hidden cell is an
+The argument against masking random tokens: motion is smooth in time and along the body, so that a lone hidden token is an
 average of what surrounds it (SLiM, arXiv 2603.10648, section 3.2; for video, VideoMAE, arXiv 2203.12602, section 3.2).
 """
 
@@ -18,7 +18,7 @@ from slimlab.data import ClipStore, test_view
 from slimlab.skeleton import Skeleton
 
 GUESSES = {"time": (1.0, 0.0), "body": (0.0, 1.0), "time and body": (1.0, 1.0)}  # weights of neighbours in time, along bones
-PULL = 1e-4  # towards the average pose, where no visible cell is connected with a hidden one
+PULL = 1e-4  # towards the average pose, where no visible token is connected with a hidden one
 
 
 def cells(x: Tensor, patch_frames: int = 8) -> Tensor:
@@ -27,10 +27,10 @@ def cells(x: Tensor, patch_frames: int = 8) -> Tensor:
 
 
 def guess(values: Tensor, mask: Tensor, skeleton: Skeleton, by: str = "time and body") -> Tensor:
-    """Fill hidden cells (mask (B, T', V), True: hidden) of values (B, T', V, C) from visible ones, by linear interpolation.
+    """Fill hidden tokens (mask (B, T', V), True: hidden) of values (B, T', V, C) from visible ones, by linear interpolation.
 
-    by  "time": each joint's neighbours in time, which between two visible cells is a straight line; "body": neighbours along
-        bones in the same step; "time and body": both. Each hidden cell becomes the mean of its neighbours (the discrete
+    by  "time": each joint's neighbours in time, which between two visible tokens is a straight line; "body": neighbours along
+        bones in the same step; "time and body": both. Each hidden token becomes the mean of its neighbours (the discrete
         harmonic function through the visible ones); where nothing visible is connected with it, zero.
     Give deviations from an average pose, so that zero is a fair guess. Raises KeyError for another `by`.
     """
@@ -53,7 +53,7 @@ def guess_errors(
     frames: int = 64,
     patch_frames: int = 8,
 ) -> pd.DataFrame:
-    """Mean distance (cm) between hidden cells and their guesses: a line for each ratio, strategy and guess, on the same clips.
+    """Mean distance (cm) between hidden tokens and their guesses: a line for each ratio, strategy and guess, on the same clips.
 
     Columns: ratio, strategy, guess, error, standard_error (over clips). The guess "average pose", over all clips drawn, uses no
     neighbour: the control, which shows whether a strategy merely hides what moves more.
@@ -80,7 +80,7 @@ def guess_errors(
 
 
 def _neighbours(steps: int, skeleton: Skeleton, in_time: float, along_bones: float) -> Tensor:
-    """(N, N) float64: the graph Laplacian of T' x V cells, with a slight pull to zero."""
+    """(N, N) float64: the graph Laplacian of T' x V tokens, with a slight pull to zero."""
     joints = len(skeleton)
     cell = torch.arange(steps * joints).view(steps, joints)
     parents, children = (torch.tensor([bone[i] for bone in skeleton.bones]) for i in (0, 1))

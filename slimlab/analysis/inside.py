@@ -18,9 +18,9 @@ class Inside:
     """A clip's test view and what an encoder of L blocks and H heads made of it; N = 1 + R + T'*V tokens a person.
 
     joints     (T, P, V, 3) metres, the P people who are there, as they were encoded before centering and scaling
-    attention  (L, P, H, N, N), rows sum to one; token order: CLS, R registers, cells time step by time step
+    attention  (L, P, H, N, N), rows sum to one; token order: CLS, R registers, tokens time step by time step
     tokens     (L, P, T', V, D) after each block, through the final norm, as `Encoder.features` reads them
-    mask       (T', V) bool, the cells that were hidden; None: nothing was
+    mask       (T', V) bool, the tokens that were hidden; None: nothing was
     """
 
     joints: Tensor
@@ -57,7 +57,7 @@ class Inside:
 def inside(encoder: Encoder, store: ClipStore, index: int, mask: Tensor | None = None, frames: int | None = None) -> Inside:
     """Encode the test view of clip `index` with attention computed explicitly; results are on the CPU.
 
-    mask    (T', V) bool, True: the encoder sees the mask token there (the same cells of every person)
+    mask    (T', V) bool, True: the encoder sees the mask token there (the same tokens of every person)
     frames  length of the view; None: the encoder's own
     Raises ValueError where the store's body is not the encoder's or the mask does not fit, DataError where nobody is there.
     """

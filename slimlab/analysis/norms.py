@@ -1,4 +1,4 @@
-"""How long the tokens are: artefacts, if there are any, are cells of a much larger norm than the rest.
+"""How long the tokens are: artefacts, if there are any, are tokens of a much larger norm than the rest.
 
 Darcet et al. 2024, "Vision Transformers Need Registers" (arXiv 2309.16588), figure 3: norms after each block, before the final
 normalisation, which would hide them.

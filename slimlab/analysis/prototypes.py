@@ -1,4 +1,4 @@
-"""Which prototypes clips and cells are assigned to, and what lies nearest to a prototype."""
+"""Which prototypes clips and tokens are assigned to, and what lies nearest to a prototype."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CHUNK = 4096  # rows whose logits over all K prototypes are held at once
 
 @dataclass(frozen=True)
 class Prototypes:
-    """One head's view of a batch: S samples (people of clips, or their cells) before K prototypes.
+    """One head's view of a batch: S samples (people of clips, or their tokens) before K prototypes.
 
-    table       a line per sample: clip (place in the store), person and, for cells, step and joint
+    table       a line per sample: clip (place in the store), person and, for tokens, step and joint
     embedding   (S, E) unit length, the head's output before its prototypes
     directions  (K, E) unit length times the prototype's norm; embedding @ directions.T are the logits
     """
@@ -54,7 +54,7 @@ class Prototypes:
     def closest(self, prototype: int, k: int = 10, one_per_clip: bool = True) -> pd.DataFrame:
         """The k samples with the highest logit for a prototype: the table's columns and `logit`, best first.
 
-        one_per_clip  the best sample of each clip alone, so that ten cells of one clip do not fill the list
+        one_per_clip  the best sample of each clip alone, so that ten tokens of one clip do not fill the list
         Raises ValueError where there is no such prototype.
         """
         if not 0 <= prototype < len(self.directions):
@@ -73,7 +73,7 @@ def prototypes(
     frames: int | None = None,
     batch_size: int = 64,
 ) -> Prototypes:
-    """Encode the test views of all clips and put each person's CLS ("clips") or every cell ("cells") before the head.
+    """Encode the test views of all clips and put each person's CLS ("clips") or every token ("cells") before the head.
 
     encoder, head  a run's teacher and the head that goes with `kind`: `Run.teacher.cls_head`, `Run.teacher.token_head`
     Raises ValueError for another kind, or where the store's body is not the encoder's.

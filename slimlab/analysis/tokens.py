@@ -1,4 +1,4 @@
-"""What tokens are like: their first three principal components as colours, and their likeness to one cell.
+"""What tokens are like: their first three principal components as colours, and their likeness to one token.
 
 PCA of patch tokens as red, green, blue: Oquab et al. 2023 (DINOv2, arXiv 2304.07193, figure 1).
 """
@@ -40,7 +40,7 @@ def token_pca(tokens: Tensor) -> TokenPCA:
 
     Raises ValueError where there are fewer than four tokens or three dimensions.
     """
-    flat = tokens.detach().float().flatten(0, -2)  # (cells, D)
+    flat = tokens.detach().float().flatten(0, -2)  # (tokens, D)
     if flat.shape[0] < 4 or flat.shape[1] < 3:
         raise ValueError(f"tokens are {tuple(tokens.shape)}; three components need at least 4 cells and 3 dimensions")
     mean = flat.mean(dim=0)
@@ -57,6 +57,6 @@ LIMITS = torch.tensor([0.01, 0.99])
 
 
 def token_similarity(tokens: Tensor, step: int, joint: int) -> Tensor:
-    """(…, T', V) in -1..1: cosine of every cell's token with that of cell (step, joint), from tokens (…, T', V, D)."""
+    """(…, T', V) in -1..1: cosine of every token with the one at (step, joint), from tokens (…, T', V, D)."""
     unit = F.normalize(tokens.float(), dim=-1)
     return (unit * unit[..., step : step + 1, joint : joint + 1, :]).sum(dim=-1)

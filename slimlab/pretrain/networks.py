@@ -11,7 +11,7 @@ from slimlab.losses import PrototypeHead
 from slimlab.pretrain.config import Config
 from slimlab.skeleton import Skeleton
 
-# CLS (n, D) of n views; embeddings (n, E) and directions (K, E) of the CLS head; the same of the token head for the masked cells
+# CLS (n, D) of n views; embeddings (n, E) and directions (K, E) of the CLS head; the same of the token head for the masked tokens
 Outputs = tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]
 
 

@@ -118,8 +118,8 @@ class Trainer:
         check_finite(values, LOSSES, step)
         values["gradient"] = self._clip(step)
         check_finite(values, ("gradient",), step)
-        self._update(now)
-        self._follow(now["momentum"])
+        self._update_student(now)
+        self._update_teacher(now["momentum"])
         return values | now
 
     def sample(self, store: ClipStore, clips: np.ndarray, *, step: int) -> list[Piece]:
@@ -248,20 +248,20 @@ class Trainer:
             norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
         return float(torch.stack(norms).norm())
 
-    def _update(self, now: dict[str, float]) -> None:
+    def _update_student(self, now: dict[str, float]) -> None:
         """AdamW, at this step's rates."""
         set_rates(self.optimizer, now["lr"], now["weight_decay"])
         self.optimizer.step()
 
     @torch.no_grad()
-    def _follow(self, momentum: float) -> None:
-        """teacher <- momentum * teacher + (1 - momentum) * student; the centers take the step's batch in."""
+    def _update_teacher(self, momentum: float) -> None:
+        """The exponential moving average: teacher <- momentum * teacher + (1 - momentum) * student; centers take the batch in."""
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
             list(self.teacher.parameters()), list(self.student.parameters()), 1 - momentum
         )
         for center in self.centers.modules():
             if isinstance(center, RunningCenter):
-                center.follow()
+                center.update()
 
     def _views(self, store: ClipStore, clips: np.ndarray, step: int) -> tuple[list[Tensor], list[Tensor | None]]:
         """Augmented views of this process's clips, globals first, each (views*B, 3, T, V, 1), view after view; and the tokens of

@@ -19,7 +19,7 @@ from tests.systems import kills
 
 FILES = {m.__file__ for m in (loop, run, monitor, setup, cache, signals, weights, trainer)}
 ERRORS = (RuntimeError, KeyboardInterrupt, OSError, MemoryError)  # in turn, line after line
-HEART = ("steps", "_steps", "save", "step", "monitor", "_follow", "save_checkpoint", "save_snapshot", "load_checkpoint")
+HEART = ("steps", "_steps", "save", "step", "monitor", "_update_teacher", "save_checkpoint", "save_snapshot", "load_checkpoint")
 Line = tuple[str, str, int]  # file, function, number
 TINY = Config(
     preset="tiny",
