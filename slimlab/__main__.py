@@ -159,6 +159,7 @@ def _setting(text: str, given: dict) -> tuple[str, object]:
 
 
 def robustness(a: argparse.Namespace) -> None:
+    """The table of `evaluate.robustness` and its figures, in a folder of the run."""
     import pandas as pd
 
     from slimlab import evaluate as e

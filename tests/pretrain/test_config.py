@@ -54,7 +54,7 @@ def test_the_papers_encoder():
 
 # For each field, values that no run can be made with, and what the error says of them
 REFUSED = {
-    "preset": {"huge": "is unknown; choose one of paper, tiny", 3: "is unknown"},
+    "preset": {"huge": "is unknown; choose one of paper, small, tiny", 3: "is unknown"},
     "seed": {-1: "whole number in 0", 0.5: "whole number", "0": "whole number"},
     "steps": {0: "of at least 1", 2.5: "whole number", True: "whole number"},
     "minutes": {0: "above 0", -1.0: "above 0", math.inf: "finite", math.nan: "finite"},

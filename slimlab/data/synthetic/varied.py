@@ -9,12 +9,13 @@ forces: nobody keeps balance, and objects are not there.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from slimlab.data.building import Block, Source, build
 from slimlab.data.store import ClipStore
-from slimlab.data.synthetic._kinematics import ELBOW_POINTS, Pose, body, rotation
+from slimlab.data.synthetic._kinematics import ELBOW_POINTS, body, rotation
 from slimlab.data.synthetic._motions import SIDES, _from_rest, _pulse, _up
 from slimlab.data.synthetic.clips import FPS, LONGEST, SWAYING, Subject, _interval, _wander
 from slimlab.skeleton import KINECT_V2
@@ -27,6 +28,7 @@ PAIRED, LYING, STILL_LEGS, BENT = (
     0.3,
 )  # of scripts: two people; on the floor; arms alone; each joint of the trunk
 Vector = tuple[float, float, float]
+Moves = dict[str, Any]  # a `Pose`, and what the whole body does: the names of WHOLE -> a number or an array over time
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Reach:
     place: Vector
     held: bool
 
-    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Pose:
+    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Moves:
         return {self.side: _from_rest(_up(t) if self.held else _pulse(u), *(a * c for c in self.place))}
 
 
@@ -51,7 +53,7 @@ class Orbit:
     across: Vector
     turns: int
 
-    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Pose:
+    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Moves:
         first, second = a * np.sin(self.turns * u), a * np.cos(self.turns * u)
         at = [p + d * first + e * second for p, d, e in zip(self.place, self.along, self.across, strict=True)]
         return {self.side: _from_rest(_up(t), *at)}
@@ -64,7 +66,7 @@ class Path:
     side: str
     places: tuple[Vector, ...]
 
-    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Pose:
+    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Moves:
         goals = a * np.array([self.places[0], *self.places, self.places[-1]])  # (K + 2, 3)
         at = np.clip(t, 0, 1) * (len(goals) - 1)
         first = np.minimum(at.astype(int), len(goals) - 2)
@@ -83,7 +85,7 @@ class Swing:
     both: bool
     late: float  # of a repetition
 
-    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Pose:
+    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Moves:
         now = u - 2 * np.pi * self.late * _up(t)
         wave = np.sin(now) * _up(t) if self.both else _pulse(now) * _up(t, 0.1)
         return {self.joint: tuple(a * f * wave for f in self.far)}
@@ -98,9 +100,9 @@ class Bend:
     hold: float
     jump: float
 
-    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Pose:
+    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Moves:
         down = np.clip(_pulse(u) * (1 + self.hold), 0, 1) * self.depth * a
-        pose: Pose = {f"{side}_{joint}": (k * down, 0, 0) for side in self.sides for joint, k in (("hip", 1.0), ("knee", -1.7))}
+        pose: Moves = {f"{side}_{joint}": (k * down, 0, 0) for side in self.sides for joint, k in (("hip", 1.0), ("knee", -1.7))}
         return pose | {"base_spine": (-0.3 * down, 0, 0), "lift": self.jump * np.clip(-np.sin(u), 0, 1)}
 
 
@@ -112,9 +114,9 @@ class Walk:
     ahead: float
     side: float
 
-    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Pose:
+    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Moves:
         swing, amount = np.sin(3 * u), _up(t, 0.1) * a
-        pose: Pose = {}
+        pose: Moves = {}
         for name, phase in (("right", 1), ("left", -1)):
             raised = np.clip(phase * swing, 0, 1) * amount * self.lift
             pose |= {f"{name}_hip": (raised - 0.2 * phase * swing * amount * (self.ahead > 0), 0, 0)}
@@ -129,7 +131,7 @@ class Turn:
     far: float
     back: bool
 
-    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Pose:
+    def pose(self, t: np.ndarray, u: np.ndarray, a: float) -> Moves:
         part = np.clip(t, 0, 1)
         return {"heading": a * self.far * (_pulse(u) if self.back else part * part * (3 - 2 * part))}
 
@@ -290,7 +292,7 @@ def performed(script: Script, others: list[Script], first: Subject, second: Subj
 def _one(parts, joined, who: Subject, t, then, cycles: int, seated: bool, rng: np.random.Generator) -> np.ndarray:
     """(T, 25, 3): one person's parts at progress t, and those of another script at progress `then`, in that person's manner."""
     strength = who.amplitude * rng.uniform(0.8, 1.2)
-    pose: Pose = {}
+    pose: Moves = {}
     for part in parts:
         _add(pose, _varied_part(part, rng).pose(t, 2 * np.pi * cycles * t, strength), None)
     now = (then > 0) & (then < 1)
@@ -324,7 +326,7 @@ HANN = np.hanning(EASED + 2)[1:-1] / np.hanning(EASED + 2).sum()
 WHOLE = ("lift", "ahead", "aside", "heading")  # of a pose: what the whole body does
 
 
-def _add(pose: Pose, more: Pose, now: np.ndarray | None) -> None:
+def _add(pose: Moves, more: Moves, now: np.ndarray | None) -> None:
     """Add angles and moves; a hand's place is taken over, in the frames `now` alone where another script has it already."""
     for name, value in more.items():
         if name in SIDES:
