@@ -31,7 +31,8 @@ def grow(
         goal: Tokens to mask in each, int64.
         steps: Time steps T' of the token grid.
         skeleton: The body.
-        draw: Makes (DRAWS, 6, n) float32, uniform in 0..1: the next proposals of all masks.
+        draw: Makes (DRAWS, 6, n) float32, uniform in 0..1: the next proposals of all masks. Five numbers of each are used; the
+            sixth is drawn so that a seed gives the masks that it always gave.
         tubes: (n, T', V) integers, where the proposal that masked a token is written, from 1. None: not needed.
 
     Returns:

@@ -154,11 +154,11 @@ def center(
     there = (find_seen(x, skeleton, origin) if seen is None else seen)[:, None]  # (B, 1, T, V, M)
     if how == "first_frame" and origin is not None:
         return torch.where(there, x - origin.to(x).view(-1, 3, 1, 1, 1), 0)
-    shown = there[:, :, :, skeleton.center : skeleton.center + 1]  # (B, 1, T, 1, M)
+    known = there[:, :, :, skeleton.center : skeleton.center + 1]  # (B, 1, T, 1, M)
     middle = x[:, :, :, skeleton.center : skeleton.center + 1]  # (B, 3, T, 1, M)
-    frame = shown.float().argmax(dim=2, keepdim=True) if how == "first_frame" else _nearest(shown)
+    frame = known.float().argmax(dim=2, keepdim=True) if how == "first_frame" else _nearest(known)
     middle = middle.gather(2, frame.expand(-1, 3, -1, -1, -1))  # (B, 3, 1 or T, 1, M)
-    middle = torch.where(shown.any(dim=2, keepdim=True), middle, 0)
+    middle = torch.where(known.any(dim=2, keepdim=True), middle, 0)
     return torch.where(there, x - middle, 0)
 
 

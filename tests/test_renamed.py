@@ -17,7 +17,7 @@ from slimlab.baselines import mae
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.lessons.training import riddle
 from slimlab.pretrain import Config, Run, folder_of
-from slimlab.pretrain.config import HOW
+from slimlab.pretrain.config import RUNTIME
 from slimlab.study.sweep import planned
 from slimlab.weights import load_encoder, pretrained, pretrained_record, save_encoder
 
@@ -83,7 +83,7 @@ def test_a_run_of_an_earlier_version_opens(open_run, settings, request):
 
 def test_the_default_folder_is_the_one_that_earlier_versions_chose(train):
     saved = json.loads((FOLDERS / "slim" / "config.json").read_text())
-    what = {k: v for k, v in saved.items() if k not in HOW}
+    what = {k: v for k, v in saved.items() if k not in RUNTIME}
     digest = hashlib.blake2b((json.dumps(what, sort_keys=True) + train.fingerprint).encode(), digest_size=4).hexdigest()
     assert folder_of(train, Config(**saved)) == Path("runs") / f"tiny-{digest}"
 

@@ -27,7 +27,12 @@ LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[
 PREPRINT_VIEWS: LocalViews = ((32, 1, (0.35, 0.7), 1), (16, 1, (0.15, 0.4), 1), (8, 1, (0.05, 0.2), 1))
 
 
-HOW = ("checkpoint_seconds", "precision", "compile", "microbatch")  # settings that may change from one part of a run to the next
+RUNTIME = (
+    "checkpoint_seconds",
+    "precision",
+    "compile",
+    "microbatch",
+)  # settings that may change from one part of a run to the next
 
 
 def _mask_ratio(value: Any) -> str:
@@ -127,6 +132,7 @@ class Config:
     minutes        wall minutes instead of steps: a few throw-away steps are timed first and `steps` set from them
     stream         what the encoder is given: joint, bone or motion (`slimlab.data.streams`), made after the augmentations
     rotation       most rad about each axis (x, y up, z), or one number for all three
+    noise          factor of the jitter and of the dropped axis of views (`Trainer._noise`): 1 as the paper, 0 none
     local_views    (frames, views per global view, part of its interval) for each granularity; a fourth number, 1, keeps them
                    to the first global view (PREPRINT_VIEWS)
     mask_globals   part of the global views that is masked; mask_locals: whether local views are masked too

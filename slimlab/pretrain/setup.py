@@ -18,7 +18,7 @@ from slimlab._renamed import old_names
 from slimlab._system import distributed
 from slimlab.data import ClipStore, DataError
 from slimlab.pretrain import run
-from slimlab.pretrain.config import HOW
+from slimlab.pretrain.config import RUNTIME
 from slimlab.pretrain.method import SLIM, Method, Training
 from slimlab.pretrain.run import Run, RunError
 from slimlab.pretrain.sampling import clips_of_step
@@ -124,7 +124,7 @@ def open_run(
     if there and resume:
         opened = Run(folder, method)
         _check_same(opened, config, store=store, start=start)
-        how = {name: getattr(config, name) for name in HOW if hasattr(config, name)}
+        how = {name: getattr(config, name) for name in RUNTIME if hasattr(config, name)}
         opened.began = dataclasses.replace(opened.began, **how)
         trainer = method.trainer(opened.config, store.skeleton, device=device)
         done = run.load_checkpoint(opened, trainer, cut=first)
@@ -154,7 +154,7 @@ def _check_same(opened: Run, config: Any, *, store: ClipStore, start: Any) -> No
     if config.minutes is not None:
         new["steps"] = old["steps"]
     for name in new:
-        if name not in HOW and old[name] != new[name]:
+        if name not in RUNTIME and old[name] != new[name]:
             raise RunError(
                 f"{opened.folder}: holds a run with {name}={old[name]}, not {new[name]}; choose another folder, or resume=False"
             )
@@ -193,7 +193,7 @@ def folder_of(store: ClipStore, config: Any, *, folder: str | Path | None = None
     """The run's folder: the one asked for, or one named by settings, clips and what it begins with."""
     if folder is not None:
         return Path(folder)
-    what = old_names({k: v for k, v in config.to_dict().items() if k not in HOW})  # so that a run begun under them is found
+    what = old_names({k: v for k, v in config.to_dict().items() if k not in RUNTIME})  # so that a run begun under them is found
     text = json.dumps(what, sort_keys=True) + usable(store).fingerprint + _digest(start)
     return Path("runs") / f"{config.preset}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
