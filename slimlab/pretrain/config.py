@@ -27,12 +27,8 @@ LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[
 PREPRINT_VIEWS: LocalViews = ((32, 1, (0.35, 0.7), 1), (16, 1, (0.15, 0.4), 1), (8, 1, (0.05, 0.2), 1))
 
 
-RUNTIME = (
-    "checkpoint_seconds",
-    "precision",
-    "compile",
-    "microbatch",
-)  # settings that may change from one part of a run to the next
+# settings that may change from one part of a run to the next
+RUNTIME = ("checkpoint_seconds", "precision", "compile", "microbatch")
 
 
 def _mask_ratio(value: Any) -> str:
