@@ -5,6 +5,7 @@ import json
 import shutil
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -108,11 +109,12 @@ def test_an_interrupted_run_of_an_earlier_version_goes_on_to_the_same_numbers(tr
 
 @pytest.mark.parametrize("library", ["slimlab", "mae"])
 def test_an_encoder_of_an_earlier_version_loads(library, tmp_path):
+    save: Any  # of this library's encoder
     sizes = {"width": 16, "depth": 1, "heads": 2, "centering": "every_frame"}
     if library == "mae":
         encoder, save, load, name = (
             mae.Encoder(mae.EncoderConfig(**sizes)),
-            mae.network.save_encoder,
+            mae.save_encoder,
             mae.load_encoder,
             "mae.json",
         )
