@@ -86,7 +86,7 @@ def _number(text: str) -> str | float:
 def export(a: argparse.Namespace) -> None:
     from slimlab import data
 
-    store = _store(a.data)
+    store = data.open(a.data)
     if a.clips:
         store = store[a.clips]
     if Path(a.destination).suffix == ".html":
@@ -105,7 +105,7 @@ def report(a: argparse.Namespace) -> None:
     from slimlab import data
     from slimlab.pretrain.run import replace_file
 
-    found = data.report(_store(a.data, a.format))
+    found = data.report(data.open(a.data, a.format))
     print(found.summary.to_string(index=False, header=False))
     few = found.look_at[["clip", "frames", "jitter", "bones", "frozen", "reasons"]]
     with pd.option_context("display.width", 120):
@@ -260,9 +260,9 @@ def embed(a: argparse.Namespace) -> None:
 
 
 def figures(a: argparse.Namespace) -> None:
-    from slimlab import plot
+    from slimlab import data, plot
 
-    store = None if a.data is None else _store(a.data)
+    store = None if a.data is None else data.open(a.data)
     written = plot.gallery(a.run, store, a.out, method=a.method, formats=a.formats)
     print(f"{len(written)} files in {written[0].parent}: {', '.join(sorted({f.stem for f in written}))}")
 
@@ -293,15 +293,7 @@ def _weights(name: str, skeleton):
 def _sides(a: argparse.Namespace):
     from slimlab import data
 
-    return data.split(_store(a.data), a.split, train_subjects=a.train_subjects)
-
-
-def _store(name: str, format: str | None = None):
-    """The clips that DATA names."""
-    from slimlab import data
-
-    made = {"synthetic": data.synthetic, "ui-prmd": data.ui_prmd}
-    return made[name]() if name in made else data.open(name, format)
+    return data.split(data.open(a.data), a.split, train_subjects=a.train_subjects)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -43,6 +43,8 @@ from slimlab.data.readers import (
 )
 from slimlab.data.readers.npz import Npz
 from slimlab.data.store import ClipStore
+from slimlab.data.synthetic import synthetic
+from slimlab.data.ui_prmd import ui_prmd
 from slimlab.skeleton import Skeleton
 
 READERS: dict[str, Callable[[str | Path], Source]] = {
@@ -162,6 +164,9 @@ def _source(path: Path, format: str, min_score: float | None) -> Source:
     return SCORED[format](path, min_score)
 
 
+IN_PACKAGE: dict[str, Callable[[], ClipStore]] = {"synthetic": synthetic, "ui-prmd": ui_prmd}  # opened by these words
+
+
 def open(
     path: str | Path,
     format: str | None = None,
@@ -171,6 +176,7 @@ def open(
 ) -> ClipStore:
     """Open clips of any known format. A store opens as memory maps, anything else is read into memory.
 
+    path    a file or folder; where none is called so, also "ui-prmd" (the recordings in the package) or "synthetic"
     format  a key of `READERS` where the path's own look is misleading
     unit    of the file's lengths: "m", "cm", "mm", "inch", or the meters in one unit; None: what the file says, or a guess
     up      the file's axis that points up: "x", "y", "z", "-x", "-y", "-z"; None: what the file says, or the format's usual one
@@ -180,6 +186,8 @@ def open(
     Clips are in meters with y up. Warns where a body cannot be: too small or large, upside down, lying all the time.
     Raises DataError, naming the file, the place in it and the remedy.
     """
+    if path in IN_PACKAGE and not Path(path).exists() and (format, unit, up, min_score) == (None, None, None, None):
+        return IN_PACKAGE[str(path)]()
     path = Path(path).expanduser()
     known = format or recognise(path)
     if format is None and known == "store":

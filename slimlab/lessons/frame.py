@@ -44,7 +44,7 @@ class Lesson:
 def begin(name: str, data: str | Path | None = None, clips: int = 660) -> Lesson:
     """Begin a lesson: open its data, and print hardware, torch and what data it is.
 
-    data   a path that `slimlab.data.open` knows; None: $SLIMLAB_DATA, and where that is not set, synthetic clips
+    data   what `slimlab.data.open` knows: a path, or "ui-prmd"; None: $SLIMLAB_DATA, and where that is not set, synthetic clips
     clips  how many synthetic ones
     Raises DataError where the path cannot be read, ValueError where $SLIMLAB_SEED is not an integer from 0 on.
     """
@@ -52,6 +52,7 @@ def begin(name: str, data: str | Path | None = None, clips: int = 660) -> Lesson
     quick = bool(os.environ.get("SLIMLAB_QUICK"))
     out = Path(os.environ.get("SLIMLAB_OUT") or Path("..") / "out" / name)
     source = data or os.environ.get("SLIMLAB_DATA")
+    source = None if source == "synthetic" else source
     store = clips_of.open(source) if source else clips_of.synthetic(clips=clips)
     device = torch.device(_best_device())
     print(f"{name} on {_machine(device)}" + ("; QUICK mode: a few steps, its numbers mean nothing" if quick else ""))

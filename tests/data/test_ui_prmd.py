@@ -60,6 +60,15 @@ def test_it_splits_by_people(everything):
     assert list(train.table["correct"].value_counts()) == [500, 500]
 
 
+def test_a_word_opens_it_where_no_file_is_called_so(everything, tmp_path, monkeypatch):
+    assert data.open("ui-prmd").fingerprint == everything.fingerprint
+    assert data.open("synthetic").fingerprint == data.synthetic().fingerprint
+    monkeypatch.chdir(tmp_path)
+    data.save_ragged(everything[:3], "clips.npz")
+    data.convert("clips.npz", "ui-prmd")
+    assert len(data.open("ui-prmd")) == 3
+
+
 @pytest.mark.parametrize("bad", [{"which": "both"}, {"classes": "subject"}])
 def test_another_part_is_refused_with_what_there_is(bad):
     with pytest.raises(data.DataError, match="choose"):
