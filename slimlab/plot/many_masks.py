@@ -109,7 +109,7 @@ def guess_errors(table: pd.DataFrame, guess: str = "time and body", title: str =
     ax.plot([], [], color="0.4", linestyle=":", linewidth=1, label="the control:\naverage pose")
     ax.set(xlabel="part of the tokens that is hidden", ylabel="error of the guess (cm)", ylim=(0, None))
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    ax.set_title(title or f"hidden tokens guessed from neighbours in {guess}", loc="left")
+    ax.set_title(title or f"hidden tokens guessed from neighbors in {guess}", loc="left")
     fig.data = table  # type: ignore[attr-defined]
     return fig
 

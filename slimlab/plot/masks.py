@@ -149,7 +149,7 @@ def mask_gallery(draws: Mapping[str, Masking], skeleton: Skeleton, title: str | 
             sizes = [len(part) for part in skeleton.parts.values()]
             ax.set_yticks(np.cumsum(sizes) - np.array(sizes) / 2 - 0.5, list(skeleton.parts), fontsize=7)
         tables.append(mask_table(drawn.mask, skeleton).assign(strategy=name))
-    fig.suptitle(title or "what each strategy hides: a colour a tube, or a connected run", fontsize=9)
+    fig.suptitle(title or "what each strategy hides: a color a tube, or a connected run", fontsize=9)
     fig.data = pd.concat(tables, ignore_index=True)  # type: ignore[attr-defined]
     return fig
 

@@ -98,10 +98,10 @@ def quality_line(quality: dict[str, float]) -> str:
     if "explained" in quality:
         words.append(f"{quality['explained']:.0%} of the variance")
     if "trustworthiness" in quality:
-        words.append(f"trustworthiness {quality['trustworthiness']:.2f}, {quality['neighbours_kept']:.0%} of neighbours kept")
+        words.append(f"trustworthiness {quality['trustworthiness']:.2f}, {quality['neighbours_kept']:.0%} of neighbors kept")
     if "label_agreement" in quality:
         plane, features, chance = (quality[k] for k in ("label_agreement", "of_features", "of_chance"))
-        words.append(f"same label among neighbours {plane:.2f} (features {features:.2f}, shuffled {chance:.2f})")
+        words.append(f"same label among neighbors {plane:.2f} (features {features:.2f}, shuffled {chance:.2f})")
     return ", ".join(words)
 
 

@@ -68,7 +68,7 @@ class EmbeddingExplorer(Still, w.VBox):
         columns = [c for c in COLUMNS if len(np.unique(store.column(c).astype(str))) > 1]
         self._controls = {
             "method": w.ToggleButtons(options=[("PCA", "pca"), ("t-SNE", "tsne"), ("UMAP", "umap")]),
-            "by": w.Dropdown(options=[*columns, "correct"] if (store.labels >= 0).any() else columns, description="colour"),
+            "by": w.Dropdown(options=[*columns, "correct"] if (store.labels >= 0).any() else columns, description="color"),
             "source": w.SelectionSlider(options=names, value=self.source, continuous_update=False, description="features"),
             "beside": w.Dropdown(options=[("one plane", ""), *((f"beside: {n}", n) for n in names)]),
         }
@@ -118,7 +118,7 @@ class EmbeddingExplorer(Still, w.VBox):
     @traitlets.validate("by")
     def _column(self, proposal) -> str:
         if proposal["value"] not in (*COLUMNS, "correct"):
-            raise ValueError(f"cannot colour by '{proposal['value']}'; choose one of {', '.join((*COLUMNS, 'correct'))}")
+            raise ValueError(f"cannot color by '{proposal['value']}'; choose one of {', '.join((*COLUMNS, 'correct'))}")
         return proposal["value"]
 
     @traitlets.validate("selected")
@@ -205,7 +205,7 @@ class EmbeddingExplorer(Still, w.VBox):
             view.selected = self.selected
         there = [i for i in self.selected if self._people[i] > 0]
         if not there:
-            self.told.value = "Drag a line around points, or click one for its nearest neighbours: the clips play here."
+            self.told.value = "Drag a line around points, or click one for its nearest neighbors: the clips play here."
             self._stage_box.children = []
             return
         places = np.linspace(0, len(there) - 1, min(PLAYED, len(there))).round().astype(int)

@@ -145,9 +145,9 @@ class FeatureExplorer(Still, w.VBox):
             told = f"{look.name}: cosine with {looking.query_name(look, self.cell)}"
         else:
             told = f"{look.name}: first three components hold {', '.join(explained)} of the variance; the same " + (
-                "colour means the same on every clip"
+                "color means the same on every clip"
                 if self.over == "clips"
-                else "colour means the same within a layer of this clip"
+                else "color means the same within a layer of this clip"
             )
         self.note.value = html_text(told)
 

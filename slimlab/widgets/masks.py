@@ -22,7 +22,7 @@ from slimlab.widgets.stage import Stage
 from slimlab.widgets.stills import Still
 
 GREY = 178  # a visible joint, darker than the grid's visible tokens: it stands on white
-LEGEND = [("in colour: masked, one colour a tube", MASKED), ("grey: visible", "#888888")]
+LEGEND = [("in color: masked, one color a tube", MASKED), ("grey: visible", "#888888")]
 STUDENT = "what the student sees"
 
 
