@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 DATA ?=
 OUT ?= out/quickstart
 
-.PHONY: lab quickstart notebooks solutions site docs bundle links check fast test test-integration test-full bench clean
+.PHONY: lab quickstart notebooks solutions site docs bundle links check style types fast test test-integration test-full bench clean
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'slimlab needs Python 3.11 or newer'"
@@ -40,16 +40,20 @@ bundle: $(VENV)/.ready
 links: $(VENV)/.ready
 	$(PY) notebooks/links.py
 
-check: $(VENV)/.ready
+check: style types
+
+style: $(VENV)/.ready
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/pyright --pythonpath $(PY)
 	$(VENV)/bin/lint-imports
 	$(PY) notebooks/build.py --check
 
-# both at once: pyright, half of the checks' time, uses one core
-test: $(VENV)/.ready
-	$(MAKE) --no-print-directory --jobs 2 check fast
+types: $(VENV)/.ready
+	$(VENV)/bin/pyright --pythonpath $(PY)
+
+# types are checked beside the tests: pyright takes as long as all other checks together, on one core
+test: style
+	$(MAKE) --no-print-directory --jobs 2 types fast
 
 fast: $(VENV)/.ready
 	$(PY) -m pytest -n 2 --dist loadfile

@@ -59,8 +59,9 @@ def execute(notebook: Path, out: Path) -> int:
     """0, or 1 where a cell failed; the executed notebook is written either way."""
     out.mkdir(parents=True, exist_ok=True)
     os.environ["SLIMLAB_OUT"] = str(out.resolve())
-    if os.environ.get("SLIMLAB_DATA"):
-        os.environ["SLIMLAB_DATA"] = str(Path(os.environ["SLIMLAB_DATA"]).expanduser().resolve())
+    given = os.environ.get("SLIMLAB_DATA", "")
+    if given and Path(given).expanduser().exists():  # or it is a word that `slimlab.data.open` knows
+        os.environ["SLIMLAB_DATA"] = str(Path(given).expanduser().resolve())  # a notebook runs in its own folder
     book, target, begin, status = nbformat.read(notebook, as_version=4), out / notebook.name, time.monotonic(), 0
     client = Client(book, timeout=3600, resources={"metadata": {"path": str(notebook.parent)}}, config=_config())
     client.name = notebook.name

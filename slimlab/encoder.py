@@ -190,7 +190,7 @@ class Block(nn.Module):
 
 
 class FeatureEncoder(nn.Module):
-    """What `evaluate` and the explorers of features take: any `nn.Module` with these three; it need not be a subclass.
+    """What `evaluate` and the explorers of features take: any `nn.Module` with a parameter and these three, no subclass needed.
 
     config   how its input is prepared (`skeleton`, `frames`, `centering`, `input_scale`, `stream`) and the sizes of its features
              (`width`, `depth`); `EncoderConfig` has them all

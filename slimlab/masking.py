@@ -40,7 +40,7 @@ def semantic_tubes(
     """(n, steps, V) bool: semantic tubes. ratio a number or (n,). All n masks grow side by side, one tube a round.
 
     A proposal: a part, uniformly; a contiguous run of its joints; an area, uniform between one full-length joint and what is
-    missing (at most 4 V tokens, half of a 64-frame grid); the duration that gives this area; a uniform start. It is taken if it
+    missing (at most 4 V tokens, half of the paper's grid); the duration that gives this area; a uniform start. It is taken if it
     adds a new token and no more than is missing. After ten failures in a row, a tube that is too large is trimmed; after 200
     proposals, random tokens complete the mask. `one_semantic_tube_mask` states this step by step. tubes, an integer tensor like
     the result, is filled with the number of the proposal that masked each token, from 1; random tokens keep what was there.
@@ -82,7 +82,7 @@ def one_semantic_tube_mask(steps: int, skeleton: Skeleton, *, masked: int, draws
         joints = int(length * len(chain)) + 1
         first = int(place * (len(chain) - joints + 1))
         # an area between one joint over all time and what is missing, and the duration that gives it
-        most = min(missing, 4 * len(skeleton))  # half the grid of a 64-frame clip
+        most = min(missing, 4 * len(skeleton))  # half of the paper's grid of 8 x V
         low, high = min(most, steps), max(most, steps)  # the bounds swap where less is missing
         duration = min(max(round((low + (high - low) * area) / joints), 1), steps)
         start = int(begin * (steps - duration + 1))

@@ -244,6 +244,8 @@ def convert(
         raise DataError(f"{destination}: a store is float32 or float16, not {dtype}")
     if on_error not in ("raise", "skip"):
         raise DataError(f"{destination}: on_error={on_error!r}; give 'raise' or 'skip'")
+    if source in IN_PACKAGE and not Path(source).exists():
+        raise DataError(f"{source}: is in the package and needs no conversion; data.export(data.open('{source}'), …) writes it")
     source, destination = Path(source).expanduser(), Path(destination).expanduser()
     format = format or recognise(source)
     if format == "store":

@@ -42,6 +42,8 @@ from slimlab.pretrain.monitor import Collapse
 from slimlab.pretrain.networks import Networks
 from slimlab.skeleton import Skeleton
 
+# what `slimlab robustness` writes into a run's folder of that name
+ROBUSTNESS = ("robustness.csv", *(f"robustness_{c}.{kind}" for c in ("kNN", "probe") for kind in ("pdf", "png", "csv")))
 LOCK = ".slimlab.lock"  # in a run's folder
 _OWNERS: dict[Path, object] = {}  # which loop of this process writes into a folder
 
@@ -217,11 +219,15 @@ def owned(folder: Path) -> Iterator[Callable[[], bool]]:
 def clear(folder: Path) -> None:
     """Remove what a run wrote into its folder, the settings first, so that what is left is at no moment taken for a run.
 
-    Files are removed by the names that a run gives them: settings, metrics, checkpoint, encoder, snapshots, evaluation.csv.
-    Figures and everything that somebody else put there stay.
+    Files are removed by the names that a run gives them: settings, metrics, checkpoint, encoder, snapshots, evaluation.csv and
+    the files of robustness/. Figures and everything that somebody else put there stay.
     """
     for name in ("config.json", "run.json", "metrics.jsonl", "train_clips.csv", "checkpoint.pt", "evaluation.csv"):
         (folder / name).unlink(missing_ok=True)
+    for name in ROBUSTNESS:
+        (folder / "robustness" / name).unlink(missing_ok=True)
+    if (folder / "robustness").is_dir() and not any((folder / "robustness").iterdir()):
+        (folder / "robustness").rmdir()
     for inside in (folder / "encoder", *folder.glob("snapshots/[0-9]*"), folder / "snapshots"):
         for name in ("config.json", "slimlab.json", "mae.json", "model.safetensors"):
             (inside / name).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import torch
 from slimlab import data, pretrain
 from slimlab.baselines import mae
 from slimlab.encoder import Encoder, EncoderConfig
-from slimlab.pretrain.run import Run, RunError, replace_file
+from slimlab.pretrain.run import ROBUSTNESS, Run, RunError, replace_file
 from slimlab.weights import load_encoder
 
 
@@ -159,6 +159,9 @@ def test_starting_again_leaves_nothing_of_the_run_before_and_all_that_is_not_our
     folder, config = tmp_path / "run", replace(quick, steps=1)
     pretrain.fit(synthetic, config, folder=folder, progress=False)
     (folder / "evaluation.csv").write_text("old")
+    (folder / "robustness").mkdir()
+    for name in ROBUSTNESS:
+        (folder / "robustness" / name).write_text("old")
     for name in (".env", ".git/config", "encoder/notes.txt", "figures/mine.pdf"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("not ours")
@@ -169,7 +172,7 @@ def test_starting_again_leaves_nothing_of_the_run_before_and_all_that_is_not_our
     monkeypatch.setattr("slimlab.pretrain.trainer.Trainer.step", fails)
     with pytest.raises(OSError):
         pretrain.fit(synthetic, config, folder=folder, resume=False, progress=False)
-    assert not (folder / "evaluation.csv").exists()
+    assert not (folder / "evaluation.csv").exists() and not (folder / "robustness").exists()
     assert all(
         (folder / name).read_text() == "not ours" for name in (".env", ".git/config", "encoder/notes.txt", "figures/mine.pdf")
     )
