@@ -223,7 +223,8 @@ def test_the_pipelines_input_stays_within_a_bodys_reach(quick):
             x, _, _ = data.test_view(store, np.arange(8), 64)
             assert evaluate.prepare(x, config)[0].abs().max() < FAR
             trainer = Trainer(replace(quick, centering=centering, stream=stream), KINECT_V2)
-            for group in trainer._views(store, np.arange(8), 0)[0]:
+            [piece] = trainer.sample(store, np.arange(8), step=0)
+            for group in piece.views:
                 assert group.abs().max() < FAR * trainer.encoder.config.input_scale
     assert controls.raw_features(store).x.abs().max() < FAR
     masked = mae.Trainer(mae.Config(steps=1), KINECT_V2)

@@ -88,7 +88,7 @@ class Trainer:
         if config.compile:
             self.student.encoder.compile_blocks()
             self.teacher.encoder.compile_blocks()
-        self._sampler = Sampler(self.device)
+        self.sampler = Sampler(self.device)
         self.test_view: CutView = test_view  # of the clips that the run is measured on while it goes on
         self._forward: nn.Module = self.student
         if distributed.world_size() > 1:
@@ -267,7 +267,7 @@ class Trainer:
         """Augmented views of this process's clips, globals first, each (views*B, 3, T, V, 1), view after view; and the tokens of
         each whose joint was not seen, None where every joint of the store was."""
         c = self.config
-        views, rng = self._sampler(c, store, clips, step)
+        views, rng = self.sampler(c, store, clips, step)
         own = distributed.shard(len(clips))
         config = self.student.encoder.config
         out, unseen = [], []

@@ -30,7 +30,7 @@ class Mistakes(Trainer):
         if self.config.makes("bone_scaling"):
             self.skeleton = faults.IndexOrdered(**self.skeleton.to_dict())
         if self.config.makes("absent_frames"):
-            self._sampler.cut = faults.sample_views
+            self.sampler.cut = faults.sample_views
         if self.config.makes("test_view"):
             self.test_view = faults.test_view
 

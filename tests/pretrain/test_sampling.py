@@ -47,10 +47,10 @@ def test_on_a_cpu_nothing_is_made_ahead_and_a_trainer_makes_the_same_steps_eithe
     losses = []
     for ahead in (None, True):
         trainer = Trainer(quick, synthetic.skeleton)
-        trainer._sampler = Sampler("cpu", ahead)
+        trainer.sampler = Sampler("cpu", ahead)
         steps = (trainer.step(synthetic, clips_of_step(len(synthetic), 8, quick.seed, s), s)["loss"] for s in range(3))
         losses.append(list(steps))
-        assert trainer._sampler.made_ahead == (2 if ahead else 0)
+        assert trainer.sampler.made_ahead == (2 if ahead else 0)
     assert losses[0] == losses[1]
 
 

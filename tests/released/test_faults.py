@@ -127,8 +127,8 @@ def test_filled_clips_keep_their_frames(synthetic):
 def test_local_mask_ratios_stand_in_order(synthetic):
     for switched, low, high in ((False, 0.7, 0.7), (True, 0.6, 0.79)):
         trainer = trainer_of(plain(released_quirks=switched), synthetic.skeleton)
-        masks = trainer._masks(trainer._views(synthetic, np.arange(64), 0)[0], 0)
-        for mask in masks[1:]:
+        [piece] = trainer.sample(synthetic, np.arange(64), step=0)
+        for mask in piece.masks[1:]:
             of_first, of_second = mask.float().mean(dim=(1, 2)).chunk(2)  # views inside global view 1, inside global view 2
             assert float(of_first.mean()) == pytest.approx(low, abs=0.03) and float(of_second.mean()) == pytest.approx(
                 high, abs=0.03
@@ -156,8 +156,8 @@ def test_quirks_can_be_made_one_by_one(synthetic):
     drawn = {}
     for name, config in settings.items():
         trainer = trainer_of(config, synthetic.skeleton)
-        views, _ = trainer._views(synthetic, np.arange(64), 0)
-        drawn[name] = views[0], trainer._masks(views, 0)[0]
+        [piece] = trainer.sample(synthetic, np.arange(64), step=0)
+        drawn[name] = piece.views[0], piece.masks[0]
     assert torch.equal(drawn["none"][0], drawn["masks"][0]) and not torch.equal(drawn["none"][1], drawn["masks"][1])
     assert torch.equal(drawn["none"][1], drawn["bones"][1]) and not torch.equal(drawn["none"][0], drawn["bones"][0])
     assert all(Config(released_quirks=True).makes(q) and not Config().makes(q) for q in faults.NAMES)
