@@ -2,8 +2,8 @@
 
     python benchmarks/ui_prmd_table.py [WEIGHTS …] [--csv FILE]
 
-WEIGHTS: shipped names (default: tiny) or folders of encoders, read by two pools beside raw coordinates and untrained encoders. With one
-labeled subject each odd one in turn is it, and the mean of five is printed; the interval is over the five even subjects.
+WEIGHTS: shipped names (default: tiny) or folders of encoders, read by two pools beside raw coordinates and untrained encoders.
+With one labeled subject each odd one in turn is it, and the mean of five is printed; the interval is over the even subjects.
 """
 
 import argparse
