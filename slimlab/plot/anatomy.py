@@ -52,7 +52,7 @@ def table(skeleton: Skeleton) -> pd.DataFrame:
 
 def _pose(clip: Clip) -> np.ndarray:
     """(V, 3): of the first person, the frame in which most joints are seen, the middle one of several."""
-    seen = np.asarray(clip.joints[:, 0].any(axis=2)).sum(axis=1)  # (T,)
+    seen = clip.seen[:, 0].sum(axis=1)  # (T,)
     best = np.flatnonzero(seen == seen.max())
     return clip.joints[best[len(best) // 2], 0]
 

@@ -27,12 +27,12 @@ def frames_strip(clip: Clip | Sequence[Clip], skeleton: Skeleton, frames: int = 
     fig, axes = figure(1.05 * columns + 0.4, 2.2 * len(clips) + 0.1, len(clips), columns, squeeze=False)
     table = []
     for c, chosen, line in zip(clips, moments, axes, strict=True):
-        stage(line, c.joints[chosen], c.valid[chosen])
+        stage(line, c.joints[chosen], c.valid[chosen], c.seen[chosen])
         for ax in line[len(chosen) :]:
             ax.set_visible(False)
         for ax, frame in zip(line, chosen, strict=False):
             for person in np.flatnonzero(c.valid[frame]):
-                draw_body(ax, c.joints[frame, person], skeleton, faint=bool(person > 0))
+                draw_body(ax, c.joints[frame, person], skeleton, faint=bool(person > 0), seen=c.seen[frame, person])
                 x, y, z = c.joints[frame, person].T
                 place = {"clip": c.name, "frame": int(frame), "person": int(person), "joint": list(skeleton.names)}
                 table.append(pd.DataFrame(place | {"x": x, "y": y, "z": z}))
@@ -57,11 +57,12 @@ def mask_on_body(clip: Clip, mask: np.ndarray, skeleton: Skeleton, moments: int 
     at_step = np.linspace(0, steps - 1, moments).round().astype(int)
     frames = spread_frames(clip, steps)[np.minimum(at_step, len(spread_frames(clip, steps)) - 1)]
     fig, axes = figure(1.15 * moments + 3.4, 3.4, 1, moments + 1, width_ratios=[1] * moments + [2.4])
-    stage(axes[:-1], clip.joints[frames], clip.valid[frames])
+    stage(axes[:-1], clip.joints[frames], clip.valid[frames], clip.seen[frames])
     for ax, step, frame in zip(axes[:-1], at_step, frames, strict=True):
         for person in np.flatnonzero(clip.valid[frame]):
             colours = [MASKED if mask[step, j] else SIDES[skeleton.side(j)] for j in range(len(skeleton))]
-            draw_body(ax, clip.joints[frame, person], skeleton, np.array(colours), 14, faint=bool(person > 0))
+            shown = clip.joints[frame, person], skeleton, np.array(colours), 14
+            draw_body(ax, *shown, faint=bool(person > 0), seen=clip.seen[frame, person])
         ax.set_xlabel(f"step {step}")
     grid = axes[-1]
     time_joint_grid(grid, mask, skeleton, cmap=_two_colours(), vmin=0, vmax=1)
@@ -103,14 +104,16 @@ def draw_body(
     colours: np.ndarray | None = None,
     sizes: np.ndarray | float = 9,
     faint: bool = False,
+    seen: np.ndarray | None = None,
 ) -> None:
-    """One body (V, 3) seen from the camera, joints in colours (V, …) (None: by side), bones in that of the joint at their end.
+    """One body (V, 3) from the camera's side, joints in colours (V, …) (None: by side), bones in that of the joint at their end.
 
-    Kinect's x grows to the camera's left, so it is drawn to the left.
+    Joints that were not seen (V,) are left out; None: those at zero. Kinect's x grows to the camera's left, so it is drawn to the
+    left.
     """
     x, y = -joints[:, 0], joints[:, 1]
     alpha = 0.45 if faint else 1.0
-    there = np.asarray(joints.any(axis=1))  # (V,)
+    there = np.asarray(joints.any(axis=1)) if seen is None else seen  # (V,)
     own = [SIDES[skeleton.side(j)] for j in range(len(skeleton))] if colours is None else list(colours)
     for parent, joint in skeleton.bones:
         if there[parent] and there[joint]:
@@ -120,10 +123,10 @@ def draw_body(
     ax.scatter(x[there], y[there], s=sizes, c=[own[j] for j in np.flatnonzero(there)], alpha=alpha, zorder=3, linewidths=0)
 
 
-def stage(axes, joints: np.ndarray, valid: np.ndarray) -> None:
-    """The same metres in every panel, equal aspect, the floor as a line."""
+def stage(axes, joints: np.ndarray, valid: np.ndarray, seen: np.ndarray | None = None) -> None:
+    """The same meters in every panel, equal aspect, the floor as a line. seen (…, V): as in `draw_body`."""
     people = joints[valid]  # (bodies, V, 3)
-    people = people[people.any(axis=2)]  # (points, 3)
+    people = people[people.any(axis=2) if seen is None else seen[valid]]  # (points, 3)
     left, right = (-people[:, 0]).min(), (-people[:, 0]).max()
     low, high = people[:, 1].min(), people[:, 1].max()
     pad = 0.08 * max(high - low, 0.5)

@@ -31,12 +31,13 @@ def neighbours(
     for row, (clip, line) in enumerate(zip(clips, axes, strict=True)):
         store = gallery if row else queries
         chosen = spread_frames(clip, frames)
-        stage(line, clip.joints[chosen], clip.valid[chosen])
+        stage(line, clip.joints[chosen], clip.valid[chosen], clip.seen[chosen])
         for ax in line[len(chosen) :]:
             ax.set_visible(False)
         for ax, frame in zip(line, chosen, strict=False):
             for person in np.flatnonzero(clip.valid[frame]):
-                draw_body(ax, clip.joints[frame, person], store.skeleton, sizes=5, faint=bool(person > 0))
+                joints, seen = clip.joints[frame, person], clip.seen[frame, person]
+                draw_body(ax, joints, store.skeleton, sizes=5, faint=bool(person > 0), seen=seen)
         hit = clip.label == clips[0].label
         colour = "black" if row == 0 else HIT if hit else MISS
         name = store.label_names[clip.label] if 0 <= clip.label < len(store.label_names) else "no label"

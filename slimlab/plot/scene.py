@@ -135,11 +135,12 @@ def by_side(skeleton: Skeleton, people: int = 1, masked: np.ndarray | None = Non
 
 
 def _placed(clip: Clip | np.ndarray, name: str, skeleton: Skeleton) -> np.ndarray:
-    """(F, M, V, 3): right, away, up; NaN where a joint is absent. Kinect's x grows to the camera's left, y up, z away."""
+    """(F, M, V, 3): right, away, up; NaN where a joint was not seen. Kinect's x grows to the camera's left, y up, z away."""
     x = np.asarray(clip.joints if isinstance(clip, Clip) else clip, dtype=np.float32)
     if x.ndim != 4 or x.shape[2:] != (len(skeleton), 3):
         raise ValueError(f"player: '{name}' has shape {x.shape}; expected (F, M, {len(skeleton)}, 3)")
-    there = np.isfinite(x).all(axis=-1) & (x != 0).any(axis=-1)  # (F, M, V)
+    seen = clip.seen if isinstance(clip, Clip) else (x != 0).any(axis=-1)  # (F, M, V)
+    there = np.isfinite(x).all(axis=-1) & seen
     if isinstance(clip, Clip):
         there &= clip.valid[:, :, None]
     if not there.any():

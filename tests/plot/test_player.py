@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slimlab import plot
+from slimlab.data import Clip
 from slimlab.plot.style import LEFT, MASKED, MIDDLE, RIGHT
 from slimlab.skeleton import COCO, H36M, KINECT_V1, KINECT_V2, Skeleton
 from tests.conftest import make_store
@@ -61,6 +62,19 @@ def test_absent_people_joints_and_frames_leave_gaps():
     assert gone[0, 2, 1].all() and gone[0, :, 0, 7].all() and gone.sum() == 25 + 5
     with pytest.raises(ValueError, match="nobody in it"):
         plot.bodies(np.zeros((3, 1, 25, 3)), KINECT_V2)
+
+
+def test_a_root_that_is_centered_at_zero_is_drawn_and_an_unseen_joint_is_not():
+    joints = np.random.default_rng(0).normal(size=(4, 1, 25, 3)).astype(np.float32)
+    joints[:, :, KINECT_V2.root] = 0
+    joints[:, :, 20] = 0
+    seen = np.ones((4, 1, 25), dtype=bool)
+    seen[:, :, 20] = False
+    clip = Clip(joints, np.ones((4, 1), dtype=bool), -1, "centered", seen)
+    drawn = np.isfinite(plot.bodies(clip, KINECT_V2).joints).all(axis=-1)[0]  # (F, M, V)
+    assert drawn[:, :, KINECT_V2.root].all() and not drawn[:, :, 20].any() and drawn.sum() == 4 * 24
+    figure = plot.frames_strip(clip, KINECT_V2)
+    assert [len(ax.collections[0].get_offsets()) for ax in figure.axes if ax.collections] == [24] * 4
 
 
 def test_clips_run_in_step_and_a_shorter_one_waits():
