@@ -180,7 +180,7 @@ class TestEmbedding:
         np.testing.assert_allclose(e.plane.xy, plain, atol=1e-2 * plain.std())
         np.testing.assert_array_equal(np.frombuffer(e.views[1].xy, np.float32).reshape(-1, 2), plain)
         for name, value in (("source", "absent"), ("by", "height"), ("method", "lda"), ("selected", [132])):
-            with pytest.raises((ValueError, Exception), match=r"not there|cannot colour|lda|not among"):
+            with pytest.raises((ValueError, Exception), match=r"not there|cannot color|lda|not among"):
                 setattr(e, name, value)
         with pytest.raises(ValueError, match="same clips"):
             widgets.EmbeddingExplorer(synthetic, f.x[:5])
