@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
 POOLS = ("cls+mean", "time", "part", "time+part", "tokens")
 
 
+@cache
 def sides():
     """name -> (store, subjects that are labeled in turn, subjects that are judged)."""
     people, motion = data.ui_prmd(), data.synthetic()
@@ -75,8 +77,6 @@ def trial(text: str) -> dict:
     make = {"varied": data.varied, "synthetic": data.synthetic}[overrides.get("data", "varied")]
     store = make(CLIPS, SEED, SUBJECTS)
     trainer = Trainer(config, store.skeleton)
-    if not overrides.get("steps", STEPS):
-        return {"setting": overrides, "untrained": by_pool(trainer.teacher.encoder)}
     begin = time.process_time()
     for step in range(config.steps):
         values = trainer.step(store, clips_of_step(len(store), config.batch_size, config.seed, step), step)

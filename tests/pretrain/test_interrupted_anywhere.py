@@ -49,20 +49,18 @@ class Injected:
             where = frame.f_code.co_filename, frame.f_code.co_name, frame.f_lineno
             self.seen[where] += 1
             if where == self.at and self.seen[where] == self.nth:
-                raise self.error("injected")
+                self.act()
         return self.line
+
+    def act(self):
+        raise self.error("injected")
 
 
 class Signalled(Injected):
     """Sends SIGTERM to this process instead."""
 
-    def line(self, frame, event, _):
-        if event == "line":
-            where = frame.f_code.co_filename, frame.f_code.co_name, frame.f_lineno
-            self.seen[where] += 1
-            if where == self.at and self.seen[where] == self.nth:
-                os.kill(os.getpid(), signal.SIGTERM)
-        return self.line
+    def act(self):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def fit(store, config, folder, trace=None):
