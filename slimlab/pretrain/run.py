@@ -8,6 +8,7 @@
     encoder/           the teacher's encoder (see `slimlab.weights`)
     snapshots/         the same along the way, one folder a step count
     evaluation.csv, robustness/, figures/   what the commands of these names wrote
+    teacher.safetensors, student.safetensors   in a packed run (`slimlab.pretrain.packed`), instead of checkpoint and snapshots
     .slimlab.lock      held by the process that trains
 
 metrics.jsonl is appended to; every other file is written beside and renamed, so that it is either the old one or the new one.
@@ -44,6 +45,7 @@ from slimlab.skeleton import Skeleton
 
 # what `slimlab robustness` writes into a run's folder of that name
 ROBUSTNESS = ("robustness.csv", *(f"robustness_{c}.{kind}" for c in ("kNN", "probe") for kind in ("pdf", "png", "csv")))
+NETWORKS = {"teacher": "teacher.safetensors", "student": "student.safetensors"}  # of a packed run
 LOCK = ".slimlab.lock"  # in a run's folder
 _OWNERS: dict[Path, object] = {}  # which loop of this process writes into a folder
 
@@ -146,10 +148,18 @@ class Run:
         """The same of the student."""
         return self._networks("student")
 
+    @property
+    def packed(self) -> bool:
+        """Whether it was made to be looked at (`slimlab.pretrain.pack`) and cannot go on."""
+        return any((self.folder / file).exists() for file in NETWORKS.values())
+
     def _networks(self, which: str) -> Networks:
         if self.method.name != SLIM.name:
             raise RunError(f"{self.folder}: a run of the method '{self.method.name}' has no teacher and student; see `.encoder`")
         networks = Networks(self.config, Skeleton(**self.about["skeleton"]))
+        if self.packed:
+            load_tensors(self.folder / NETWORKS[which], networks)
+            return networks.requires_grad_(False).eval()
         file = self.folder / "checkpoint.pt"
         if not file.exists():
             raise RunError(f"{file}: no such file; the prototype heads are in the checkpoint alone. Go on with the run")
@@ -222,7 +232,8 @@ def clear(folder: Path) -> None:
     Files are removed by the names that a run gives them: settings, metrics, checkpoint, encoder, snapshots, evaluation.csv and
     the files of robustness/. Figures and everything that somebody else put there stay.
     """
-    for name in ("config.json", "run.json", "metrics.jsonl", "train_clips.csv", "checkpoint.pt", "evaluation.csv"):
+    whole = ("config.json", "run.json", "metrics.jsonl", "train_clips.csv", "checkpoint.pt", "evaluation.csv")
+    for name in (*whole, *NETWORKS.values()):
         (folder / name).unlink(missing_ok=True)
     for name in ROBUSTNESS:
         (folder / "robustness" / name).unlink(missing_ok=True)
@@ -331,6 +342,17 @@ def _checkpoint(file: Path, device: torch.device | str) -> Iterator[dict[str, An
             f"{file}: cannot be loaded, it may be damaged ({error}). It is left as it is: free memory and resume, or start "
             "the run again from its first step with resume=False"
         ) from error
+
+
+def load_tensors(file: Path, networks: Networks) -> None:
+    """Put a file's tensors into the networks. Raises RunError where it is damaged or they are others."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        networks.load_state_dict(load_file(file))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise RunError(f"{file}: cannot be loaded ({error}). Take the file that came with the run") from error
 
 
 def write_json(file: Path, value: Any) -> None:

@@ -123,6 +123,11 @@ def open_run(
             print(f"{config.steps} steps of {config.batch_size} clips: {guess}; run folder {folder}")
     if there and resume:
         opened = Run(folder, method)
+        if opened.packed:
+            raise RunError(
+                f"{folder}: a packed run, made to be looked at; it has no optimizer and cannot go on. Choose another folder, and "
+                "start=Run(folder).encoder to begin with its weights"
+            )
         _check_same(opened, config, store=store, start=start)
         how = {name: getattr(config, name) for name in RUNTIME if hasattr(config, name)}
         opened.began = dataclasses.replace(opened.began, **how)
