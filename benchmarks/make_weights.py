@@ -3,8 +3,8 @@
     python benchmarks/make_weights.py small [--out out/weights]
 
 Leaves encoder and record.json in slimlab/weights/shipped/NAME, for `tiny` with metrics.csv (every 50th step), for `small` with
-the packed run. The motion (seed 1000, 100 subjects) is none of the default sets: the results in the record are on seeds 0, 1 and 2,
-whose subjects were never seen.
+the packed run. The motion (seed 1000, 100 subjects) is none of the default sets: the results in the record are on seeds 0, 1 and
+2, whose subjects were never seen.
 """
 
 import argparse
