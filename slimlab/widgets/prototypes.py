@@ -18,6 +18,7 @@ from slimlab.plot.prototypes import SHOWN
 from slimlab.plot.style import LEFT, MASKED, RIGHT
 from slimlab.plot.training import training_values
 from slimlab.pretrain.run import Run
+from slimlab.weights import on_body
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.stage import Stage
@@ -32,7 +33,8 @@ MARK, REST = (204, 121, 167), 200  # rgb of the token that is near, and of all e
 class PrototypeExplorer(Still, w.VBox):
     """A run's prototypes before the clips of a store. Click a bar or a cell of the assignment to see what is nearest to it.
 
-    run, store  the run (its last checkpoint's teacher) and clips of its body
+    run, store  the run (its last checkpoint's teacher) and clips, of another body by the names of its joints;
+                `pretrain.pretrained_run()` is the run of the shipped `small`
     kind        "clips" (each person's CLS, the GLCL head) or "cells" (every token, the MFP head)
     prototype   the one whose nearest are played; k: how many
     `prototypes` holds the numbers, `nearest` (DataFrame) what is played, `assigned` (samples, K) the batch's Sinkhorn targets at
@@ -45,7 +47,9 @@ class PrototypeExplorer(Still, w.VBox):
     def __init__(self, run: Run, store: ClipStore, k: int = 5) -> None:
         super().__init__()
         self.run, self.store, self.k = run, store, k
-        self._teacher = run.teacher
+        self._teacher, self._encoder = run.teacher, run.teacher.encoder
+        if self._encoder.config.skeleton.names != store.skeleton.names:
+            self._encoder = on_body(self._encoder, store.skeleton)
         self._names = clip_names(store)
         self._made: dict[str, Prototypes] = {}
         self._metrics = run.metrics
@@ -75,7 +79,7 @@ class PrototypeExplorer(Still, w.VBox):
         """The numbers of the chosen kind."""
         if self.kind not in self._made:
             head = self._teacher.cls_head if self.kind == "clips" else self._teacher.token_head
-            self._made[self.kind] = analysis.prototypes(self._teacher.encoder, head, self.store, self.kind)
+            self._made[self.kind] = analysis.prototypes(self._encoder, head, self.store, self.kind)
         return self._made[self.kind]
 
     @property
