@@ -1,9 +1,10 @@
 """The README's table on UTD-MHAD: odd subjects train, even ones test; kNN and linear probe, mean ± sample sd
 over seeds.
 
-    python benchmarks/utd_table.py UTD_MHAD [--minutes 5] [--seeds 3] [--pool cls+mean] [--start WEIGHTS] [--out out/utd_table]
+    python benchmarks/utd_table.py UTD_MHAD [--minutes 5] [--seeds 3] [--pool cls+mean] [--preset tiny] [--start WEIGHTS]
+        [--out out/utd_table]
 
-Every seed pre-trains `tiny` on the training side for so many wall minutes (from scratch, or from shipped weights), then its
+Every seed pre-trains the preset on the training side for so many wall minutes (from scratch, or from shipped weights), then its
 encoder and the controls are evaluated: raw coordinates, random encoders (plain and best-scaled) of the same seed, and with
 --supervised STEPS the same encoder trained with labels. Runs stay in OUT and are taken up again.
 """
@@ -25,8 +26,9 @@ def main() -> None:
     parser.add_argument("data", help="UTD-MHAD's Skeleton folder, or the same clips in any format that slimlab knows")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--pool", default="cls+mean", help="how features are read: cls+mean, or tokens")
-    parser.add_argument("--start", help="begin with these shipped weights: tiny, tiny-v1")
+    parser.add_argument("--pool", default="cls+mean", help="how features are read: cls+mean, time+part, tokens")
+    parser.add_argument("--preset", default="tiny")
+    parser.add_argument("--start", help="begin with these shipped weights: tiny, tiny-v1, small")
     parser.add_argument("--supervised", type=int, default=0, metavar="STEPS")
     parser.add_argument("--out", type=Path, default=Path("out/utd_table"))
     a = parser.parse_args()
@@ -34,7 +36,7 @@ def main() -> None:
     start = slimlab.pretrained(a.start, skeleton=train.skeleton) if a.start else None
     tables = []
     for seed in range(a.seeds):
-        config = pretrain.Config(preset="tiny", seed=seed, minutes=a.minutes)
+        config = pretrain.Config(preset=a.preset, seed=seed, minutes=a.minutes, mirror=False)  # swipes are two classes
         run = pretrain.fit(train, config, folder=a.out / f"seed{seed}", start=start)
         run.check_unseen(test)
         same = {"mirror": config.mirror, "rotation": config.rotation, "seed": seed, "progress": True}
