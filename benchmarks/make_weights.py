@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,10 +24,11 @@ from slimlab.pretrain.packed import MACHINE
 
 
 class Recipe(NamedTuple):
-    """body, settings, how features are read for the record, and whether the run goes with the weights."""
+    """body, settings, motion, how features are read for the record, and whether the run goes with the weights."""
 
     body: skeleton.Skeleton
     settings: dict
+    motion: tuple[Callable[..., data.ClipStore], ...] = (data.synthetic,)
     pool: str = "cls+mean"
     packed: bool = False
 
@@ -35,7 +37,9 @@ TURNED = {"rotation": (0.3, math.pi, 0.3)}  # rad about x, y (up), z: cameras st
 RECIPES = {
     "tiny": Recipe(skeleton.KINECT_V2, {"preset": "tiny", "steps": 10_000, "mirror": True, **TURNED}),
     "tiny-v1": Recipe(skeleton.KINECT_V1, {"preset": "tiny", "steps": 5_000, "mirror": False, **TURNED}),
-    "small": Recipe(skeleton.KINECT_V2, {"preset": "small"}, pool="time+part", packed=True),
+    "small": Recipe(
+        skeleton.KINECT_V2, {"preset": "small", "steps": 3_000}, (data.synthetic, data.varied), pool="time+part", packed=True
+    ),
 }
 CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
 JUDGED = (0, 1, 2)
@@ -60,7 +64,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/weights"))
     a = parser.parse_args()
     recipe = RECIPES[a.name]
-    store = data.on_body(data.synthetic(CLIPS, SEED, SUBJECTS), recipe.body)
+    store = data.join([data.on_body(make(CLIPS, SEED, SUBJECTS), recipe.body) for make in recipe.motion])
     run = pretrain.fit(store, pretrain.Config(**recipe.settings), folder=a.out / a.name)
     results = judged(run.encoder, recipe.body, recipe.pool)
     print(results.to_string())
@@ -68,7 +72,7 @@ def main() -> None:
     target = Path(slimlab.__file__).parent / "weights" / "shipped" / a.name
     record = {
         "command": f"python benchmarks/make_weights.py {a.name}",
-        "data": f"synthetic(clips={CLIPS}, seed={SEED}, subjects={SUBJECTS}), no labels",
+        "data": f"{store.source}, no labels",
         "config": run.config.to_dict(),
         "seconds": run.about["seconds"],
         "environment": {k: v for k, v in run.about["environment"].items() if k not in MACHINE},

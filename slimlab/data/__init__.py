@@ -5,6 +5,7 @@ from slimlab.data.bodies import on_body
 from slimlab.data.errors import DataError
 from slimlab.data.exports import export
 from slimlab.data.folds import folds, leave_one_out
+from slimlab.data.joining import join
 from slimlab.data.opening import convert, from_markers, open
 from slimlab.data.readers.arrays import from_arrays
 from slimlab.data.readers.ntu_npz import save as save_ntu_npz
@@ -31,6 +32,7 @@ __all__ = [
     "from_arrays",
     "from_markers",
     "from_table",
+    "join",
     "leave_one_out",
     "on_body",
     "open",

@@ -1,0 +1,63 @@
+"""Several stores of one body as one, to pre-train on all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from slimlab.data.errors import DataError
+from slimlab.data.store import Arrays, ClipStore, pack_seen
+
+
+def join(stores: Sequence[ClipStore]) -> ClipStore:
+    """The clips of all stores, one store after the other; classes of one name are one class.
+
+    Subjects keep their numbers, so two people with one number become one: renumber them first where a split goes by subject.
+
+    Raises DataError, naming both stores, for other bodies (`data.on_body` moves one), for a clip's name that is there twice, and
+    where there is no store.
+    """
+    if not stores:
+        raise DataError("join: no store; give at least one")
+    names = tuple(dict.fromkeys(name for store in stores for name in store.label_names))
+    _check_names(stores)
+    tables, joints, frames, seen, tracks, rows, clips = [], [], [], [], [], 0, 0
+    for store in stores:
+        if store.skeleton != stores[0].skeleton:
+            raise DataError(
+                f"join: {store.source} has another body than {stores[0].source}; data.on_body(store, skeleton) moves it"
+            )
+        a = store.arrays
+        for number, clip in enumerate(store.clips):
+            for _, person, start, count in a.tracks[a.first_track[clip] : a.first_track[clip + 1]]:
+                own = slice(start, start + count)
+                joints.append(a.joints[own])
+                frames.append(a.numbers(own, clip))
+                seen.append(a.seen_in(own))
+                tracks.append((clips + number, person, rows, count))
+                rows += count
+        labels = np.array([names.index(name) for name in store.label_names] + [-1])[store.labels]
+        tables.append(store.table.assign(label=labels))
+        clips += len(store)
+    arrays = Arrays(
+        np.concatenate(joints),
+        np.concatenate(frames),
+        np.array(tracks, dtype=np.int64).reshape(-1, 4),
+        pack_seen(np.concatenate(seen)),
+        clips=clips,
+    )
+    rates = {store.fps for store in stores}
+    source = " + ".join(store.source for store in stores)
+    notes = [f"{store.source}: {note}" for store in stores for note in store.notes]
+    fps = rates.pop() if len(rates) == 1 else None
+    return ClipStore(arrays, pd.concat(tables, ignore_index=True), stores[0].skeleton, names, fps, source, notes=notes)
+
+
+def _check_names(stores: Sequence[ClipStore]) -> None:
+    owner: dict[str, ClipStore] = {}
+    for store in stores:
+        for name in map(str, store.column("clip")):
+            if owner.setdefault(name, store) is not store:
+                raise DataError(f"join: clip '{name}' is in {owner[name].source} and in {store.source}; rename it in one of them")
