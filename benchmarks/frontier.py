@@ -17,6 +17,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from threadpoolctl import threadpool_limits
 
 from slimlab import data, evaluate, plot, pretrain
 from slimlab._system.cache import replace_file
@@ -108,7 +109,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, help="also write frontier.csv and frontier.png here")
     a = parser.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, initializer=threadpool_limits, initargs=(1,)) as pool:
         tables = list(pool.map(one, *zip(*[(m, a.steps, a.data, a.pool, a.out) for m in MODELS], strict=True)))
     table = pd.concat(tables, ignore_index=True)
     last = table.groupby("model", sort=False).tail(1)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from slimlab import data, evaluate
 from slimlab.pretrain.config import Config
@@ -96,7 +97,7 @@ def main() -> None:
         print(lines[0], flush=True)
     tried = [json.loads(line)["setting"] for line in lines]
     waiting = [text for text in settings if json.loads(text) not in tried]
-    with ProcessPoolExecutor(2) as pool, log.open("a") as file:
+    with ProcessPoolExecutor(2, initializer=threadpool_limits, initargs=(1,)) as pool, log.open("a") as file:
         for row in pool.map(trial, waiting):
             line = json.dumps(row)
             print(line, flush=True)

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from slimlab import data
+from slimlab.data import DataError
+from slimlab.data.store import ClipStore
+
+
+@pytest.fixture(scope="module")
+def two():
+    return data.synthetic(clips=24, seed=0), data.varied(clips=9, seed=1, subjects=3)
+
+
+def same(a, b):
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("joints", "valid", "seen")) and a.name == b.name
+
+
+def test_every_clip_is_there_as_it_was(two):
+    both = data.join(two)
+    assert len(both) == 33 and both.max_people == 2 and both.has_unseen == two[1].has_unseen
+    assert all(same(a, b) for a, b in zip(both, [*two[0], *two[1]], strict=True))
+    assert both.column("digest").tolist() == [d for store in two for d in store.column("digest")]
+    part = data.join([two[1][[8, 0]], two[0][5:7]])
+    assert all(same(a, b) for a, b in zip(part, [two[1][8], two[1][0], two[0][5], two[0][6]], strict=True))
+    assert data.join([two[0]]).fingerprint == two[0].fingerprint
+
+
+def test_classes_of_one_name_are_one_class(two):
+    head, tail = two[0][:10], two[0][10:]
+    tail = ClipStore(
+        tail.arrays, tail.table.assign(label=21 - tail.labels), tail.skeleton, two[0].label_names[::-1], clips=tail.clips
+    )
+    both = data.join([head, tail])
+    assert both.label_names == two[0].label_names and both.labels.tolist() == two[0].labels.tolist()
+    unlabeled = ClipStore(tail.arrays, tail.table.assign(label=-1), tail.skeleton, clips=tail.clips)
+    assert data.join([head, unlabeled]).labels[10:].tolist() == [-1] * 14
+
+
+def test_windows_keep_their_frames(two):
+    cut = data.windows(two[0][:3], 16, 8)
+    assert all(same(a, b) for a, b in zip(data.join([two[1], cut])[9:], cut, strict=True))
+
+
+def test_what_does_not_fit_is_named(two):
+    with pytest.raises(DataError, match=r"clip '.*' is in synthetic\(.* and in synthetic\("):
+        data.join([two[0], two[0][:1]])
+    with pytest.raises(DataError, match="has another body than synthetic"):
+        data.join([two[0], data.ui_prmd()[:2]])
+    with pytest.raises(DataError, match="give at least one"):
+        data.join([])
+
+
+def test_a_clip_without_anybody_stays(two):
+    empty = two[0].table.iloc[:2].assign(people=0, frames=0)
+    arrays = type(two[0].arrays)(two[0].arrays.joints[:0], two[0].arrays.frames[:0], np.zeros((0, 4), np.int64), None, clips=2)
+    nobody = ClipStore(arrays, empty, two[0].skeleton, two[0].label_names, source="nobody")
+    both = data.join([nobody, two[1]])
+    assert len(both) == 11 and same(both[2], two[1][0]) and not both[0].valid.any()
