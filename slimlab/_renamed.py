@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 # MFP was masked feature modeling in SLiM's first preprint
 RENAMED = {"mfm": "mfp", "mfm_weight": "mfp_weight", "centring": "centering", "centres": "centers"}
 # Settings that earlier versions did not have, with the value that does what those did: left out of digests.
-ADDED = {"scaling": "bones", "masking_locals": None, "mask_ratio_locals": None}
+ADDED = {"details": "plain", "scaling": "bones", "masking_locals": None, "mask_ratio_locals": None}
 VALUES = {"targets": {"centring": "centering"}, "released_quirks": {"centring": "centering"}}  # of these settings
 
 Settings = TypeVar("Settings")

@@ -74,6 +74,7 @@ RULES: dict[str, Rule] = {  # what each field accepts; what several fields have 
     "minutes": optional(number(0, above=True)),
     "batch_size": integer(2),  # a single clip leaves Sinkhorn and KoLeo nothing to compare
     "released_quirks": _released_quirks,
+    "details": choice(("plain", "released")),
     "width": integer(1),
     "depth": integer(1),
     "heads": integer(1),
@@ -160,6 +161,9 @@ class Config:
     evaluations    how often leave-one-subject kNN and feature rank are measured on the training side
     released_quirks  True: make the authors' known mistakes (`released.faults`), to compare with their runs; or some of them by
                    name (`faults.NAMES`), such as ("bone_scaling",), to see what one costs
+    details        "released": as the released code does it where the paper is silent, which is no mistake. Prototypes begin as
+                   nn.Linear's weights do; their norms decay; while they stand still, their gradients count for Adam's moments
+                   and for the clipping; a view of up to twice its frames skips at most one between two. "plain": none of these
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
     microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, center and KoLeo
@@ -178,6 +182,7 @@ class Config:
     minutes: float | None = None
     batch_size: int = 32
     released_quirks: bool | str | tuple[str, ...] = False
+    details: str = "plain"
     # encoder
     width: int = 64
     depth: int = 3
@@ -322,6 +327,7 @@ PRESETS["paper"] = Config(
     preset="paper",
     steps=187_500,
     batch_size=768,
+    details="released",
     width=256,
     depth=8,
     heads=8,

@@ -83,7 +83,7 @@ class Trainer:
         self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
         centered = ("cls", "cells") if config.targets == "centering" else ()
         self.centers = nn.ModuleDict({name: RunningCenter(config.prototypes) for name in centered}).to(device)
-        groups = parameter_groups(self.student, config.patch_lr_factor)
+        groups = parameter_groups(self.student, config.patch_lr_factor, released=config.details == "released")
         self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
         if config.compile:
             self.student.encoder.compile_blocks()
@@ -118,7 +118,7 @@ class Trainer:
         check_finite(values, LOSSES, step)
         values["gradient"] = self._clip(step)
         check_finite(values, ("gradient",), step)
-        self._update_student(now)
+        self._update_student(now, step)
         self._update_teacher(now["momentum"])
         return values | now
 
@@ -239,18 +239,23 @@ class Trainer:
         return values
 
     def _clip(self, step: int) -> float:
-        """Clip the gradient of encoder and heads, each on its own. Returns its norm before; frozen prototypes have none."""
-        frozen = step < self.config.frozen_prototypes * self.config.steps
+        """Clip the gradient of encoder and heads, each on its own. Returns its norm before. Frozen prototypes have none, save in
+        the released details, where their rate is zero."""
+        without = self._frozen(step) and self.config.details != "released"
         norms = []
         for network in self.student.children():
-            if frozen and isinstance(network, PrototypeHead):
+            if without and isinstance(network, PrototypeHead):
                 network.prototypes.grad = network.norms.grad = None
             norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
         return float(torch.stack(norms).norm())
 
-    def _update_student(self, now: dict[str, float]) -> None:
+    def _frozen(self, step: int) -> bool:
+        """Whether the prototypes stand still."""
+        return step < self.config.frozen_prototypes * self.config.steps
+
+    def _update_student(self, now: dict[str, float], step: int) -> None:
         """AdamW, at this step's rates."""
-        set_rates(self.optimizer, now["lr"], now["weight_decay"])
+        set_rates(self.optimizer, now["lr"], now["weight_decay"], frozen=self._frozen(step))
         self.optimizer.step()
 
     @torch.no_grad()

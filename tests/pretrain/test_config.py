@@ -60,6 +60,7 @@ REFUSED = {
     "minutes": {0: "above 0", -1.0: "above 0", math.inf: "finite", math.nan: "finite"},
     "batch_size": {1: "of at least 2", 32.5: "whole number", 32.0: "whole number"},
     "released_quirks": {"bone-scaling": "unknown", ("bone_scaling", "x"): "holds x", 1: "holds 1"},
+    "details": {"theirs": "choose one of plain, released"},
     "width": {63: "even multiple of heads 2", 0: "of at least 1", 62.0: "whole number"},
     "depth": {0: "of at least 1"},
     "heads": {0: "of at least 1", 3: "even multiple of heads 3"},

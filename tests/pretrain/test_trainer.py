@@ -215,6 +215,26 @@ def test_prototypes_stand_still_while_frozen(synthetic, quick):
     assert not any(torch.equal(h.prototypes, b) for h, b in zip(heads, before, strict=True))
 
 
+def test_the_released_details_are_four(synthetic, quick):
+    """Where the prototypes begin, what decays, what a frozen step leaves behind, which frames a view picks."""
+    config = replace(quick, frozen_prototypes=0.5, details="released", weight_decay=(0.1, 0.1))
+    trainer = Trainer(config, synthetic.skeleton)
+    head = trainer.student.cls_head
+    bound = config.head_bottleneck**-0.5
+    assert 0.98 * bound < head.prototypes.abs().max() <= bound
+    assert head.prototypes.detach().std() == pytest.approx(bound / 3**0.5, rel=0.1)  # uniform
+    [own] = [g for g in trainer.optimizer.param_groups if g.get("prototypes")]
+    assert own["decays"] and {id(p) for p in own["params"]} == {
+        id(p) for h in (head, trainer.student.token_head) for p in (h.prototypes, h.norms)
+    }
+    before, norms = head.prototypes.clone(), head.norms.clone()
+    trainer.step(synthetic, np.arange(8), 0)
+    assert head.prototypes.equal(before) and head.norms.equal(norms)  # frozen
+    assert trainer.optimizer.state[head.prototypes]["exp_avg"].abs().max() > 0  # but remembered
+    trainer.step(synthetic, np.arange(8), config.steps - 1)
+    assert not head.prototypes.equal(before) and head.norms.mean() < norms.mean()
+
+
 def test_biases_and_norms_do_not_decay(quick):
     trainer = Trainer(quick, KINECT_V1)
     free = {id(p) for g in trainer.optimizer.param_groups if not g["decays"] for p in g["params"]}
