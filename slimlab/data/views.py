@@ -53,7 +53,7 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
     evenly; linear interpolation where there are fewer. All people are kept; who is absent is zero. M is the store's most
     people in one clip, so both sides of a split get the same shape.
 
-    The released code can read one frame past the last valid one here (`released.faults.test_view`); this cannot.
+    The released code can read one place past the last valid frame here (`released.faults.test_view`); this cannot.
     """
     return _even_view(store, indices, frames, part=0.95, interpolate=False)
 
