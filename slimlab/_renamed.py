@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 # MFP was masked feature modeling in SLiM's first preprint
 RENAMED = {"mfm": "mfp", "mfm_weight": "mfp_weight", "centring": "centering", "centres": "centers"}
+# Settings that earlier versions did not have, with the value that does what those did: left out of digests.
+ADDED = {"details": "plain", "scaling": "bones", "masking_locals": None, "mask_ratio_locals": None}
 VALUES = {"targets": {"centring": "centering"}, "released_quirks": {"centring": "centering"}}  # of these settings
 
 Settings = TypeVar("Settings")
@@ -29,6 +31,11 @@ def new_names(saved: Mapping[str, Any]) -> dict[str, Any]:
 def old_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The same with the names of earlier versions, for digests alone."""
     return _translated(settings, _turned(RENAMED), {name: _turned(values) for name, values in VALUES.items()})
+
+
+def digested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What digests are made of: old names, without what earlier versions did not have where it does what those did."""
+    return {k: v for k, v in old_names(settings).items() if not (k in ADDED and v == ADDED[k])}
 
 
 def in_words(text: str) -> str:

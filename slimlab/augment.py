@@ -15,6 +15,7 @@ from torch import Tensor
 from slimlab.skeleton import Skeleton
 
 CENTERINGS = ("none", "first_frame", "every_frame")
+SCALINGS = ("bones", "axes")
 Rows = tuple[int, Tensor]  # how many views the whole batch has, and which of them are at hand: several processes share a batch
 
 
@@ -174,40 +175,50 @@ def skeleton_aware(
     probability: float = 0.5,
     scale: tuple[float, float] = (0.85, 1.15),
     angle: float | tuple[float, float, float] = 0.3,
-    mirrors: bool = True,
+    mirrors: bool | str = True,
     rows: Rows | None = None,
     seen: Tensor | None = None,
+    scaling: str = "bones",
 ) -> Tensor:
     """Mirroring, bone scaling and rotation, each with `probability` and drawn anew for each of the B views.
 
     generator  a CPU generator: the same seed gives the same draws on every device
     scale      bounds of the limb factors; mirrored limbs share theirs
     angle      most radians about each axis; clips in the plane (all z zero) are turned in their plane alone
-    mirrors    False where left and right are different classes (UTD-MHAD's swipes)
+    mirrors    False where left and right are different classes (UTD-MHAD's swipes); "joints": left and right joints change places
+               and no axis its sign, which leaves the body twisted
     rows       (n, which): x holds these rows of a batch of n; it is drawn for all n, so that a share is treated as in the whole
     seen       (B, T, V, M) bool, of x as it is here; None: `seen_after(x, skeleton)`
+    scaling    "bones", or "axes": one factor for each axis, so that a bone's length depends on where it points
     """
     batch, joints = (len(x) if rows is None else rows[0]), len(skeleton)
     chance = torch.rand(3, batch, generator=generator) < probability
     groups = int(skeleton.part_groups.max()) + 1
     factors = scale[0] + (scale[1] - scale[0]) * torch.rand(batch, groups, generator=generator)
+    of_axes = torch.ones(batch, 3)
+    if scaling == "axes":
+        of_axes = scale[0] + (scale[1] - scale[0]) * torch.rand(batch, 3, generator=generator)
+        of_axes, factors = torch.where(chance[0, :, None], of_axes, 1.0), torch.ones_like(factors)
     factors = torch.where(chance[0, :, None], factors, 1.0)[:, skeleton.part_groups]  # (B, parts)
     limits = torch.as_tensor(angle).expand(3)
     angles = (2 * torch.rand(batch, 3, generator=generator) - 1) * limits * chance[1, :, None]
     if rows is not None:
-        chance, factors, angles, batch = chance[:, rows[1]], factors[rows[1]], angles[rows[1]], len(x)
+        chance, batch = chance[:, rows[1]], len(x)
+        factors, of_axes, angles = factors[rows[1]], of_axes[rows[1]], angles[rows[1]]
 
     whole = torch.eye(
         joints
     )  # a view that is not scaled is not rebuilt, which only a faulty rebuilding can tell (slimlab.released)
     over_joints = torch.where(chance[0, :, None, None], _scaling(skeleton, factors), whole)  # (B, V, V)
-    chance[2] &= mirrors
+    chance[2] &= bool(mirrors)
     mirrored = over_joints[:, torch.from_numpy(skeleton.mirror_index)]
     over_joints = torch.where(chance[2, :, None, None], mirrored, over_joints)
     over_axes = _rotation(angles)  # (B, 3, 3)
     in_plane = _rotation(angles * torch.tensor([0.0, 0.0, 1.0]))
     sign = torch.tensor([-1.0, 1.0, 1.0]).expand(batch, 3)
-    sign = torch.where(chance[2, :, None], sign, 1.0)[:, None, :]
+    if mirrors == "joints":
+        sign = torch.ones_like(sign)
+    sign = (torch.where(chance[2, :, None], sign, 1.0) * of_axes)[:, None, :]  # (B, 1, 3)
     over_joints, over_axes = over_joints.to(x), (over_axes * sign).to(x)
     over_axes = torch.where(planar(x)[:, None, None], (in_plane * sign).to(x), over_axes)
     mirrors_now = chance[2].to(x.device)

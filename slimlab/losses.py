@@ -38,8 +38,15 @@ class PrototypeHead(nn.Module):
     """Features -> prototype logits: a three-layer MLP, L2 normalisation, a weight-normalised linear layer without bias."""
 
     def __init__(
-        self, width: int, prototypes: int = 65_536, hidden: int = 2048, bottleneck: int = 256, init_std: float | None = 0.02
+        self,
+        width: int,
+        prototypes: int = 65_536,
+        hidden: int = 2048,
+        bottleneck: int = 256,
+        init_std: float | None = 0.02,
+        released: bool = False,
     ):
+        """released: prototypes begin as the released code's do, uniform in ±1/sqrt(bottleneck)."""
         super().__init__()
         sizes = [width, hidden, hidden, bottleneck]
         layers: list[nn.Module] = []
@@ -51,7 +58,10 @@ class PrototypeHead(nn.Module):
         self.mlp = nn.Sequential(*layers[:-1])
         self.prototypes = nn.Parameter(torch.empty(prototypes, bottleneck))  # directions; only these matter
         self.norms = nn.Parameter(torch.ones(prototypes, 1))
-        nn.init.trunc_normal_(self.prototypes, std=init_std or bottleneck**-0.5)
+        if released:
+            nn.init.uniform_(self.prototypes, -(bottleneck**-0.5), bottleneck**-0.5)
+        else:
+            nn.init.trunc_normal_(self.prototypes, std=init_std or bottleneck**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, width) -> logits (…, K): cosines with the prototypes, times their norms."""

@@ -153,6 +153,22 @@ def test_mirroring_can_be_left_out():
     torch.testing.assert_close(y, x)
 
 
+def test_joints_may_change_places_without_their_axis():
+    x = clips(KINECT_V2, batch=8, people=1).float()
+    rng = torch.Generator().manual_seed(1)
+    y = augment.skeleton_aware(x, KINECT_V2, rng, 1.0, (1.0, 1.0), 0.0, mirrors="joints")
+    torch.testing.assert_close(y, x[:, :, :, torch.from_numpy(KINECT_V2.mirror_index)])
+
+
+def test_axes_may_be_scaled_instead_of_bones():
+    x = clips(KINECT_V2, batch=64, people=1).float()
+    rng = torch.Generator().manual_seed(1)
+    y = augment.skeleton_aware(x, KINECT_V2, rng, 1.0, (0.5, 1.5), 0.0, mirrors=False, scaling="axes")
+    factors = y.flatten(2).norm(dim=2) / x.flatten(2).norm(dim=2)  # (B, 3)
+    torch.testing.assert_close(y, x * factors.view(-1, 3, 1, 1, 1))
+    assert 0.5 <= factors.min() < 0.6 and 1.4 < factors.max() <= 1.5 and factors.std(dim=1).min() > 0.001
+
+
 def test_composition_equals_the_functions_one_after_another():
     body, x = KINECT_V2, clips(KINECT_V2, batch=8).float()
     rng = torch.Generator().manual_seed(5)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from slimlab import data, evaluate, lessons, pretrain, study
-from slimlab._renamed import RENAMED, VALUES, new_names, old_names
+from slimlab._renamed import ADDED, RENAMED, VALUES, new_names, old_names
 from slimlab.baselines import mae
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.lessons.training import riddle
@@ -76,7 +76,9 @@ def test_a_run_of_an_earlier_version_opens(open_run, settings, request):
     assert "centring" in saved and "centering" not in saved
     run = open_run(folder)
     assert run.config == settings(**saved) and run.config.centering == saved["centring"] == run.encoder.config.centering
-    assert set(run.config.to_dict()) == {RENAMED.get(k, k) for k in saved}
+    new = ADDED if settings is Config else {}
+    assert set(run.config.to_dict()) == {RENAMED.get(k, k) for k in saved} | set(new)
+    assert {name: getattr(run.config, name) for name in new} == new
     if settings is Config:
         logged = [json.loads(line)["mfm"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
         assert run.metrics["mfp"].tolist() == logged and "mfm" not in run.metrics

@@ -53,7 +53,7 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
     evenly; linear interpolation where there are fewer. All people are kept; who is absent is zero. M is the store's most
     people in one clip, so both sides of a split get the same shape.
 
-    The released code can read one frame past the last valid one here (`released.faults.test_view`); this cannot.
+    The released code can read one place past the last valid frame here (`released.faults.test_view`); this cannot.
     """
     return _even_view(store, indices, frames, part=0.95, interpolate=False)
 
@@ -142,6 +142,7 @@ def sample_views(
         (8, 1, (0.05, 0.2)),
     ),
     share: slice = slice(None),
+    released: bool = False,
 ) -> Views:
     """Random views of pre-training; the defaults are the released ones.
 
@@ -153,8 +154,10 @@ def sample_views(
     share         the clips whose views are made; everything is drawn for all B all the same, so that several processes, each
                   with its share, make the views that one would
 
-    Frames are picked as in the released code: fewer than the window are interpolated; up to twice as many, a random subset
-    in order; more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
+    released      of up to twice the window's frames, skip at most one between two picks, as the released code does
+
+    Where the frames are fewer than the window they are interpolated; up to twice as many, a random subset in order is taken; of
+    more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
     """
     a, clips = store.arrays, store.clips[store.positions(indices)]
     counts = a.first_track[clips + 1] - a.first_track[clips]
@@ -169,7 +172,7 @@ def sample_views(
     room = torch.where(valid < SHORTEST, BUFFER, valid)  # (B,) frames to crop from
     span = _part(generator, (2, batch), global_range, room, SHORTEST)  # (2, B)
     start = _start(generator, room - span)
-    places = [_pick(start, span, global_frames, generator)]  # each (views, B, T)
+    places = [_pick(start, span, global_frames, generator, released)]  # each (views, B, T)
     for window, each, part, *outer in local_views:
         shortest, outer = min(SHORTEST, window), outer[0] if outer else 2
         inside_start, inside_span = (v[:outer].repeat_interleave(each, 0) for v in (start, span))  # (outer*each, B)
@@ -179,7 +182,7 @@ def sample_views(
         inside_span = torch.where(own, valid, inside_span)
         length = _part(generator, inside_span.shape, part, inside_span, shortest)
         begin = inside_start + _start(generator, inside_span - length)
-        places.append(_pick(begin, length, window, generator))
+        places.append(_pick(begin, length, window, generator, released))
 
     sizes = [p.shape for p in places]
     flat = torch.cat([p.movedim(1, 0).reshape(batch, -1) for p in places], dim=1)[share]  # (B, all frames of all views)
@@ -215,7 +218,7 @@ def _start(generator, slack: Tensor) -> Tensor:
     return (_uniform(generator, *slack.shape) * (slack + 1)).long().minimum(slack)
 
 
-def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator) -> Tensor:
+def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator, released: bool = False) -> Tensor:
     """Places (views, B, window) in time, as float64, from intervals of `span` frames at `start` (both (views, B))."""
     steps = torch.arange(window, dtype=torch.float64)
     noise = _uniform(generator, *span.shape, window)
@@ -226,8 +229,12 @@ def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator) 
     wide = span.unsqueeze(-1)
     places = torch.where(wide < window, evenly, bins)
     some = (span >= window) & (span < 2 * window)
-    keys = keys[some].masked_fill(torch.arange(2 * window) >= wide[some], 2.0)
-    places[some] = keys.topk(window, dim=-1, largest=False).indices.sort(dim=-1).values.double()
+    if released:  # which of the window + 1 places before, between and after the picks skip a frame
+        skips = keys[some][:, : window + 1].argsort(dim=-1).argsort(dim=-1) < wide[some] - window
+        places[some] = (torch.arange(window) + skips.long().cumsum(dim=-1)[:, :window]).double()
+    else:
+        keys = keys[some].masked_fill(torch.arange(2 * window) >= wide[some], 2.0)
+        places[some] = keys.topk(window, dim=-1, largest=False).indices.sort(dim=-1).values.double()
     return start.unsqueeze(-1) + places
 
 

@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+from slimlab import augment
 from slimlab._validation import Rule, boolean, check, choice, integer, number, optional, pair
-from slimlab.augment import CENTERINGS
 from slimlab.data.streams import STREAMS
 from slimlab.encoder import EncoderConfig, check_heads
 from slimlab.masking import STRATEGIES
@@ -26,6 +26,9 @@ LocalViews = tuple[tuple[int, int, tuple[float, float]] | tuple[int, int, tuple[
 # their intervals are it does not say; these are the released code's.
 PREPRINT_VIEWS: LocalViews = ((32, 1, (0.35, 0.7), 1), (16, 1, (0.15, 0.4), 1), (8, 1, (0.05, 0.2), 1))
 
+PAPER_ROTATION = (math.pi / 6, math.pi, math.pi / 6)  # rad about x, y (up), z: any turn about the vertical, tilts of 30 degrees
+RELEASED_ROTATION = 0.3  # rad about each axis, in the released pre-training code
+
 
 # settings that may change from one part of a run to the next
 RUNTIME = ("checkpoint_seconds", "precision", "compile", "microbatch")
@@ -34,6 +37,11 @@ RUNTIME = ("checkpoint_seconds", "precision", "compile", "microbatch")
 def _mask_ratio(value: Any) -> str:
     """What is wrong with a mask ratio: a number, or a pair of bounds."""
     return pair(FRACTION, ordered=True)(value) if isinstance(value, tuple) else FRACTION(value)
+
+
+def _mirror(value: Any) -> str:
+    """What is wrong with mirroring: on, off, or the joints alone."""
+    return "" if isinstance(value, bool) or value == "joints" else "must be True, False or 'joints'"
 
 
 def _rotation(value: Any) -> str:
@@ -66,20 +74,22 @@ RULES: dict[str, Rule] = {  # what each field accepts; what several fields have 
     "minutes": optional(number(0, above=True)),
     "batch_size": integer(2),  # a single clip leaves Sinkhorn and KoLeo nothing to compare
     "released_quirks": _released_quirks,
+    "details": choice(("plain", "released")),
     "width": integer(1),
     "depth": integer(1),
     "heads": integer(1),
     "patch_frames": integer(1),
     "registers": integer(0),
     "init": choice(("normal", "fan_in")),
-    "centering": choice(CENTERINGS),
+    "centering": choice(augment.CENTERINGS),
     "input_scale": number(0, above=True),
     "stream": choice(STREAMS),
     "global_frames": integer(1),
     "global_range": pair(number(0, 1, above=True), ordered=True),
     "local_views": _local_views,
     "augment_probability": FRACTION,
-    "mirror": boolean,
+    "mirror": _mirror,
+    "scaling": choice(augment.SCALINGS),
     "bone_scale": pair(number(0, above=True), ordered=True),
     "rotation": _rotation,
     "noise": number(),
@@ -87,6 +97,8 @@ RULES: dict[str, Rule] = {  # what each field accepts; what several fields have 
     "mask_ratio": _mask_ratio,
     "mask_globals": FRACTION,
     "mask_locals": boolean,
+    "masking_locals": optional(choice(list(STRATEGIES))),
+    "mask_ratio_locals": optional(_mask_ratio),
     "targets": choice(("sinkhorn", "centering", "softmax")),
     "prototypes": integer(2),
     "head_hidden": integer(1),
@@ -117,6 +129,10 @@ RULES: dict[str, Rule] = {  # what each field accepts; what several fields have 
 PRESETS: dict[str, Config] = {}  # filled below
 
 
+def _bounds(ratio: float | tuple[float, float]) -> tuple[float, float]:
+    return (ratio, ratio) if isinstance(ratio, (int, float)) else (ratio[0], ratio[1])
+
+
 @begins_with(PRESETS)
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -131,7 +147,11 @@ class Config:
     noise          factor of the jitter and of the dropped axis of views (`Trainer._noise`): 1 as the paper, 0 none
     local_views    (frames, views per global view, part of its interval) for each granularity; a fourth number, 1, keeps them
                    to the first global view (PREPRINT_VIEWS)
+    mirror         True: left and right change places and x its sign. "joints": the joints alone change places, which mirrors
+                   nothing (table 5b of the paper, "limited"). False where left and right are different classes
+    scaling        what bone_scale bounds: "bones", a factor for the bones of each part; "axes", for each axis (5b, "limited")
     mask_globals   part of the global views that is masked; mask_locals: whether local views are masked too
+    masking_locals, mask_ratio_locals  of the local views, where not as `masking` and `mask_ratio` (table 5a)
     base_lr        learning rate at batch 1,024; it goes with the square root of the batch size
     teacher_temperature  (first, last), linear over the `temperature_warmup` part of the run
     targets        "sinkhorn", or "centering": softmax after a running mean of the teacher's logits; "softmax": nothing keeps the
@@ -141,6 +161,9 @@ class Config:
     evaluations    how often leave-one-subject kNN and feature rank are measured on the training side
     released_quirks  True: make the authors' known mistakes (`released.faults`), to compare with their runs; or some of them by
                    name (`faults.NAMES`), such as ("bone_scaling",), to see what one costs
+    details        "released": as the released code does it where the paper is silent, which is no mistake. Prototypes begin as
+                   nn.Linear's weights do; their norms decay; while they stand still, their gradients count for Adam's moments
+                   and for the clipping; a view of up to twice its frames skips at most one between two. "plain": none of these
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
     microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, center and KoLeo
@@ -159,6 +182,7 @@ class Config:
     minutes: float | None = None
     batch_size: int = 32
     released_quirks: bool | str | tuple[str, ...] = False
+    details: str = "plain"
     # encoder
     width: int = 64
     depth: int = 3
@@ -174,7 +198,8 @@ class Config:
     global_range: tuple[float, float] = (0.8, 1.0)
     local_views: LocalViews = ((16, 1, (0.4, 0.8)),)
     augment_probability: float = 0.5
-    mirror: bool = False
+    mirror: bool | str = False
+    scaling: str = "bones"
     bone_scale: tuple[float, float] = (0.85, 1.15)
     rotation: float | tuple[float, float, float] = 0.3
     noise: float = 1.0
@@ -182,6 +207,8 @@ class Config:
     mask_ratio: float | tuple[float, float] = (0.5, 0.9)
     mask_globals: float = 0.5
     mask_locals: bool = False
+    masking_locals: str | None = None
+    mask_ratio_locals: float | tuple[float, float] | None = None
     # heads and losses
     targets: str = "sinkhorn"
     prototypes: int = 128
@@ -234,8 +261,12 @@ class Config:
     @property
     def mask_bounds(self) -> tuple[float, float]:
         """Lowest and highest mask ratio."""
-        ratio = self.mask_ratio
-        return (ratio, ratio) if isinstance(ratio, (int, float)) else (ratio[0], ratio[1])
+        return _bounds(self.mask_ratio)
+
+    @property
+    def mask_bounds_locals(self) -> tuple[float, float]:
+        """The same of the local views."""
+        return self.mask_bounds if self.mask_ratio_locals is None else _bounds(self.mask_ratio_locals)
 
     @property
     def lr(self) -> float:
@@ -286,16 +317,17 @@ PRESETS["small"] = Config(
     global_range=(0.6, 1.0),
     local_views=((32, 1, (0.35, 0.7)), (16, 1, (0.15, 0.4)), (8, 1, (0.05, 0.2))),
     mirror=True,
-    rotation=(math.pi / 6, math.pi, math.pi / 6),
+    rotation=PAPER_ROTATION,
     mask_locals=True,
     prototypes=256,
 )
 
-# The recipe of SLiM (arXiv 2603.10648, section 4.1) with the released settings.
+# The recipe of SLiM (arXiv 2603.10648, section 4.1): the paper where it speaks, the released settings where it is silent.
 PRESETS["paper"] = Config(
     preset="paper",
     steps=187_500,
     batch_size=768,
+    details="released",
     width=256,
     depth=8,
     heads=8,
@@ -311,7 +343,7 @@ PRESETS["paper"] = Config(
     augment_probability=0.5,
     mirror=True,
     bone_scale=(0.85, 1.15),
-    rotation=0.3,
+    rotation=PAPER_ROTATION,
     noise=1.0,
     masking="semantic_tubes",
     mask_ratio=(0.5, 0.9),

@@ -22,8 +22,9 @@ class Networks(nn.Module):
         super().__init__()
         self.encoder = Encoder(config.encoder(skeleton))
         sizes = (config.width, config.prototypes, config.head_hidden, config.head_bottleneck, config.init_std)
-        self.cls_head = PrototypeHead(*sizes)
-        self.token_head = PrototypeHead(*sizes)
+        released = config.details == "released"
+        self.cls_head = PrototypeHead(*sizes, released=released)
+        self.token_head = PrototypeHead(*sizes, released=released)
 
     def forward(self, x: Tensor, mask: Tensor | None, predicted: Tensor | None = None) -> Outputs:
         """What the losses need of the student, in one call, which is what DistributedDataParallel wants.

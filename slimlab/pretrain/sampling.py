@@ -38,7 +38,8 @@ def views_of_step(config: Config, store: ClipStore, clips: np.ndarray, step: int
     cut  what cuts the views out of the clips: called as `data.sample_views`
     """
     rng, own = generator(config.seed, 1, step), distributed.shard(len(clips))
-    return cut(store, clips, rng, config.global_frames, config.global_range, config.local_views, own), rng
+    how = (config.global_frames, config.global_range, config.local_views, own, config.details == "released")
+    return cut(store, clips, rng, *how), rng
 
 
 class Sampler:
@@ -82,5 +83,5 @@ class Sampler:
 
 def _key(config: Config, store: ClipStore, clips: np.ndarray, step: int) -> tuple:
     """Everything that views depend on."""
-    how = config.seed, config.global_frames, config.global_range, config.local_views
+    how = config.seed, config.global_frames, config.global_range, config.local_views, config.details
     return *how, id(store.arrays), store.clips.tobytes(), clips.tobytes(), step

@@ -9,19 +9,27 @@ import torch
 from torch import nn
 
 
-def parameter_groups(network: nn.Module, patch_lr_factor: float = 1.0) -> list[dict]:
-    """For AdamW: no weight decay on biases and norms; a learning-rate factor on the patch embedding."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+def parameter_groups(network: nn.Module, patch_lr_factor: float = 1.0, *, released: bool = False) -> list[dict]:
+    """For AdamW: no weight decay on biases and norms; a learning-rate factor on the patch embedding.
+
+    released  as the released code: the prototypes' norms decay, and prototypes have a group of their own (`set_rates`)
+    """
+    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        decays = not (name.endswith(("bias", ".norms")) or "norm" in name.rpartition(".")[0].rpartition(".")[2])
-        groups.setdefault((decays, "patch_embed" in name), []).append(parameter)
-    return [{"params": p, "decays": decays, "factor": patch_lr_factor if patch else 1.0} for (decays, patch), p in groups.items()]
+        prototypes = released and name.endswith((".prototypes", ".norms"))
+        decays = prototypes or not (name.endswith(("bias", ".norms")) or "norm" in name.rpartition(".")[0].rpartition(".")[2])
+        groups.setdefault((decays, "patch_embed" in name, prototypes), []).append(parameter)
+    return [
+        {"params": p, "decays": decays, "factor": patch_lr_factor if patch else 1.0}
+        | ({"prototypes": True} if prototypes else {})
+        for (decays, patch, prototypes), p in groups.items()
+    ]
 
 
-def set_rates(optimizer: torch.optim.Optimizer, lr: float, weight_decay: float) -> None:
-    """This step's learning rate and weight decay, in groups that `parameter_groups` made."""
+def set_rates(optimizer: torch.optim.Optimizer, lr: float, weight_decay: float, *, frozen: bool = False) -> None:
+    """This step's learning rate and weight decay, in groups that `parameter_groups` made; frozen: none in the prototypes' own."""
     for group in optimizer.param_groups:
-        group["lr"] = lr * group["factor"]
+        group["lr"] = 0.0 if frozen and group.get("prototypes") else lr * group["factor"]
         group["weight_decay"] = weight_decay if group["decays"] else 0.0
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from slimlab._renamed import old_names
+from slimlab._renamed import digested
 from slimlab._system import distributed
 from slimlab.data import ClipStore, DataError
 from slimlab.pretrain import run
@@ -198,7 +198,7 @@ def folder_of(store: ClipStore, config: Any, *, folder: str | Path | None = None
     """The run's folder: the one asked for, or one named by settings, clips and what it begins with."""
     if folder is not None:
         return Path(folder)
-    what = old_names({k: v for k, v in config.to_dict().items() if k not in RUNTIME})  # so that a run begun under them is found
+    what = digested({k: v for k, v in config.to_dict().items() if k not in RUNTIME})  # so that a run begun under them is found
     text = json.dumps(what, sort_keys=True) + usable(store).fingerprint + _digest(start)
     return Path("runs") / f"{config.preset}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 

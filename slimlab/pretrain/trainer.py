@@ -83,7 +83,7 @@ class Trainer:
         self.teacher = copy.deepcopy(self.student).requires_grad_(False).eval()
         centered = ("cls", "cells") if config.targets == "centering" else ()
         self.centers = nn.ModuleDict({name: RunningCenter(config.prototypes) for name in centered}).to(device)
-        groups = parameter_groups(self.student, config.patch_lr_factor)
+        groups = parameter_groups(self.student, config.patch_lr_factor, released=config.details == "released")
         self.optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.999), fused=True)
         if config.compile:
             self.student.encoder.compile_blocks()
@@ -118,7 +118,7 @@ class Trainer:
         check_finite(values, LOSSES, step)
         values["gradient"] = self._clip(step)
         check_finite(values, ("gradient",), step)
-        self._update_student(now)
+        self._update_student(now, step)
         self._update_teacher(now["momentum"])
         return values | now
 
@@ -239,18 +239,23 @@ class Trainer:
         return values
 
     def _clip(self, step: int) -> float:
-        """Clip the gradient of encoder and heads, each on its own. Returns its norm before; frozen prototypes have none."""
-        frozen = step < self.config.frozen_prototypes * self.config.steps
+        """Clip the gradient of encoder and heads, each on its own. Returns its norm before. Frozen prototypes have none, save in
+        the released details, where their rate is zero."""
+        without = self._frozen(step) and self.config.details != "released"
         norms = []
         for network in self.student.children():
-            if frozen and isinstance(network, PrototypeHead):
+            if without and isinstance(network, PrototypeHead):
                 network.prototypes.grad = network.norms.grad = None
             norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
         return float(torch.stack(norms).norm())
 
-    def _update_student(self, now: dict[str, float]) -> None:
+    def _frozen(self, step: int) -> bool:
+        """Whether the prototypes stand still."""
+        return step < self.config.frozen_prototypes * self.config.steps
+
+    def _update_student(self, now: dict[str, float], step: int) -> None:
         """AdamW, at this step's rates."""
-        set_rates(self.optimizer, now["lr"], now["weight_decay"])
+        set_rates(self.optimizer, now["lr"], now["weight_decay"], frozen=self._frozen(step))
         self.optimizer.step()
 
     @torch.no_grad()
@@ -278,7 +283,7 @@ class Trainer:
             origin = views.origin.repeat(count, 1)
             x, seen = self._centered(x, origin, shown.to(self.device, non_blocking=True).flatten(0, 1))
             x = augment.skeleton_aware(
-                x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows, seen
+                x, self.skeleton, rng, c.augment_probability, c.bone_scale, c.rotation, c.mirror, rows, seen, c.scaling
             )
             seen = augment.seen_after(x, self.skeleton, seen)
             x = self._noise(x, len(clips), number == 0, rng, rows, seen)
@@ -322,33 +327,45 @@ class Trainer:
         which = torch.randperm(counts[0], generator=rng)[:masked]
         mask = torch.zeros(counts[0], views[0].shape[2] // c.patch_frames, len(self.skeleton), dtype=torch.bool)
         ratios = masking.stratified_ratios(masked, c.mask_bounds, rng)
-        mask[which] = self._draw(views[0], 2, ratios, rng, which)
+        mask[which] = self._draw(views[0], 2, ratios, rng, which, strategy=c.masking)
         masks: list[Tensor | None] = [mask if masked else None]
         if not c.mask_locals:
             masks += [None] * len(counts[1:])
         else:
             ratios = self._local_ratios(counts[1:], rng)
-            masks += [self._draw(x, n // batch, r, rng) for x, n, r in zip(views[1:], counts[1:], ratios, strict=True)]
+            strategy = c.masking_locals or c.masking
+            masks += [
+                self._draw(x, n // batch, r, rng, strategy=strategy)
+                for x, n, r in zip(views[1:], counts[1:], ratios, strict=True)
+            ]
         own = [rows_of(distributed.shard(batch), n // batch, batch) for n in counts]
         return [None if m is None else m[rows].to(self.device) for m, rows in zip(masks, own, strict=True)]
 
     def _local_ratios(self, counts: Sequence[int], rng: torch.Generator) -> Sequence[Tensor]:
         """A mask ratio for each local view, `counts` of them in each group."""
-        return masking.stratified_ratios(sum(counts), self.config.mask_bounds, rng).split(list(counts))
+        return masking.stratified_ratios(sum(counts), self.config.mask_bounds_locals, rng).split(list(counts))
 
-    @property
-    def _strategy(self) -> Callable[..., Tensor]:
-        """What draws the masks."""
-        return masking.STRATEGIES[self.config.masking]
+    def _strategy(self, name: str) -> Callable[..., Tensor]:
+        """What draws the masks of this name."""
+        return masking.STRATEGIES[name]
 
-    def _draw(self, x: Tensor, views: int, ratios: Tensor, rng: torch.Generator, which: Tensor | slice = slice(None)) -> Tensor:
+    def _draw(
+        self,
+        x: Tensor,
+        views: int,
+        ratios: Tensor,
+        rng: torch.Generator,
+        which: Tensor | slice = slice(None),
+        *,
+        strategy: str,
+    ) -> Tensor:
         """Masks (n, T', V) for the rows `which` of a whole group, of which x (views*B, 3, T, V, 1) are this process's; the
         views' own motion where the strategy looks at it."""
         c = self.config
-        known: dict[str, Any] = masking.known_of(c.masking, x, c.patch_frames)
+        known: dict[str, Any] = masking.known_of(strategy, x, c.patch_frames)
         known = {name: distributed.all_gather(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
         known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
-        return self._strategy(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
+        return self._strategy(strategy)(len(ratios), x.shape[2] // c.patch_frames, self.skeleton, ratios, generator=rng, **known)
 
     def _reached(self, piece: Piece) -> Tensor | float:
         """Zero, of what the step's last forward pass leaves out: DDP waits for a gradient of every parameter."""

@@ -111,7 +111,8 @@ def sample_views(store: ClipStore, clips: np.ndarray, *args: Any) -> Views:
 def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
     """As `data.test_view`, but with the start of the center 95 % even where `frames` are more. Right: start (valid - length)/2.
 
-    At 40 to 64 valid frames a view of 64 begins at the second one and ends on the empty frame after the last.
+    At 40 to 64 valid frames a view of 64 begins at the second one and reads one place past the last. There the buffer, reflected
+    to at least 150 frames, repeats the frame it turns at: the last frame comes twice.
     """
     x, people = [], []
     for index in indices:
@@ -120,7 +121,7 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
         valid = len(joints)
         length = max(min(valid, frames), round(0.95 * valid))
         start = int((1 - 0.95) * valid / 2)
-        joints = torch.cat([joints, torch.zeros_like(joints[:1])])[start : start + length]
+        joints = torch.cat([joints, joints[-1:]])[start : start + length]
         place = torch.arange(frames, dtype=torch.float64) * max(length - 1, 0) / (frames - 1)
         if length >= frames:
             place = (place + 1e-9).floor()

@@ -43,9 +43,8 @@ class Mistakes(Trainer):
     def _local_ratios(self, counts: Sequence[int], rng: Any) -> Sequence[Tensor]:
         if not self.config.makes("local_ratios"):
             return super()._local_ratios(counts, rng)
-        return [masking.stratified_ratios(n, self.config.mask_bounds, rng, shuffle=False) for n in counts]
+        return [masking.stratified_ratios(n, self.config.mask_bounds_locals, rng, shuffle=False) for n in counts]
 
-    @property
-    def _strategy(self) -> Callable[..., Tensor]:
-        gives_up = self.config.makes("mask_budget") and self.config.masking == "semantic_tubes"
-        return faults.semantic_tubes if gives_up else super()._strategy
+    def _strategy(self, name: str) -> Callable[..., Tensor]:
+        gives_up = self.config.makes("mask_budget") and name == "semantic_tubes"
+        return faults.semantic_tubes if gives_up else super()._strategy(name)

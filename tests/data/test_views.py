@@ -161,6 +161,24 @@ def test_between_one_and_two_windows_frames_are_a_subset_in_order():
         assert (np.diff(frames) > 0).all() and (frames == frames.round()).all()
 
 
+def test_between_one_and_two_windows_the_released_code_skips_a_frame_at_most():
+    """As its loader does it: which of window + 1 places skip a frame is drawn, all sets alike."""
+    store = make_store([counting_clip(90)])
+    rng, gaps, first = torch.Generator().manual_seed(0), [], []
+    for _ in range(200):
+        views = data.sample_views(store, [0], rng, 64, (1.0, 1.0), (), released=True)
+        time = views.globals[:, 0, 0, :, 0, 0]  # (2, 64) the frame's number
+        gaps.append(time.diff(dim=1))
+        first.append(time[:, 0])
+    gaps, first = torch.cat(gaps).round(), torch.cat(first).round()
+    assert set(gaps.unique().tolist()) == {1.0, 2.0}
+    skipped = (gaps - 1).mean(dim=0)  # of 26 skips in 65 places: 0.4 anywhere
+    assert skipped.mean() == pytest.approx(0.4, abs=0.01) and (skipped - 0.4).abs().max() < 0.1  # 4 standard errors
+    assert (first - first.min()).mean() == pytest.approx(0.4, abs=0.1)
+    plain = data.sample_views(store, [0], rng, 64, (1.0, 1.0), ())
+    assert plain.globals[:, 0, 0, :, 0, 0].diff(dim=1).max() > 2
+
+
 def test_same_seed_same_views_and_other_seed_others(synthetic):
     first, again, other = (sample_views(synthetic, range(20), seeded(s)) for s in (3, 3, 4))
     assert torch.equal(first.globals, again.globals) and not torch.equal(first.globals, other.globals)

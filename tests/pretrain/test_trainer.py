@@ -79,6 +79,21 @@ def test_motion_aware_masks_see_the_views_motion(synthetic, quick):
         assert share.argmax() == 3 and share[3] > 1.5 * share.mean()  # ten seeds: 2.6 to 3.4; the next joint to 1.5
 
 
+def test_local_views_may_have_masks_of_their_own(synthetic, quick):
+    """The paper's table 5a: a strategy and a ratio for each branch."""
+    clips, shared = np.arange(32), replace(quick, batch_size=32, mask_locals=True, local_views=((32, 1, (0.4, 0.8)),))
+    [alike] = Trainer(shared, synthetic.skeleton).sample(synthetic, clips, step=0)
+    apart = replace(shared, masking_locals="joint_tubes", mask_ratio_locals=0.2)
+    [piece] = Trainer(apart, synthetic.skeleton).sample(synthetic, clips, step=0)
+    assert piece.masks[0].equal(alike.masks[0])  # the global branch stays
+    local = piece.masks[1]  # (2 * 32, T', V)
+    assert (local.sum(dim=(1, 2)) == round(0.2 * local[0].numel())).all()
+    whole = local.sum(dim=1)  # (64, V): a joint is hidden all the time, one at most in part
+    assert (((whole > 0) & (whole < local.shape[1])).sum(dim=1) <= 1).all()
+    [bare] = Trainer(replace(shared, mask_globals=0.0, mfp_weight=0.0), synthetic.skeleton).sample(synthetic, clips, step=0)
+    assert bare.masks[0] is None and bare.masks[1] is not None
+
+
 @pytest.mark.parametrize("changes", [{}, {"local_views": PREPRINT_VIEWS}], ids=["released", "preprint"])
 def test_paper_settings_train_too(synthetic, changes):
     config = Config(
@@ -198,6 +213,26 @@ def test_prototypes_stand_still_while_frozen(synthetic, quick):
     assert all(torch.equal(h.prototypes, b) for h, b in zip(heads, before, strict=True))
     trainer.step(synthetic, np.arange(8), 6)
     assert not any(torch.equal(h.prototypes, b) for h, b in zip(heads, before, strict=True))
+
+
+def test_the_released_details_are_four(synthetic, quick):
+    """Where the prototypes begin, what decays, what a frozen step leaves behind, which frames a view picks."""
+    config = replace(quick, frozen_prototypes=0.5, details="released", weight_decay=(0.1, 0.1))
+    trainer = Trainer(config, synthetic.skeleton)
+    head = trainer.student.cls_head
+    bound = config.head_bottleneck**-0.5
+    assert 0.98 * bound < head.prototypes.abs().max() <= bound
+    assert head.prototypes.detach().std() == pytest.approx(bound / 3**0.5, rel=0.1)  # uniform
+    [own] = [g for g in trainer.optimizer.param_groups if g.get("prototypes")]
+    assert own["decays"] and {id(p) for p in own["params"]} == {
+        id(p) for h in (head, trainer.student.token_head) for p in (h.prototypes, h.norms)
+    }
+    before, norms = head.prototypes.clone(), head.norms.clone()
+    trainer.step(synthetic, np.arange(8), 0)
+    assert head.prototypes.equal(before) and head.norms.equal(norms)  # frozen
+    assert trainer.optimizer.state[head.prototypes]["exp_avg"].abs().max() > 0  # but remembered
+    trainer.step(synthetic, np.arange(8), config.steps - 1)
+    assert not head.prototypes.equal(before) and head.norms.mean() < norms.mean()
 
 
 def test_biases_and_norms_do_not_decay(quick):

@@ -67,14 +67,17 @@ def test_tubes_that_give_up_are_the_loop():
     np.testing.assert_allclose(ours.mean(dim=(0, 2)), loop.mean(axis=(0, 2)), atol=0.04)
 
 
-@pytest.mark.parametrize("valid, right, faulty", [(64, (1, 64), (2, 0)), (200, (6, 195), (6, 195)), (30, (1, 30), (1, 30))])
+@pytest.mark.parametrize(
+    "valid, right, faulty", [(64, (1, 64), (2, 64)), (50, (1, 50), (2, 50)), (200, (6, 195), (6, 195)), (30, (1, 30), (1, 30))]
+)
 def test_the_test_view_reads_one_frame_past_the_clip(valid, right, faulty):
-    """First and last frame, from 1; 0 is the empty frame after the last."""
+    """First and last frame, from 1. The place past the last holds the last frame again, of the reflected buffer."""
     store = make_store([counting_clip(valid)])
     for view, ends in ((data.test_view, right), (faults.test_view, faulty)):
         x, people, _ = view(store, [0])
         assert x.shape == (1, 3, 64, 25, 1) and people.tolist() == [[True]]
         assert (numbers(x)[0, 0], numbers(x)[0, -1]) == ends, view.__module__
+        assert (numbers(x)[0, -2] == numbers(x)[0, -1]) == (ends[0] == 2)
 
 
 def test_the_test_views_agree_where_there_is_no_fault():
@@ -191,5 +194,5 @@ def test_features_take_the_faulty_view_when_asked():
     draw = np.random.default_rng(0)
     store = make_store([draw.normal(size=(t, 1, 25, 3)).astype(np.float32) for t in (64, 200)])
     right, faulty = (evaluate.features(encoder, store, frames=64, view=v).x for v in (data.test_view, faults.test_view))
-    assert not torch.allclose(right[0], faulty[0], atol=1e-3)  # 64 valid frames: the last one read is empty
+    assert not torch.allclose(right[0], faulty[0], atol=1e-3)  # 64 valid frames: the first is left out, the last read twice
     torch.testing.assert_close(right[1], faulty[1], atol=1e-4, rtol=1e-4)
