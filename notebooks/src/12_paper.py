@@ -25,7 +25,7 @@ weights = os.environ.get("SLIMLAB_WEIGHTS", "")  # a folder with config.json and
 here = lessons.begin("12_paper", data=ntu or None, default="synthetic")  # the file's layout holds 25 joints and two people
 quick, out = here.quick, here.out
 print("NTU RGB+D:", ntu or "not given; no number below is about NTU")
-print("weights:", weights or "not given. slimlab's own small encoder `tiny`, not the paper's.")
+print("weights:", weights or "not given. slimlab's own encoder `tiny`, not the paper's.")
 
 # %% [markdown]
 # ## The file
