@@ -204,6 +204,12 @@ figure = plot.confusion(result, store.label_names, title="kNN on subjects never 
 plot.save(figure, out / "figures" / "confusion.pdf")
 figure
 
+# %%
+counts = result.confusion  # (true, predicted)
+if "exercise" in store.table:  # of UI-PRMD: class 10 + i is the incorrect form of class i
+    form = int(counts.trace(10) + counts.trace(-10))
+    print(f"{form} of {int(counts.sum() - counts.trace())} mistakes take one form of an exercise for its other form")
+
 # %% [markdown]
 # ## The nearest clip, by hand
 # The number above asks of each test clip: which training clip points most nearly the same way, and has it the same label? Its

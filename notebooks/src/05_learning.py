@@ -420,7 +420,7 @@ print(f"in use: {collapsed['in use']:.1f} collapsed, {cured['in use']:.1f} cured
 # Read the table row by row.
 # - **Softmax, no KoLeo**: everybody agrees on one prototype; the loss is the lowest of all and worth nothing. slimlab stops the
 #   run because its *answers* have collapsed. Features drift together too: two clips point more the same way. Their rank is
-#   far above one all the same, and would not have given the collapse away.
+#   above one all the same, and would not have given the collapse away.
 # - **Softmax, KoLeo**: features are kept apart, but the *answers* have collapsed all the same: KoLeo does not look at
 #   prototypes. Half a cure.
 # - **Sinkhorn, no KoLeo**: prototypes are used, features are fairly well spread. The main cure.
