@@ -305,8 +305,9 @@ table.style.format("{:.2f}").set_caption("agreement among the ten nearest featur
 # planes can be laid onto its predecessor?*
 
 # %%
-steps = 3 if quick else 24
-config = pretrain.Config(preset="small", steps=steps, snapshots=1, evaluations=1, base_lr=pretrain.Config().base_lr / 4)
+steps = 3 if quick else 16
+short = {"steps": steps, "batch_size": 16, "snapshots": 1, "evaluations": 1}
+config = pretrain.Config(preset="small", base_lr=pretrain.Config().base_lr / 4, **short)
 folder = here.out / f"run-{train.fingerprint[:6]}-{steps}"
 run = pretrain.fit(train, config, folder=folder, start=trained, progress=False)
 later = evaluate.features(run.encoder, clips)
