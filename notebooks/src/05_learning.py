@@ -476,6 +476,13 @@ often = int(sorted_by["small"].usage().argmax())
 plot.prototype_nearest(sorted_by["small"], often, people, title=f"small: nearest to its most used prototype, {often}")
 
 # %% [markdown]
+# With *tokens*, the explorer shows the other head: which joint at which of eight time steps is nearest to a prototype. Does a
+# prototype of tokens stand for a joint, for a moment of the motion, or for both?
+
+# %%
+widgets.PrototypeExplorer(long, people)
+
+# %% [markdown]
 # ## Summary
 # The teacher is a slow average of the student. Both sort clips and tokens among prototypes; Sinkhorn makes the answers use all
 # prototypes, over the batch; the temperature decides whether a target says anything, and $\ln K - \ln(\text{per target})$ is what

@@ -18,6 +18,7 @@ from slimlab.plot.prototypes import SHOWN
 from slimlab.plot.style import LEFT, MASKED, RIGHT
 from slimlab.plot.training import training_values
 from slimlab.pretrain.run import Run
+from slimlab.weights import on_body
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.stage import Stage
@@ -32,7 +33,7 @@ MARK, REST = (204, 121, 167), 200  # rgb of the token that is near, and of all e
 class PrototypeExplorer(Still, w.VBox):
     """A run's prototypes before the clips of a store. Click a bar or a cell of the assignment to see what is nearest to it.
 
-    run, store  the run (its last checkpoint's teacher) and clips of its body
+    run, store  the run (its last checkpoint's teacher) and clips; of another body by its joints' names, as `slimlab.pretrained`
     kind        "clips" (each person's CLS, the GLCL head) or "cells" (every token, the MFP head)
     prototype   the one whose nearest are played; k: how many
     `prototypes` holds the numbers, `nearest` (DataFrame) what is played, `assigned` (samples, K) the batch's Sinkhorn targets at
@@ -46,6 +47,8 @@ class PrototypeExplorer(Still, w.VBox):
         super().__init__()
         self.run, self.store, self.k = run, store, k
         self._teacher = run.teacher
+        if store.skeleton.names != self._teacher.encoder.config.skeleton.names:
+            self._teacher.encoder = on_body(self._teacher.encoder, store.skeleton)
         self._names = clip_names(store)
         self._made: dict[str, Prototypes] = {}
         self._metrics = run.metrics
