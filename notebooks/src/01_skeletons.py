@@ -24,8 +24,9 @@ body = store.skeleton
 # made by a program write `data="synthetic"` above, for your own data a path.
 #
 # `joints` has the shape (T, M, V, 3): frames, people, joints, and x, y, z in metres. y points up. A Kinect reports x to its left
-# and z away from it; the authors of a set may turn that, and those of UI-PRMD did: x to the camera's right, z towards it. A
-# joint or a person that was not seen is 0 0 0. Nothing else is known: no picture, no face, no floor.
+# and z away from it; the authors of a set may turn that, and those of UI-PRMD did: x to the camera's right, z towards it.
+# (Pictures assume a Kinect's axes, so they show these people from behind.) A joint or a person that was not seen is 0 0 0.
+# Nothing else is known: no picture, no face, no floor.
 
 # %%
 clip = store[here.example]
