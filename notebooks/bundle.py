@@ -3,7 +3,7 @@
     python notebooks/bundle.py OUT [--data PATH] [-- pip options]
 
 OUT gets: wheels/ (slimlab's own, which holds the shipped weights, and all that it needs, in the versions of requirements.lock),
-notebooks/, solutions/ (for the teacher; take it out before you hand the folder on), data/ (the synthetic clips as a file, and a
+notebooks/, solutions/ (for the teacher; take it out before you hand the folder on), data/ (synthetic motion as a file, and a
 copy of PATH), the site if out/site is there, install.sh and install.bat, START_HERE.md. Needs a network and a few GB; options
 after -- go to pip, such as --extra-index-url https://download.pytorch.org/whl/cpu, which saves Linux the CUDA libraries.
 
@@ -36,8 +36,9 @@ START = """# slimlab, the course, without a network
    `.venv\\Scripts\\python -m slimlab lab notebooks\\00_quickstart.ipynb`.
 3. Something missing? `.venv/bin/python -m slimlab doctor` names it with its remedy.
 
-The wheels are for Python {python} on {platform}. Weights: inside slimlab's wheel, `slimlab.pretrained("tiny")`. Data: every
-lesson makes its synthetic clips itself; `data/synthetic.npz` holds the same ones as a file. {more}
+The wheels are for Python {python} on {platform}. Inside slimlab's wheel are the weights and recordings of ten real people
+(UI-PRMD, public domain), with which the lessons begin. `data/synthetic.npz` holds synthetic motion as a file: the clips that a
+lesson makes itself with `lessons.begin(…, data="synthetic")`. {more}
 """
 SH = """#!/bin/sh
 set -e

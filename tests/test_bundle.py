@@ -49,7 +49,8 @@ def test_the_folder_holds_the_course_and_pip_is_asked_for_the_locked_versions(tm
         assert "<summary>Solution" not in str(nbformat.read(out / "solutions" / name, as_version=4))
     assert len(data.open(out / "data" / "synthetic.npz")) == 22 and (out / "data" / "own.csv").exists()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert f"Python {version}" in (out / "START_HERE.md").read_text()
+    start = (out / "START_HERE.md").read_text()
+    assert f"Python {version}" in start and "UI-PRMD" in start and "holds synthetic motion" in start
     assert f"py -{version} -m venv" in (out / "install.bat").read_text()
     for name in ("install.sh", "install.bat"):
         assert "slimlab[notebook,umap]" in (out / name).read_text()

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.integration
 exercises = load("exercises")
 ROOT = Path(__file__).parent.parent
 BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+OF_25_JOINTS = ("11_your_data", "12_paper")  # begin with synthetic motion
 PICTURES = "image/png image/svg+xml application/vnd.plotly.v1+json application/vnd.jupyter.widget-view+json".split()
 
 
@@ -107,8 +108,19 @@ def look_through(book) -> None:
 
 
 @pytest.mark.parametrize("path", BOOKS, ids=lambda p: p.stem)
-def test_it_runs_in_quick_mode(path, quick):
-    look_through(quick(path.stem)[2])
+def test_it_runs_in_quick_mode_and_says_whose_motion_it_shows(path, quick):
+    book = quick(path.stem)[2]
+    look_through(book)
+    data_line = "SYNTHETIC motion" if path.stem in OF_25_JOINTS else "REAL people, UI-PRMD"
+    assert data_line in outputs(book)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", [p for p in BOOKS if p.stem not in OF_25_JOINTS], ids=lambda p: p.stem)
+def test_it_runs_on_synthetic_motion(path, tmp_path):
+    book = executed(tmp_path, path.stem, SLIMLAB_QUICK="1", SLIMLAB_DATA="synthetic")[1]
+    look_through(book)
+    assert "SYNTHETIC motion" in outputs(book)
 
 
 @pytest.mark.full

@@ -20,18 +20,22 @@ import slimlab
 from slimlab import data, evaluate, lessons, masking, plot, pretrain, widgets
 from slimlab.analysis import projection
 
-here = lessons.begin("00_quickstart")  # your own data: lessons.begin("00_quickstart", data="~/UTD-MHAD/Skeleton")
+here = lessons.begin("00_quickstart")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick, out = here.store, here.quick, here.out
 
 # %% [markdown]
 # ## A body
-# Without data of your own, slimlab moves synthetic bodies: 22 actions, ten subjects, three cameras. Every number
-# below is then a number *on synthetic data*. With UTD-MHAD at hand, set `SLIMLAB_DATA` to its `Skeleton` folder before you
-# start, or write the path in the cell above.
+# Ten people did ten rehabilitation exercises before a Kinect, each of them correctly and then incorrectly on purpose. The
+# recordings are called UI-PRMD ([Vakanski et al. 2018](https://www.mdpi.com/2306-5729/3/1/2)), are in the public domain, and
+# come with slimlab. This lesson takes three of the ten repetitions of everything: 600 clips of 20 classes, a class being an
+# exercise done correctly or done incorrectly.
+#
+# `data="synthetic"` in the cell above gives motion made by a program instead: 22 actions, ten subjects, three cameras. A path
+# there, such as UTD-MHAD's `Skeleton` folder, gives your own data. So does `SLIMLAB_DATA`, set before you start.
 
 # %%
 body = store.skeleton
-clip = store[1]
+clip = store[here.example]
 figure = plot.frames_strip(clip, body, title=f"{clip.name}: {store.label_names[clip.label]}")
 plot.save(figure, out / "figures" / "clip.pdf")
 figure
@@ -41,7 +45,7 @@ figure
 # augmentation, embeddings, pictures. Play the clip, turn the body with the mouse, choose another action:
 
 # %%
-widgets.ClipPlayer(store, index=1)
+widgets.ClipPlayer(store, index=here.example)
 
 # %%
 for part, joints in body.parts.items():
@@ -114,9 +118,10 @@ lessons.check_visible_tokens(visible_tokens)
 # clips of 32 frames and tokens of 16, so that two cores learn something in minutes. The loop below is the whole of it;
 # **Stop** interrupts it, and running the cell again goes on where it stopped, to the same numbers.
 #
-# Two settings say what makes no difference to an action here: in the synthetic set left-handers mirror what others do, and
-# people do not face the camera, so clips are mirrored and turned about the vertical axis. (UTD-MHAD has "swipe left" and "swipe
-# right" as two classes; on your own data nothing is mirrored.)
+# Two settings say what makes no difference to an action. An exercise done with the other arm is the same exercise, so clips are
+# mirrored, unless a class is named after a side: UTD-MHAD has "swipe left" and "swipe right" as two classes. And the people of
+# UI-PRMD face the camera, so clips are turned by a little only; those of the synthetic set do not, and are turned further about
+# the vertical axis.
 #
 # *Predict: after a minute or two, will the features beat a plain comparison of raw coordinates? Write your guess down.*
 
@@ -124,7 +129,8 @@ lessons.check_visible_tokens(visible_tokens)
 train, test = data.split(store, "cross-subject")
 minutes = float(os.environ.get("SLIMLAB_MINUTES", "2"))
 budget = {"steps": 30} if quick else {"minutes": minutes}
-same = {} if not here.synthetic else {"mirror": True, "rotation": (0.3, 1.2, 0.3)}  # rad about x, y (up), z
+sided = any("left" in name or "right" in name for name in store.label_names)
+same = {"mirror": not sided, "rotation": (0.3, 1.2 if here.synthetic else 0.3, 0.3)}  # rad about x, y (up), z
 config = pretrain.Config(preset="tiny", seed=here.seed, **budget, **same)
 folder = out / f"run-{train.fingerprint[:6]}-{here.seed}{'-quick' if quick else ''}"
 print(f"{len(train)} training clips, {len(test)} test clips of other subjects")
@@ -156,10 +162,10 @@ print(f"{run.config.steps} steps; GLCL / ln K: {first:.2f} -> {last:.2f}")
 # ## What did it learn?
 # Two readings of frozen features: the label of the nearest training clip (**kNN**, k = 1), and a **linear probe**. Beside them
 # stand the controls that every such number needs: raw coordinates, and encoders that never learned anything. The *shipped*
-# encoder has the same size and recipe, but learned for longer, on synthetic motion of other subjects, without labels.
+# encoder has the same size and recipe, but learned for longer, without labels, on synthetic motion: it never saw a person.
 
 # %%
-shipped = slimlab.pretrained("tiny", skeleton=body)  # joints are matched by name
+shipped = slimlab.pretrained("tiny", skeleton=body)  # joints go by name; a warning names those that have no counterpart
 record = slimlab.pretrained_record("tiny")
 print(record["command"], f"-> {record['config']['steps']} steps, {record['seconds'] / 60:.0f} min")
 
@@ -185,6 +191,10 @@ print(f"The shipped encoder reaches {scores['shipped encoder']:.3f}.")
 # Do not be disappointed where raw coordinates are ahead: they compare clips frame by frame, aligned in time, which on clean
 # clips cut to one action is hard to beat; and this is a small network after a very short training. The honest question here is
 # what training adds to the same network untrained.
+#
+# *Predict: which mistakes are more frequent, one exercise for another, or the incorrect form of an exercise for its correct
+# form?* The first ten classes are the correct ones, in the same order as the incorrect ones after them, so that mistakes of the
+# second kind lie on two lines beside the diagonal.
 
 # %%
 features = evaluate.features(run.encoder, train), evaluate.features(run.encoder, test)
@@ -193,6 +203,12 @@ assert abs(result.accuracy - trained) < 1e-9
 figure = plot.confusion(result, store.label_names, title="kNN on subjects never seen")
 plot.save(figure, out / "figures" / "confusion.pdf")
 figure
+
+# %%
+counts = result.confusion  # (true, predicted)
+if "exercise" in store.table:  # of UI-PRMD: class 10 + i is the incorrect form of class i
+    form = int(counts.trace(10) + counts.trace(-10))
+    print(f"{form} of {int(counts.sum() - counts.trace())} mistakes take one form of an exercise for its other form")
 
 # %% [markdown]
 # ## The nearest clip, by hand
@@ -233,22 +249,23 @@ lessons.check_nearest_label(nearest_label)
 
 # %% [markdown]
 # ## A map of the test clips
-# The plane of the two main components, coloured by action (no encoder ever saw that colour): your encoder, the shipped one, and
+# The plane of the two main components, coloured by exercise (no encoder ever saw that colour): your encoder, the shipped one, and
 # the untrained network as a control. *Predict: will the control look like noise?*
 
 # %%
-figure = plot.embedding(projection.fit(features[1].x), features[1], title="pre-trained")
+by = "exercise" if "exercise" in store.table else "label_name"  # other data: by action
+figure = plot.embedding(projection.fit(features[1].x), features[1], by, title="pre-trained")
 plot.save(figure, out / "figures" / "embedding.pdf")
 figure
 
 # %%
 known = evaluate.features(shipped, test)
-plot.embedding(projection.fit(known.x), known, title="shipped encoder")
+plot.embedding(projection.fit(known.x), known, by, title="shipped encoder")
 
 # %%
 untrained_features = evaluate.features(evaluate.random_encoder(run.encoder.config, here.seed), test)
 plane = projection.fit(untrained_features.x)
-plot.embedding(plane, untrained_features, title="control: same network, untrained")
+plot.embedding(plane, untrained_features, by, title="control: same network, untrained")
 
 # %% [markdown]
 # It does not: a random network keeps much of its input's geometry. A pretty map is no evidence of learning; compare it with

@@ -15,7 +15,7 @@ import torch
 from slimlab import augment, data, lessons, plot, skeleton, widgets
 from slimlab.released import faults, naive
 
-here = lessons.begin("02_views")  # another store: lessons.begin("02_views", data="~/UTD-MHAD/Skeleton")
+here = lessons.begin("02_views")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 body = store.skeleton
 
@@ -23,12 +23,15 @@ body = store.skeleton
 # ## A clip
 # A clip is a body that moves: joints in metres, frame after frame, of one person or two. The library keeps it as
 # `joints (T, M, V, 3)`, frames, people, joints, axes; networks take `x (B, 3, T, V, M)`. Left limbs are blue, right ones orange.
+#
+# These are real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly on
+# purpose (UI-PRMD, public domain, in the package).
 
 # %%
-index = 1
+index = here.example
 clip = store[index]
 name = store.label_names[clip.label] if clip.label >= 0 else clip.name
-print(clip, f"\nx runs to the camera's left, y up, z away from it; {store.fps or 'an unknown number of'} frames a second")
+print(clip, f"\ny is up; {store.fps or 'an unknown number of'} frames a second")
 plot.frames_strip(clip, body, title=f"{clip.name}: {name}")
 
 
@@ -167,10 +170,10 @@ panels = {"recorded": pose(x), "mirrored": pose(mirrored), "flipped without\ncha
 plot.poses(panels, body, ghost=pose(x), title="left is blue")
 
 # %% [markdown]
-# Look at the colours. In the middle the body looks as if it had used the other hand. On the right it is impossible: seen from
-# the camera its left arm hangs on its right side. No camera ever records such a body, so a network would spend itself on telling
-# two kinds of body apart. The checks below measure that: `sides` asks whether turning the body suffices to bring it back, or a
-# reflection is needed.
+# Look at the colours. In the middle the body looks as if it had used the other hand. On the right it is impossible: its left arm
+# hangs on its right side. No camera ever records such a body, so a network would spend itself on telling two kinds of body
+# apart. The checks below measure that: `sides` asks whether turning the body suffices to bring it back, or a reflection is
+# needed.
 
 # %%
 checks = ["check", "holds", "says"]
@@ -242,8 +245,9 @@ plot.limbs(table, (0.85, 1.15), "subjects differ by about as much")
 # %% [markdown]
 # ## The case of the fourteen joints
 # Now a story with a body. The authors' released code scales bones too. Somebody ran it with **every factor at 1**, where nothing
-# may happen. It is the first experiment to make with any augmentation. The body in the case is a Kinect v2's; if yours is
-# another, a synthetic one plays its part, and yours gets its verdict below.
+# may happen. It is the first experiment to make with any augmentation. The body in the case has the 25 joints of NTU RGB+D, which
+# a Kinect v2 numbers in an order of its own. UI-PRMD's has 22 in another order, so a synthetic clip plays the part, and the body
+# of this store gets its verdict below.
 #
 # *Predict: at factor 1, how far do joints move?*
 

@@ -14,7 +14,7 @@ import torch
 from slimlab import analysis, augment, data, lessons, masking, plot, widgets
 from slimlab.released import faults
 
-here = lessons.begin("03_masking")  # another store: lessons.begin("03_masking", data="~/UTD-MHAD/Skeleton")
+here = lessons.begin("03_masking")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 body = store.skeleton
 
@@ -23,9 +23,12 @@ body = store.skeleton
 # Lesson 04 cuts 64 frames of a body with $V$ joints into a grid of $T' \times V$ **tokens**, one joint for eight frames, $T' =
 # 8$. Masking hides some of them from the student, who has to say what the teacher, who sees them all, says of them. Which
 # ones to hide is the question of this lesson. The obvious answer, from masked autoencoders: any, at random.
+#
+# The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly
+# on purpose (UI-PRMD, public domain, in the package).
 
 # %%
-steps, ratio, index = 8, 0.7, 1
+steps, ratio, index = 8, 0.7, here.example
 clip = store[index]
 dice = torch.Generator().manual_seed(here.seed)
 random = masking.random_cells(1, steps, body, ratio, dice)[0]

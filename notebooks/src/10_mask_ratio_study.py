@@ -21,7 +21,7 @@ from scipy import stats
 from slimlab import data, lessons, plot, study, widgets
 from slimlab.pretrain import Config
 
-here = lessons.begin("10_mask_ratio_study")  # another store: lessons.begin("10_mask_ratio_study", data="~/UTD-MHAD/Skeleton")
+here = lessons.begin("10_mask_ratio_study")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 
 # %% [markdown]
@@ -68,10 +68,11 @@ pd.DataFrame(variants).astype(object).fillna("as the base")
 
 # %% [markdown]
 # ## A miniature, live
-# Two seeds, a few steps a run: enough to see the machinery, far too little to learn from. A seed decides initialisation,
-# order of clips, views and masks. **Stop** it whenever you like: running the cell again goes on in the middle of the run,
-# because each run is a folder and the table is built from the folders. Start the same token in a second notebook, and the two
-# share the work.
+# Two seeds, a few steps a run: enough to see the machinery, far too little to learn from. A seed decides initialisation, order
+# of clips, views and masks. The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2,
+# correctly and then incorrectly on purpose (UI-PRMD, public domain, in the package); odd subjects train, even ones test.
+# **Stop** it whenever you like: running the cell again goes on in the middle of the run, because each run is a folder and the
+# table is built from the folders. Start the same token in a second notebook, and the two share the work.
 
 # %%
 train, test = data.split(store, "cross-subject")

@@ -7,7 +7,9 @@
 # took is printed at the end.
 #
 # The lesson writes small files in those formats itself, from clips that it has, and reads them back: so it runs anywhere, and
-# you see what each format keeps. Set `SLIMLAB_DATA` to a file or folder of your own to follow along with it.
+# you see what each format keeps. The clips are synthetic, made by a program, because four of the seven formats hold only the 25
+# joints of a Kinect v2, and two people. `data="ui-prmd"` gives recordings of real people, with the formats that can hold their
+# 22 joints. Set `SLIMLAB_DATA` to a file or folder of your own to follow along with it.
 
 # %%
 import shutil
@@ -20,7 +22,7 @@ import slimlab
 from slimlab import analysis, data, evaluate, lessons, plot, skeleton, widgets
 from slimlab.data import clean
 
-here = lessons.begin("11_your_data")
+here = lessons.begin("11_your_data", default="synthetic")  # or data="ui-prmd", or your own: data="~/recordings"
 store = here.store[:132] if here.quick else here.store
 body = store.skeleton
 files = here.out / "files"

@@ -22,17 +22,18 @@ from slimlab.analysis import cost
 
 ntu = os.environ.get("SLIMLAB_NTU", "")  # NTU60_XSub.npz, NTU60_XView.npz, NTU120_CS.npz, …; or write its path here
 weights = os.environ.get("SLIMLAB_WEIGHTS", "")  # a folder with config.json and model.safetensors, or a .pth file
-here = lessons.begin("12_paper", data=ntu or None)
+here = lessons.begin("12_paper", data=ntu or None, default="synthetic")  # the file's layout holds 25 joints and two people
 quick, out = here.quick, here.out
 print("NTU RGB+D:", ntu or "not given; no number below is about NTU")
-print("weights:", weights or "not given. slimlab's own small encoder `tiny`, not the paper's.")
+print("weights:", weights or "not given. slimlab's own encoder `tiny`, not the paper's.")
 
 # %% [markdown]
 # ## The file
 # The field shares NTU RGB+D as one `.npz`: `x_train`, `x_test` of shape (N, 300, 150), the last axis being two people, 25
 # joints and three coordinates. NumPy reads it whole into memory, 7 GB; slimlab reads it block by block and keeps valid frames
-# and people only. Without the real file the next cell writes the lesson's clips in the same layout (the layout knows one body
-# only: clips of another one stay as they are), and shows the first.
+# and people only. Without the real file the next cell writes the lesson's clips in the same layout and shows the first. These
+# clips are synthetic, made by a program: the layout knows one body only, of 25 joints, and up to two people. (Clips of another
+# body, such as `data="ui-prmd"`, stay as they are.)
 
 # %%
 store = here.store

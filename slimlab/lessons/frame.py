@@ -13,12 +13,15 @@ import torch
 from slimlab import data as clips_of
 from slimlab.data import ClipStore
 
+EXAMPLE = "standing shoulder abduction"  # of UI-PRMD: one arm goes up, where everybody can see it
+
 
 @dataclass(frozen=True)
 class Lesson:
     """What `begin` gives a lesson.
 
     store   the clips that it works on
+    example a clip of them in which one sees something move
     quick   a few steps only, to check that all runs ($SLIMLAB_QUICK); numbers then mean nothing
     out     folder for what it leaves: $SLIMLAB_OUT, or ../out/<name>
     device  "cuda", "mps" or "cpu", the best there is
@@ -33,6 +36,7 @@ class Lesson:
     synthetic: bool
     began: float
     seed: int = 0
+    example: int = 1
 
     def end(self) -> None:
         """Print how long the lesson took, and on what."""
@@ -41,23 +45,36 @@ class Lesson:
         print(f"{self.name} took {took} on {_machine(self.device)}{' (quick mode)' if self.quick else ''}")
 
 
-def begin(name: str, data: str | Path | None = None, clips: int = 660) -> Lesson:
+def begin(name: str, data: str | Path | None = None, default: str = "ui-prmd", clips: int = 660) -> Lesson:
     """Begin a lesson: open its data, and print hardware, torch and what data it is.
 
-    data   what `slimlab.data.open` knows: a path, or "ui-prmd"; None: $SLIMLAB_DATA, and where that is not set, synthetic clips
-    clips  how many synthetic ones
+    data     a path that `slimlab.data.open` knows, "ui-prmd" (recordings of ten people, in the package) or "synthetic" (motion
+             made by a program); None: $SLIMLAB_DATA, and where that is not set, `default`
+    default  "ui-prmd", or "synthetic" for a lesson that needs two people, several cameras or a declared body
+    clips    at most so many of these two, as many of each class as can be; other data are taken whole
     Raises DataError where the path cannot be read, ValueError where $SLIMLAB_SEED is not an integer from 0 on.
     """
     began, seed = time.monotonic(), _seed()
     quick = bool(os.environ.get("SLIMLAB_QUICK"))
     out = Path(os.environ.get("SLIMLAB_OUT") or Path("..") / "out" / name)
-    source = data or os.environ.get("SLIMLAB_DATA")
-    source = None if source == "synthetic" else source
-    store = clips_of.open(source) if source else clips_of.synthetic(clips=clips)
+    source = str(data or os.environ.get("SLIMLAB_DATA") or default)
+    synthetic, example = source == "synthetic", 1
+    store = clips_of.synthetic(clips=clips) if synthetic else clips_of.open(source)
+    what = "SYNTHETIC motion, made by a program: " if synthetic else ""
+    if store.source.startswith("ui_prmd("):
+        store, whole = _repetitions(store, clips), len(store)
+        what = f"REAL people, UI-PRMD (Vakanski et al. 2018, public domain), {len(store):,} of its {whole:,} clips: "
+        example = int((store.table["exercise"] == EXAMPLE).to_numpy().argmax())
     device = torch.device(_best_device())
     print(f"{name} on {_machine(device)}" + ("; QUICK mode: a few steps, its numbers mean nothing" if quick else ""))
-    print(f"data: {store}" if source else f"data: SYNTHETIC motion, made here: {store}")
-    return Lesson(name, store, quick, out, device, not source, began, seed)
+    print(f"data: {what}{store}")
+    return Lesson(name, store, quick, out, device, synthetic, began, seed, example)
+
+
+def _repetitions(store: ClipStore, clips: int) -> ClipStore:
+    """The first repetitions of every exercise by every person, correct and incorrect, equally many: at most so many clips."""
+    groups = store.table.groupby(["exercise", "correct", "subject"])
+    return store[(groups.cumcount() < max(1, clips // groups.ngroups)).to_numpy()]
 
 
 def _seed() -> int:

@@ -17,6 +17,7 @@ from slimlab.plot.looking import (
     attention_distance,
     attention_heads,
     token_norms,
+    token_paths,
     token_pca,
     token_similarity,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "shaded",
     "study",
     "token_norms",
+    "token_paths",
     "token_pca",
     "token_similarity",
     "tracks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,38 @@ def token_pca(
     scores = pca.scores(tokens[person]).numpy()
     table = cell_table(scores[..., 0], inside.skeleton, "component_1")
     fig.data = table.assign(component_2=scores[..., 1].ravel(), component_3=scores[..., 2].ravel())  # type: ignore[attr-defined]
+    return fig
+
+
+@styled
+def token_paths(
+    inside: Inside,
+    joints: Sequence[int] | None = None,
+    layer: int = -1,
+    person: int = 0,
+    pca: TokenPCA | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Tokens of some joints through time, in the plane of the first two components; dots grow from the first step to the last.
+
+    joints  None: the last joint of every part; all other tokens are grey.  pca  as in `token_pca`
+    """
+    tokens = inside.tokens[layer]
+    pca = pca or analysis.token_pca(tokens)
+    xy = pca.scores(tokens[person])[..., :2].numpy()  # (T', V, 2)
+    chosen = [chain[-1] for chain in inside.skeleton.parts.values()] if joints is None else list(joints)
+    fig, ax = figure(5.2, 3.2)
+    ax.scatter(*xy.reshape(-1, 2).T, s=5, color="0.85", linewidths=0)
+    for i, joint in enumerate(chosen):
+        name = inside.skeleton.names[joint]
+        ax.plot(*xy[:, joint].T, color=colour(i), linewidth=1)
+        ax.scatter(*xy[:, joint].T, s=np.linspace(6, 45, len(xy)), color=colour(i), linewidths=0, label=name, zorder=3)
+    first, second = pca.explained[:2]
+    ax.set(xlabel=f"component 1 ({first:.0%} of the variance)", ylabel=f"component 2 ({second:.0%})")
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    fig.suptitle(title or f"{inside.name}: tokens through time, {layer_name(inside, layer)}", fontsize=9)
+    table = cell_table(xy[..., 0], inside.skeleton, "component_1")
+    fig.data = table.assign(component_2=xy[..., 1].ravel())  # type: ignore[attr-defined]
     return fig
 
 

@@ -12,6 +12,7 @@ from slimlab.analysis.projection import Projection
 from slimlab.evaluate import Features, Result
 from slimlab.plot.style import MARKERS, colour, figure, styled
 
+LONG_NAME = 20  # characters of a class's name; columns of a confusion with longer ones have numbers
 CURVES = (
     ("losses (nats)", ("glcl", "mfp", "koleo")),
     ("prototypes", ("target_prototypes", "used_prototypes", "cell_target_prototypes")),
@@ -107,18 +108,24 @@ def quality_line(quality: dict[str, float]) -> str:
 
 @styled
 def confusion(result: Result, names: Sequence[str], title: str | None = None) -> Figure:
-    """Rows: the true class; columns: the predicted one; shade: share of the row. Counts are written in cells."""
+    """Rows: the true class; columns: the predicted one; shade: share of the row. Counts are written in cells.
+
+    Where a name is longer than 20 characters, columns have numbers, which stand behind the names of the rows.
+    """
     counts = result.confusion
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(counts)
-    fig, ax = figure(1.9 + 0.24 * size, 1.5 + 0.24 * size)
+    labels = [str(n) for n in list(names)[:size]]
+    longest = max(map(len, labels), default=0)
+    numbered = longest > LONG_NAME
+    fig, ax = figure((1.0 + 0.07 * longest if numbered else 1.9) + 0.24 * size, (0.9 if numbered else 1.5) + 0.24 * size)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(counts > 0):
         shade = "white" if share[row, column] > 0.55 else "0.25"
         ax.text(column, row, counts[row, column], ha="center", va="center", fontsize=6, color=shade)
-    labels = [str(n) for n in list(names)[:size]]
-    ax.set_xticks(range(size), labels, rotation=90, fontsize=7)
-    ax.set_yticks(range(size), labels, fontsize=7)
+    columns = list(range(1, size + 1)) if numbered else labels
+    ax.set_xticks(range(size), list(map(str, columns)), rotation=0 if numbered else 90, fontsize=7)
+    ax.set_yticks(range(size), [f"{n}  {c}" for n, c in zip(labels, columns, strict=True)] if numbered else labels, fontsize=7)
     ax.set(xlabel="predicted", ylabel="true")
     ax.set_title(f"{title or 'confusion'}: accuracy {result.accuracy:.3f}", loc="left")
     fig.data = pd.DataFrame(counts, columns=labels).assign(true=labels)  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from slimlab import data, lessons
@@ -20,44 +21,67 @@ def file(tmp_path_factory):
     return path
 
 
-def test_synthetic_data_is_called_that(capsys):
-    here = lessons.begin("03_masking", clips=22)
-    assert len(here.store) == 22 and here.synthetic and not here.quick and here.out == Path("..") / "out" / "03_masking"
+def test_a_lesson_begins_with_real_people_and_says_who_they_are(capsys):
+    here = lessons.begin("03_masking")
+    assert not here.synthetic and not here.quick and here.out == Path("..") / "out" / "03_masking"
     here.end()
     said = capsys.readouterr().out
-    assert "SYNTHETIC" in said and "QUICK" not in said
+    assert "REAL people, UI-PRMD" in said and "600 of its 2,000 clips" in said and "SYNTHETIC" not in said and "QUICK" not in said
     assert "03_masking took " in said and " cores" in said and "torch" in said
+    table = here.store.table
+    assert set(table.groupby("label").size()) == {30} and set(table.groupby("subject").size()) == {60}  # balanced
+    name, clip = table["label_name"][here.example], here.store[here.example].joints[:, 0]  # (T, V, 3)
+    travel = np.ptp(clip, axis=0).max(axis=1)  # (V,) m
+    assert name == "standing shoulder abduction" and here.store.skeleton.names[int(travel.argmax())] == "right_hand"
+
+
+def test_so_many_of_them_as_are_asked_for_and_one_repetition_at_least():
+    assert len(lessons.begin("x", data="ui-prmd", clips=5).store) == 200
+    assert len(lessons.begin("x", clips=2000).store) == 2000
+
+
+def test_synthetic_data_is_one_argument_away_and_is_called_that(monkeypatch, capsys):
+    for given in ({"data": "synthetic"}, {"default": "synthetic"}):
+        here = lessons.begin("12_paper", clips=22, **given)
+        said = capsys.readouterr().out
+        assert len(here.store) == 22 and here.synthetic and here.example == 1 and "SYNTHETIC" in said and "REAL" not in said
+    monkeypatch.setenv("SLIMLAB_DATA", "synthetic")
+    assert lessons.begin("x", clips=22).synthetic
+    monkeypatch.setenv("SLIMLAB_DATA", "ui-prmd")
+    assert not lessons.begin("x", default="synthetic").synthetic  # what is set goes before a lesson's default
+    assert lessons.begin("x", data="synthetic", clips=22).synthetic
 
 
 def test_a_readers_own_data_comes_from_the_cell_or_else_from_the_environment(file, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SLIMLAB_DATA", str(tmp_path / "gone"))
     here = lessons.begin("x", data=file)  # what the reader wrote goes first
-    assert len(here.store) == 7 and not here.synthetic and "SYNTHETIC" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert len(here.store) == 7 and not here.synthetic and "SYNTHETIC" not in said and "REAL" not in said
     with pytest.raises(data.DataError, match="no such file"):
         lessons.begin("x")
     monkeypatch.setenv("SLIMLAB_DATA", str(file))
     assert len(lessons.begin("x").store) == 7
     monkeypatch.setenv("SLIMLAB_DATA", "")  # as `make quickstart` without DATA= gives it
-    assert lessons.begin("x", clips=22).synthetic
+    assert lessons.begin("x", default="synthetic", clips=22).synthetic
 
 
 def test_quick_mode_and_the_folder_come_from_the_environment(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SLIMLAB_QUICK", "1")
     monkeypatch.setenv("SLIMLAB_OUT", str(tmp_path))
-    here = lessons.begin("x", clips=22)
+    here = lessons.begin("x", data="synthetic", clips=22)
     assert here.quick and here.out == tmp_path
     here.end()
     assert "QUICK mode" in capsys.readouterr().out
 
 
 def test_the_seed_comes_from_the_environment_and_nonsense_is_refused_before_work_starts(monkeypatch, capsys):
-    assert lessons.begin("x", clips=22).seed == 0
+    assert lessons.begin("x", data="synthetic", clips=22).seed == 0
     for given, seed in (("7", 7), ("", 0)):
         monkeypatch.setenv("SLIMLAB_SEED", given)
-        assert lessons.begin("x", clips=22).seed == seed
+        assert lessons.begin("x", data="synthetic", clips=22).seed == seed
     capsys.readouterr()
     for given in ("-1", "0.5", "seven", str(2**32)):
         monkeypatch.setenv("SLIMLAB_SEED", given)
         with pytest.raises(ValueError, match=f"SLIMLAB_SEED={given}: not an integer from 0"):
-            lessons.begin("x", clips=22)
+            lessons.begin("x", data="synthetic", clips=22)
     assert capsys.readouterr().out == ""

@@ -59,6 +59,16 @@ def test_token_colours_and_likeness(look):
     assert likeness["cosine"].idxmax() == 28 and likeness["cosine"].max() == pytest.approx(1, abs=1e-5)
 
 
+def test_tokens_walk_through_time_in_the_plane_of_their_components(look):
+    pca = analysis.token_pca(look.tokens[-1])
+    figure = plot.token_paths(look, joints=[3, 11])
+    xy = pca.scores(look.tokens[-1, 0])[..., :2].numpy()  # (T', V, 2)
+    for line, joint in zip(figure.axes[0].lines, (3, 11), strict=True):
+        np.testing.assert_allclose(line.get_xydata(), xy[:, joint], atol=1e-4)
+    np.testing.assert_allclose(figure.data["component_2"], xy[..., 1].flatten(), atol=1e-4)
+    assert len(plot.token_paths(look).axes[0].lines) == len(look.skeleton.parts)  # the end of every part
+
+
 def test_distances_have_their_control(look, synthetic):
     encoder = random_encoder(EncoderConfig(width=32, depth=2, heads=2, frames=32, init_std=None))
     table = analysis.attention_distances(encoder, synthetic[:3])

@@ -106,6 +106,11 @@ def test_a_confusion_matrix_shows_the_counts():
     figure = plot.confusion(result, ["a", "b", "c"])
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["a", "b", "c"]
     assert figure.data is not None
+    names = ["deep squat", "standing shoulder scaption, incorrect", "lunge"]  # too long to stand below columns
+    figure = plot.confusion(result, names)
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["1", "2", "3"]
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [f"{n}  {i}" for i, n in enumerate(names, start=1)]
+    assert list(figure.data.columns) == [*names, "true"]
 
 
 @pytest.mark.parametrize("suffix", [".pdf", ".svg", ".png"])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from slimlab import data, evaluate, masking, pretrain, widgets
-from slimlab.skeleton import KINECT_V1
+from slimlab.skeleton import KINECT_V1, Skeleton
 from tests.conftest import make_store
 
 CHAINS = (("Spine", "Neck", "Head"), *((f"{s}Arm", f"{s}ForeArm", f"{s}Hand") for s in ("Left", "Right")))
@@ -98,6 +98,11 @@ def test_prototypes_embedding_retrieval_and_training(run_and_store):
         prototypes.kind = kind
         assert prototypes.stage.shape[0] == 3 and prototypes.stage.shape[2:] == [people, len(store.skeleton)]
         drawn(prototypes, "usage", "assignment", "nearest")
+    names = store.skeleton.names
+    part = store.skeleton.parts[max(store.skeleton.parts, key=lambda p: len(store.skeleton.parts[p]))]
+    limb = Skeleton([names[j] for j in part], range(-1, len(part) - 1))
+    other = widgets.PrototypeExplorer(run, data.on_body(store, limb), k=3)  # its joints go by name
+    assert other.stage.shape[0] == 3 and other.stage.shape[3] == len(part)
     embedding = widgets.EmbeddingExplorer(store, run)
     embedding.views[0].clicked = {"index": 3, "count": 1}
     assert embedding.selected[0] == 3 and embedding.stage.shape[2] == people
