@@ -366,8 +366,9 @@ lessons.check_bone_scaling(scale_bones)
 
 # %% [markdown]
 # ## Rotation
-# Another camera, or a person who does not face it: turn everything about the origin, $x' = R_z R_y R_x\, x$, at most 0.3 rad
-# about each axis in pre-training. A rotation keeps every distance between joints; a shear, common in skeleton pipelines, does
+# Another camera, or a person who does not face it: turn everything about the origin, $x' = R_z R_y R_x\, x$. The paper
+# turns by any angle about the vertical axis and tilts by up to 30 degrees; the released code turns by at most 0.3 rad about each
+# axis, and so does the preset `tiny`. A rotation keeps every distance between joints; a shear, common in skeleton pipelines, does
 # not.
 
 # %%

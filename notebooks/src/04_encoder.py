@@ -359,6 +359,10 @@ lessons.check_block_flops(block_flops)
 # the rest. When the features are *used*, nothing is hidden: all 750 go through. SLiM has no decoder, and its whole view is
 # 200 tokens, in pre-training and in use.
 #
+# That is about cost. Leaving out the decoder is not by itself what makes the features better, as the authors say of their table 10:
+# at equal settings (NTU-60, mean of both protocols) coordinates with a decoder of five blocks reach 86.96, the teacher's features
+# without a decoder 86.92, the teacher's prototype assignments 90.17. Lesson 05 is about those.
+#
 # *Predict, before the clock runs: how many times slower is MAMP's inference than its own pre-training pass through the
 # encoder? Than SLiM's inference?*
 
@@ -388,17 +392,15 @@ two
 
 # %%
 slim, mamp = two.loc["SLiM encoder, 64 frames"], two.loc["MAMP encoder, all 750 tokens"]
-short = two.loc["SLiM encoder, SwiGLU's first product left out"]
 print(f"printed: {mamp['paper']:.2f} / {slim['paper']:.2f} = {mamp['paper'] / slim['paper']:.2f}")
 print(f"counted: {mamp['counted']:.2f} / {slim['counted']:.2f} = {mamp['counted'] / slim['counted']:.2f}")
-print(f"SLiM without SwiGLU's first product: {short['counted']:.2f}, as {slim['paper']:.2f} is printed")
 assert round(mamp["paper"] / slim["paper"], 2) == 7.89 and abs(mamp["counted"] / slim["counted"] - 4.78) < 0.01
-assert abs(mamp["elementwise"] - mamp["paper"]) < 0.02 and abs(short["counted"] - slim["paper"]) < 0.03
+assert abs(mamp["elementwise"] - mamp["paper"]) < 0.02
 
 # %% [markdown]
-# MAMP's figures come out, to 0.02, once element-wise work is counted. SLiM's does not: 3.59 appears where the first
-# SwiGLU product goes uncounted, as it does when a counter meets a fused kernel that it does not know. That is an inference
-# from the numbers, not a proof. **At equal people, counted alike, the factor is 4.78.**
+# MAMP's figures come out, to 0.02, once element-wise work is counted. SLiM's does not, and how 3.59 came about is not known. The
+# paper's table 7 prints one figure for each grid of tokens, whichever of two different encoders it is, so the figures seem to go
+# by the grid. **At equal people, counted alike, the factor is 4.78.**
 #
 # Does 7.9 exist at all? Most clips show one person, and both released codes encode an empty second one all the same. slimlab
 # encodes who is there. At 1.2 people a clip, about NTU's mean, that alone makes SLiM 7.97 times cheaper than MAMP *as

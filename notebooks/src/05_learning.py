@@ -10,6 +10,9 @@
 # come from? From a second network, the *teacher*, which sees the clip whole and sorts it among *prototypes*; the *student* sees
 # crops and masked clips and has to come to the same answer. Nothing in that sentence forbids that both always give one and
 # the same answer. What forbids it is the subject of this lesson.
+#
+# In the authors' comparison (table 10, NTU-60) it is the prototypes that gain: predicting the teacher's features themselves
+# reaches 86.92, no more than coordinates with a decoder (86.96); predicting its assignments to prototypes reaches 90.17.
 
 # %%
 import numpy as np

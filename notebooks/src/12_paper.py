@@ -157,8 +157,8 @@ costs.round(2)
 # %% [markdown]
 # A multiply-add is two FLOPs; attention's products are counted, for one clip with one and with two people. 28.32, 1.97 and the
 # factor 14.38 come out once element-wise work is counted too (28.10 without). 3.59 and 7.89 do not: at equal people the factor
-# is 4.78, and 3.57 appears only where the first product of every SwiGLU goes uncounted. Whoever quotes 7.89 compares two people
-# with fewer.
+# is 4.78. The paper's table 7 prints one figure for each grid of tokens, 3.59 for 8 x 25 and 28.32 for 30 x 25, whichever of two
+# different encoders it is: the figures seem to go by the grid. How 3.59 came about is not known.
 
 # %%
 ratios = costs.set_index("what")["counted"]

@@ -16,7 +16,7 @@ from slimlab.data import ClipStore, random_view
 from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.features import Inputs, to_inputs
 
-ROTATION = (0.3, math.pi, 0.3)  # most rad about x, y (vertical) and z in probe training; pre-training turns by 0.3 about each
+ROTATION = (0.3, math.pi, 0.3)  # most rad about x, y (vertical) and z in probe training
 
 
 def augmented_view(

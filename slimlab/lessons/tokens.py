@@ -143,7 +143,7 @@ def _name_the_count(got: float, wanted: float, n: int, d: int, h: int) -> None:
         (2 * n * d * d, "2 N D D are missing: the projection after attention, or one of queries, keys and values"),
         (products["scores"], "attention's own two products, scores and weighted values, are missing: 2 N N D each"),
         (products["scores"] / 2, "attention has two products of N x N x D, scores and weighted values"),
-        (products["w12"], "SwiGLU's first product is missing (the printed 3.59 GFLOPs appear where it goes uncounted)"),
+        (products["w12"], "SwiGLU's first product is missing"),
         (
             2 * n * d * h,
             "2 N D H are missing: SwiGLU's first layer is twice as wide, a gate and a value, and there is a last one",

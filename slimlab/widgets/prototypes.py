@@ -157,7 +157,7 @@ class PrototypeExplorer(Still, w.VBox):
         """The nearest clips; of tokens, the joint at its time step in colour, all else grey."""
         found = self.nearest
         clips, titles, colors, sizes = [], [], [], []
-        config = self._teacher.encoder.config
+        config = self._encoder.config
         row: Any
         for row in found.itertuples():
             index = int(row.clip)
@@ -165,7 +165,7 @@ class PrototypeExplorer(Still, w.VBox):
             if self.kind == "clips":
                 clips.append(self.store[index])
             else:
-                look = analysis.inside(self._teacher.encoder, self.store, index)
+                look = analysis.inside(self._encoder, self.store, index)
                 clips.append(look.joints.numpy())
                 marked = np.zeros((look.steps, *look.joints.shape[1:3]))
                 person = min(int(row.person), look.joints.shape[1] - 1)
