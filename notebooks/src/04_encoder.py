@@ -360,8 +360,8 @@ lessons.check_block_flops(block_flops)
 # 200 tokens, in pre-training and in use.
 #
 # That is about cost. Leaving out the decoder is not by itself what makes the features better, as the authors say of their table
-# 10: at equal settings (NTU-60, mean of both protocols) coordinates with a decoder of five blocks reach 86.96, the teacher's features
-# without a decoder 86.92, the teacher's prototype assignments 90.17. Lesson 05 is about those.
+# 10: at equal settings (NTU-60, mean of both protocols) coordinates with a decoder of five blocks reach 86.96, the teacher's
+# features without a decoder 86.92, the teacher's prototype assignments 90.17. Lesson 05 is about those.
 #
 # *Predict, before the clock runs: how many times slower is MAMP's inference than its own pre-training pass through the
 # encoder? Than SLiM's inference?*
