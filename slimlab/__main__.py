@@ -279,7 +279,36 @@ def cost(a: argparse.Namespace) -> None:
         print(c.mix(a.people, seconds=a.seconds, device=a.device).T.to_string(header=False, na_rep=""))
 
 
-COMMANDS = {f.__name__: f for f in (doctor, lab, convert, export, report, pretrain, evaluate, robustness, embed, figures, cost)}
+def paper(a: argparse.Namespace) -> None:
+    from slimlab import data, plot
+    from slimlab import pretrain as p
+    from slimlab.study import paper as tables
+
+    if a.list:
+        for name, table in tables.TABLES.items():
+            trained = f"{len(table.rows)} runs a seed: slimlab paper {name} DATA" if table.rows else "printed figures alone"
+            print(f"{name:<4}{table.title}; needs {table.needs}; {trained}")
+        return
+    if a.table is None:
+        raise ValueError("give a table, such as 4, and DATA; or --list")
+    if a.data is None:
+        print(tables.published(a.table).to_string(na_rep=""))
+        return
+    given = {"steps": a.steps} if a.steps else {}
+    store = data.open(a.data)
+    base, rows = tables.planned(a.table, p.Config(preset=a.preset, **given))
+    guess = p.estimate(store, base, device=a.device)
+    print(f"{len(rows)} rows x {a.seeds} seeds, each {guess}")
+    out = Path(a.out or Path("runs") / f"paper-{a.table}")
+    found = tables.run(a.table, store, base, seeds=a.seeds, split=a.split, folder=out, minutes=a.minutes, device=a.device)
+    print(found.markdown())
+    plot.save(plot.paper_table(found), found.save(out) / "figure.png")
+    print(f"table, runs and figure: {out}")
+
+
+COMMANDS = {
+    f.__name__: f for f in (doctor, lab, convert, export, report, pretrain, evaluate, robustness, embed, figures, cost, paper)
+}
 
 
 def _weights(name: str, skeleton):
@@ -399,6 +428,17 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--seconds", type=float, default=5.0, help="for each line against the clock; 0: FLOPs alone")
     p.add_argument("--pretraining", action="store_true", help="also count a training step of each, at the paper's size")
     p.add_argument("--device", default="cpu", help="cpu, cuda, mps")
+    p = command("paper", "A table of the paper: its printed figures, and its rows trained on your clips beside them.")
+    p.add_argument("table", nargs="?", help="4, 5a, 5b; without DATA also 1, 2a, 2b, 3, 7, 9, 10, 11a, 11b")
+    p.add_argument("data", nargs="?", help="clips to train and test on; without them the printed figures are shown")
+    p.add_argument("--list", action="store_true", help="what each table needs")
+    p.add_argument("--preset", default="tiny", help="tiny, small or paper")
+    p.add_argument("--steps", type=int, help="of each run (default: the preset's)")
+    p.add_argument("--seeds", type=int, default=3)
+    p.add_argument("--split", default="cross-subject", help="cross-subject, cross-view, ntu60-xsub, file, …")
+    p.add_argument("--minutes", type=float, help="begin no further run after so many; the same command goes on")
+    p.add_argument("--out", help="folder of runs, table and figure (default: runs/paper-TABLE)")
+    p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
     return parser
 
 

@@ -30,7 +30,7 @@ from slimlab.plot.prototypes import agreement, prototype_assignment, prototype_n
 from slimlab.plot.results import confusion, embedding, losses
 from slimlab.plot.retrieval import neighbours
 from slimlab.plot.scene import Bodies, bodies, by_side, shaded
-from slimlab.plot.studies import study
+from slimlab.plot.studies import paper_table, study
 from slimlab.plot.style import save
 from slimlab.plot.tokens import asymmetry, patch_cuts, rotary, rotary_scores
 from slimlab.plot.tracks import tracks
@@ -70,6 +70,7 @@ __all__ = [
     "mask_runs",
     "mask_table",
     "neighbours",
+    "paper_table",
     "patch_cuts",
     "planes",
     "player",

@@ -107,7 +107,7 @@ def sweep(
                 finished[key] = row
                 bar.update()
                 shown = {k: f"{row[k]:.3f}" for k in ("knn", "probe") if row.get(k) is not None}
-                bar.set_postfix({"last": _words(variant), "seed": config.seed} | shown, refresh=True)
+                bar.set_postfix({"last": words(variant), "seed": config.seed} | shown, refresh=True)
             for key in jobs.keys() - finished.keys():  # what others did meanwhile
                 if (row := _result(folder, key)) is not None:
                     finished[key] = row
@@ -192,7 +192,8 @@ def _finish(folder: Path, key: str, row: dict[str, Any], keep_checkpoints: bool)
         shutil.rmtree(run / "snapshots", ignore_errors=True)
 
 
-def _words(variant: Variant) -> str:
+def words(variant: Variant) -> str:
+    """What the table calls a variant."""
     return ", ".join(f"{k}={v}" for k, v in variant.items()) or "base"
 
 
@@ -210,6 +211,6 @@ def _table(results: list[tuple[Variant, dict[str, Any]]]) -> pd.DataFrame:
         differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != _cell(plain.get(k))}
         rest = {k: v for k, v in row.items() if k not in ("variant", "config", "subjects")}
         subjects = {f"{score}@{p}": v for p, scores in row["subjects"].items() for score, v in scores.items()}
-        line = {"variant": _words(variant), **{name: config[name] for name in fields}, **rest}
+        line = {"variant": words(variant), **{name: config[name] for name in fields}, **rest}
         lines.append(line | {"preset": config["preset"], "changes": json.dumps(differs, sort_keys=True)} | subjects)
     return pd.DataFrame(lines)
