@@ -24,6 +24,8 @@ from slimlab.analysis import projection
 here = lessons.begin("08_embeddings")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store[here.store.column("people") > 0], here.quick
 train, test = data.split(store, "cross-subject")
+
+# %%
 some = np.random.default_rng(here.seed).permutation(len(test))[: 60 if quick else 330]
 clips = test[np.sort(some)]  # t-SNE and UMAP of a few hundred points take seconds
 trained = slimlab.pretrained("small", skeleton=store.skeleton)  # a warning names joints that it takes from their parent
