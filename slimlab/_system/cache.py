@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +17,8 @@ from typing import IO, Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from slimlab._system.warn import warn
 
 TEMPORARY = ".slimlab-tmp-"  # the names of files that are being written begin so, and what a kill left of them may go
 MOST_BYTES = 2 << 30  # of one kind, together
@@ -73,7 +74,7 @@ def keep(file: Path, array: np.ndarray, most_files: int = MOST_FILES, most_bytes
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, lambda f: np.save(f, array, allow_pickle=False))
     except OSError as error:
-        warnings.warn(f"{file.parent}: a result cannot be kept ({error.strerror}); it is computed again next time", stacklevel=3)
+        warn(f"{file.parent}: a result cannot be kept ({error.strerror}); it is computed again next time")
         return
     known = []
     for other in file.parent.glob("*.npy"):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from slimlab._system.warn import warn
 from slimlab.data import building, writing
 from slimlab.data.building import Source
 from slimlab.data.errors import DataError
@@ -200,7 +200,7 @@ def open(
 def _looked_at(store: ClipStore) -> ClipStore:
     """The store; warns where its bodies cannot be."""
     if why := units.impossible(store):
-        warnings.warn(why, stacklevel=3)
+        warn(why)
     return store
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import uuid
-import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import torch
 from slimlab import skeleton as bodies
 from slimlab._renamed import new_names
 from slimlab._system.cache import TEMPORARY
+from slimlab._system.warn import warn
 from slimlab.encoder import Encoder, EncoderConfig
 from slimlab.skeleton import KINECT_V2, Skeleton
 from slimlab.skeleton.matching import match_joints
@@ -128,7 +128,7 @@ def on_body(encoder: Encoder, skeleton: Skeleton) -> Encoder:
         raise ValueError(f"no joint of this body ({', '.join(skeleton.names)}) has a counterpart in {', '.join(source.names)}")
     missing = [skeleton.names[j] for j, p in enumerate(places) if p is None]
     if missing:
-        warnings.warn(f"joints without a counterpart get their parent's embedding: {', '.join(missing)}", stacklevel=3)
+        warn(f"joints without a counterpart get their parent's embedding: {', '.join(missing)}")
     for joint in skeleton.order:
         if places[joint] is None:
             parent = skeleton.parents[joint]
@@ -156,7 +156,7 @@ def _config(found: Found, skeleton: Skeleton | None) -> EncoderConfig:
             )
         heads = int(found.config.get("num_heads", max(1, size["width"] // 32)))
         if "num_heads" not in found.config and size["width"] != EncoderConfig.width:
-            warnings.warn(f"{found.file}: the number of heads is not told; {heads}, as 32 numbers a head make it", stacklevel=3)
+            warn(f"{found.file}: the number of heads is not told; {heads}, as 32 numbers a head make it")
         config = EncoderConfig(
             skeleton=body,
             width=size["width"],

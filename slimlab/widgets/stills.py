@@ -10,13 +10,14 @@ import base64
 import html
 import io
 import re
-import warnings
 from typing import Any
 
 import ipywidgets
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from slimlab._system.warn import warn
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 WIDTH = 900  # pixels of the whole picture
@@ -41,7 +42,7 @@ class Still:
                     data["image/png"] = base64.b64encode(file.getvalue()).decode()
             except Exception as error:
                 name = type(self).__name__
-                warnings.warn(f"{name} works, but a saved notebook shows no still picture of it: {error!r}", stacklevel=2)
+                warn(f"{name} works, but a saved notebook shows no still picture of it: {error!r}")
         return given
 
     def draw_still(self, width: int) -> Image.Image | None:
