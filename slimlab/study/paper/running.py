@@ -13,8 +13,8 @@ import torch
 from slimlab.data import ClipStore
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.run import replace_file
-from slimlab.study import report
 from slimlab.study.paper.tables import COMMON, SOURCE, TABLES, TRAINED, check, published
+from slimlab.study.report import SCORES, compare, summary
 from slimlab.study.sweep import Variant, sweep, words
 
 SEEN, REVERSED, OPEN = "seen", "reversed", "cannot be told apart"
@@ -42,7 +42,7 @@ class Comparison:
         head = ["row", *(f"printed: {c}" for c in printed), "kNN", "linear probe", "against the baseline, as printed?"]
         lines = [head, ["---"] * len(head)]
         for row in self.rows.to_dict("records"):
-            scores = [_words(row, score) for score in report.SCORES]
+            scores = [_words(row, score) for score in SCORES]
             lines.append([row["row"], *(f"{row[c]:g}" if row[c] == row[c] else "" for c in printed), *scores, row["order"]])
         body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"# Table {self.table}: {about.title}\n\n{body}\n\n{self.differs}\n"
@@ -97,13 +97,13 @@ def run(
 def _beside(table: str, runs: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
     """The printed rows in their order, with what was measured of each and what that says of the printed order."""
     printed = published(table)
-    measured = report.summary(runs, controls=False).set_index("variant") if len(runs) else pd.DataFrame()
+    measured = summary(runs, controls=False).set_index("variant") if len(runs) else pd.DataFrame()
     lines = []
     for row, figures in printed.iterrows():
         variant = next(v for v, name in named.items() if name == row)
         line: dict[str, Any] = {"row": row} | figures.to_dict() | {"variant": variant}
         if variant in measured.index:
-            scores = [c for c in measured.columns if c.startswith(report.SCORES)]
+            scores = [c for c in measured.columns if c.startswith(SCORES)]
             line |= measured.loc[variant, ["seeds", "failed", *scores]].to_dict()
         lines.append(line | {"order": _order(table, runs, named, variant)})
     return pd.DataFrame(lines)
@@ -118,7 +118,7 @@ def _order(table: str, runs: pd.DataFrame, named: dict[str, str], variant: str) 
     expected = mean[named[variant]] - mean[baseline]
     other = next(v for v, name in named.items() if name == baseline)
     try:
-        found = report.compare(runs, "variant", variant, other, scores=["probe"]).iloc[0]
+        found = compare(runs, "variant", variant, other, scores=["probe"]).iloc[0]
     except ValueError:  # not run, or failed
         return "not measured"
     if "low" not in found or found["low"] != found["low"] or found["low"] <= 0 <= found["high"]:
