@@ -90,12 +90,15 @@ def run(
     base, rows = planned(table, base or Config())
     folder = Path(folder) if folder is not None else Path("runs") / f"paper-{table}"
     runs = sweep(store, list(rows.values()), seeds, base, folder, split, minutes=minutes, device=device, progress=progress)
+    return Comparison(table, beside(table, runs, rows), runs, _differs(table, store, base, runs))
+
+
+def beside(table: str, runs: pd.DataFrame, rows: dict[str, Variant]) -> pd.DataFrame:
+    """The printed rows in their order, with what was measured of each and what that says of the printed order.
+
+    runs  a sweep's table; rows: what each printed row changes (`planned`)
+    """
     named = {words(changes): row for row, changes in rows.items()}
-    return Comparison(table, _beside(table, runs, named), runs, _differs(table, store, base, runs))
-
-
-def _beside(table: str, runs: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
-    """The printed rows in their order, with what was measured of each and what that says of the printed order."""
     printed = published(table)
     measured = summary(runs, controls=False).set_index("variant") if len(runs) else pd.DataFrame()
     lines = []
@@ -110,7 +113,7 @@ def _beside(table: str, runs: pd.DataFrame, named: dict[str, str]) -> pd.DataFra
 
 
 def _order(table: str, runs: pd.DataFrame, named: dict[str, str], variant: str) -> str:
-    """Whether this row's printed difference from the baseline is seen in the linear probe, over the test side's subjects."""
+    """Whether this row's printed difference from the baseline is seen in the linear probe, over subjects and over seeds."""
     baseline = TABLES[table].baseline
     if named[variant] == baseline:
         return "baseline"
@@ -121,7 +124,8 @@ def _order(table: str, runs: pd.DataFrame, named: dict[str, str], variant: str) 
         found = compare(runs, "variant", variant, other, scores=["probe"]).iloc[0]
     except ValueError:  # not run, or failed
         return "not measured"
-    if "low" not in found or found["low"] != found["low"] or found["low"] <= 0 <= found["high"]:
+    clear = [found.get(f"{over}low", 0) > 0 or found.get(f"{over}high", 0) < 0 for over in ("", "seeds_")]
+    if not all(clear) or runs["seed"].nunique() < 2:
         return OPEN
     return SEEN if (found["difference"] > 0) == (expected > 0) else REVERSED
 
@@ -144,5 +148,5 @@ def _differs(table: str, store: ClipStore, base: Config, runs: pd.DataFrame) -> 
         f"augmentations, {base.steps} steps of {base.batch_size} clips, {seeds} seeds; kNN (k = 1) and logistic regression on "
         "frozen features, mean ± standard deviation over seeds (95 % bootstrap interval over the test side's subjects). "
         f"{about.reading} The last column says whether the linear probe differs from the baseline in the printed direction, by "
-        "an interval over subjects that leaves out zero."
+        "intervals over subjects and over seeds that both leave out zero."
     )
