@@ -280,6 +280,7 @@ def cost(a: argparse.Namespace) -> None:
 
 
 def paper(a: argparse.Namespace) -> None:
+    """The list of tables, the printed figures of one, or its rows trained beside them."""
     from slimlab import data, plot
     from slimlab import pretrain as p
     from slimlab.study import paper as tables

@@ -107,7 +107,7 @@ def test_block_flops_right():
         (dict(qkv=2), "one of queries"),
         (dict(qkv=0), "queries, keys and values is missing"),
         (dict(proj=0), "projection after attention"),
-        (dict(w12=0), "3.59"),
+        (dict(w12=0), "SwiGLU's first product"),
         (dict(w12=1), "twice as wide"),
         (dict(w3=0), "there is a last one"),
         (dict(qkv=5), "add up"),
