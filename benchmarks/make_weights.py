@@ -37,7 +37,7 @@ TURNED = {"rotation": (0.3, math.pi, 0.3)}  # rad about x, y (up), z: cameras st
 RECIPES = {
     "tiny": Recipe(skeleton.KINECT_V2, {"preset": "tiny", "steps": 10_000, "mirror": True, **TURNED}),
     "tiny-v1": Recipe(skeleton.KINECT_V1, {"preset": "tiny", "steps": 5_000, "mirror": False, **TURNED}),
-    "small": Recipe(skeleton.KINECT_V2, {"preset": "small", "steps": 3_000}, (data.synthetic, data.varied), packed=True),
+    "small": Recipe(skeleton.KINECT_V2, {"preset": "small"}, (data.synthetic, data.varied), packed=True),
 }
 CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
 JUDGED = (0, 1, 2)

@@ -31,10 +31,10 @@ def join(stores: Sequence[ClipStore]) -> ClipStore:
             )
         a = store.arrays
         for number, clip in enumerate(store.clips):
-            for _, person, start, count in a.tracks[a.first_track[clip] : a.first_track[clip + 1]]:
+            for _, person, start, count in a.tracks[a.first_track[clip] : a.first_track[clip + 1]].tolist():
                 own = slice(start, start + count)
                 joints.append(a.joints[own])
-                frames.append(a.numbers(own, clip))
+                frames.append(a.numbers(own, int(clip)))
                 seen.append(a.seen_in(own))
                 tracks.append((clips + number, person, rows, count))
                 rows += count

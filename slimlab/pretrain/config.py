@@ -305,8 +305,8 @@ class Config:
 PRESETS["tiny"] = Config()
 
 # The paper's grid of 8 x V tokens, its three lengths of local views, masks on both kinds of views and its rotation (360 degrees
-# about the vertical, tilts of 30) where two CPU cores learn in an hour or two. Sizes and the rest are `tiny`'s recipe, as tried
-# once on synthetic motion; nothing of it was searched for.
+# about the vertical, tilts of 30) where two CPU cores learn in an hour or two. The rest is `tiny`'s recipe; prototypes and the
+# teacher's temperature were searched for on training subjects (benchmarks/search_small.py, docs/small_scale.md).
 PRESETS["small"] = Config(
     preset="small",
     steps=3600,
@@ -320,6 +320,7 @@ PRESETS["small"] = Config(
     rotation=PAPER_ROTATION,
     mask_locals=True,
     prototypes=256,
+    teacher_temperature=(0.01, 0.01),
 )
 
 # The recipe of SLiM (arXiv 2603.10648, section 4.1): the paper where it speaks, the released settings where it is silent.

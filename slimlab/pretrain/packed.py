@@ -27,9 +27,8 @@ def pack(run: Run, folder: str | Path, every: int = 1) -> Run:
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder}: holds something already; give a new folder to pack {run.folder} into")
     networks = {"teacher": run.teacher, "student": run.student}
-    rows = run.metrics
-    kept = rows[(rows["step"] % every == 0) | (rows["knn"].notna() if "knn" in rows else False)]
-    lines = (json.dumps({k: v for k, v in row.items() if v == v}) + "\n" for row in kept.to_dict("records"))  # without NaN
+    rows = ({k: v for k, v in row.items() if v == v} for row in run.metrics.to_dict("records"))  # without NaN
+    lines = (json.dumps(row) + "\n" for row in rows if row["step"] % every == 0 or "knn" in row)
     folder.mkdir(parents=True, exist_ok=True)
     for which, network in networks.items():
         tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}

@@ -117,11 +117,11 @@ def _order(table: str, runs: pd.DataFrame, named: dict[str, str], variant: str) 
     baseline = TABLES[table].baseline
     if named[variant] == baseline:
         return "baseline"
-    mean = published(table).mean(axis=1)
+    mean = published(table).mean(axis=1).to_dict()
     expected = mean[named[variant]] - mean[baseline]
     other = next(v for v, name in named.items() if name == baseline)
     try:
-        found = compare(runs, "variant", variant, other, scores=["probe"]).iloc[0]
+        found = compare(runs, "variant", variant, other, scores=["probe"]).to_dict("records")[0]
     except ValueError:  # not run, or failed
         return "not measured"
     clear = [found.get(f"{over}low", 0) > 0 or found.get(f"{over}high", 0) < 0 for over in ("", "seeds_")]
