@@ -1,6 +1,6 @@
 """Frozen encoders on sets that they never saw: kNN and probe beside raw coordinates and the same network untrained.
 
-    python benchmarks/frozen_table.py small [UTD_MHAD] [--pools tokens] [--choose] [--csv FILE]
+    python benchmarks/frozen_table.py WEIGHTS [UTD_MHAD] [--pools tokens] [--choose] [--csv FILE]
 
 Sets: UI-PRMD in the package (exercise and correct, 20 classes; odd to even subjects, one labeled in turn and all five), UTD-MHAD
 where its folder is given (odd to even), the default synthetic sets of seeds 0 to 2 (cross-subject), and `data.varied` of seed 1.

@@ -41,7 +41,7 @@ RECIPES = {
 }
 CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
 JUDGED = (0, 1, 2)
-POOLS = ("tokens", "time+part", "cls+mean")  # by which `small` is read; the first was chosen on training subjects
+POOLS = ("tokens", "time+part", "cls+mean")  # by which `small` is read
 
 
 def judged(encoder, body) -> pd.DataFrame:

@@ -42,7 +42,7 @@ figure
 
 # %% [markdown]
 # Left limbs are blue, right ones orange, the grey line is the floor. The body is declared once and drives everything: masks,
-# augmentation, embeddings, pictures. Play the clip, turn the body with the mouse, choose another action:
+# augmentation, embeddings, pictures. Play the clip, turn the body with the mouse, choose another clip:
 
 # %%
 widgets.ClipPlayer(store, index=here.example)
@@ -118,10 +118,10 @@ lessons.check_visible_tokens(visible_tokens)
 # clips of 32 frames and tokens of 16, so that two cores learn something in minutes. The loop below is the whole of it;
 # **Stop** interrupts it, and running the cell again goes on where it stopped, to the same numbers.
 #
-# Two settings say what makes no difference to an action. An exercise done with the other arm is the same exercise, so clips are
-# mirrored, unless a class is named after a side: UTD-MHAD has "swipe left" and "swipe right" as two classes. And the people of
-# UI-PRMD face the camera, so clips are turned by a little only; those of the synthetic set do not, and are turned further about
-# the vertical axis.
+# Two settings say what makes no difference to an action. An exercise done with the other arm is the same exercise, so clips of
+# the two sets that come with slimlab are mirrored. Your own are not: UTD-MHAD has "swipe left" and "swipe right" as two classes.
+# And the people of UI-PRMD face the camera, so clips are turned by a little only; those of the synthetic set do not, and are
+# turned further about the vertical axis.
 #
 # *Predict: after a minute or two, will the features beat a plain comparison of raw coordinates? Write your guess down.*
 
@@ -129,8 +129,8 @@ lessons.check_visible_tokens(visible_tokens)
 train, test = data.split(store, "cross-subject")
 minutes = float(os.environ.get("SLIMLAB_MINUTES", "2"))
 budget = {"steps": 30} if quick else {"minutes": minutes}
-sided = any("left" in name or "right" in name for name in store.label_names)
-same = {"mirror": not sided, "rotation": (0.3, 1.2 if here.synthetic else 0.3, 0.3)}  # rad about x, y (up), z
+known = here.synthetic or "exercise" in store.table  # of your own data we do not know whether left and right differ
+same = {"mirror": known, "rotation": (0.3, 1.2 if here.synthetic else 0.3, 0.3)}  # rad about x, y (up), z
 config = pretrain.Config(preset="tiny", seed=here.seed, **budget, **same)
 folder = out / f"run-{train.fingerprint[:6]}-{here.seed}{'-quick' if quick else ''}"
 print(f"{len(train)} training clips, {len(test)} test clips of other subjects")
@@ -189,12 +189,12 @@ print(f"The shipped encoder reaches {scores['shipped encoder']:.3f}.")
 
 # %% [markdown]
 # Do not be disappointed where raw coordinates are ahead: they compare clips frame by frame, aligned in time, which on clean
-# clips cut to one action is hard to beat; and this is a small network after a very short training. The honest question here is
+# clips cut to one exercise is hard to beat; and this is a small network after a very short training. The honest question here is
 # what training adds to the same network untrained.
 #
 # *Predict: which mistakes are more frequent, one exercise for another, or the incorrect form of an exercise for its correct
 # form?* The first ten classes are the correct ones, in the same order as the incorrect ones after them, so that mistakes of the
-# second kind lie on two lines beside the diagonal.
+# second kind lie on two lines parallel to the diagonal, ten classes from it. (Of UI-PRMD; your own classes have their own order.)
 
 # %%
 features = evaluate.features(run.encoder, train), evaluate.features(run.encoder, test)

@@ -289,7 +289,7 @@ lessons.check_bone_lengths(variation)
 # `data.report` reads every clip once. A clip is worth a look where a figure is above what is usual for a Kinect; where the whole
 # set is above that, its own outliers are. Nothing is changed.
 #
-# *Predict: these are real recordings of one person at a time. Which faults will the report find?*
+# *Predict: which faults will it find, in recordings of one person before a Kinect?*
 
 # %%
 report = data.report(store)

@@ -24,8 +24,8 @@ body = store.skeleton
 # A clip is a body that moves: joints in metres, frame after frame, of one person or two. The library keeps it as
 # `joints (T, M, V, 3)`, frames, people, joints, axes; networks take `x (B, 3, T, V, M)`. Left limbs are blue, right ones orange.
 #
-# These are real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly on
-# purpose (UI-PRMD, public domain, in the package).
+# Unless you ask for other data, these are real people: ten of them did ten rehabilitation exercises before a Kinect v2,
+# correctly and then incorrectly on purpose (UI-PRMD, public domain, in the package).
 
 # %%
 index = here.example

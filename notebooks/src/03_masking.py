@@ -24,8 +24,8 @@ body = store.skeleton
 # 8$. Masking hides some of them from the student, who has to say what the teacher, who sees them all, says of them. Which
 # ones to hide is the question of this lesson. The obvious answer, from masked autoencoders: any, at random.
 #
-# The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly
-# on purpose (UI-PRMD, public domain, in the package).
+# Unless you ask for other data, the clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2,
+# correctly and then incorrectly on purpose (UI-PRMD, public domain, in the package).
 
 # %%
 steps, ratio, index = 8, 0.7, here.example

@@ -21,7 +21,7 @@ from slimlab import analysis, augment, data, encoder, evaluate, lessons, masking
 from slimlab.analysis import cost
 from slimlab.baselines import mae
 
-here = lessons.begin("04_encoder", default="synthetic")  # or data="ui-prmd", or your own: data="~/UTD-MHAD/Skeleton"
+here = lessons.begin("04_encoder", default="synthetic")  # or data="ui-prmd", or a path of your own
 store, quick = here.store, here.quick
 body = store.skeleton
 

@@ -9,9 +9,9 @@
 # about a minute of 32, on the machine in front of you: long enough to see every curve move, far too short for the numbers of
 # the paper.
 #
-# The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly
-# on purpose (UI-PRMD, public domain, in the package).
-# A class is an exercise done correctly or done incorrectly; training sees no class.
+# Unless you ask for other data, the clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2,
+# correctly and then incorrectly on purpose (UI-PRMD, public domain, in the package). A class is an exercise done correctly or
+# done incorrectly; training sees no class.
 
 # %%
 import math
@@ -39,11 +39,11 @@ print(f"{len(train)} training clips, {len(test)} test clips of other subjects")
 # highest, and where does the teacher follow fastest?*
 
 # %%
-sided = any("left" in name or "right" in name for name in store.label_names)  # see the text below
-same_action = {"mirror": not sided, "rotation": (0.3, 1.2 if here.synthetic else 0.3, 0.3)}  # rad about x, y (up), z
+known = here.synthetic or "exercise" in store.table  # see the text below
+same_action = {"mirror": known, "rotation": (0.3, 1.2 if here.synthetic else 0.3, 0.3)}  # rad about x, y (up), z
 weights = {"glcl_weight": 1.0, "mfp_weight": 0.25, "koleo_weight": 0.02}
 config = pretrain.Config(
-    preset="tiny",  # width 64, 3 blocks, 2 heads, 32 frames in tokens of 16; "paper": the paper's, to the letter
+    preset="tiny",  # width 64, 3 blocks, 2 heads, 32 frames in tokens of 16; "paper": the paper's
     seed=here.seed,  # of everything random: weights, order of clips, views, masks
     **({"steps": 20} if quick else {"minutes": 1.2}),  # or steps=…; `minutes` are turned into steps before the run starts
     batch_size=32,  # clips a step; Sinkhorn balances prototypes over these, so it should not be tiny
@@ -61,8 +61,8 @@ plot.schedules(shape, title=f"tiny, over {shape.steps} steps")
 
 # %% [markdown]
 # `mirror` and `rotation` say what makes *no difference* to an action. An exercise done with the other arm is the same exercise.
-# UTD-MHAD has "swipe left" and "swipe right" as two classes, so there nothing is mirrored. The people of UI-PRMD face the camera
-# and are turned by a little only; those of the synthetic set do not, and are turned further about the vertical axis. An
+# UTD-MHAD has "swipe left" and "swipe right" as two classes, so your own data are not mirrored. The people of UI-PRMD face the
+# camera and are turned by a little only; those of the synthetic set do not, and are turned further about the vertical axis. An
 # augmentation is a statement about the data, not a knob.
 #
 # Beside it the paper's schedules, 187,500 steps of them:

@@ -23,9 +23,7 @@ import slimlab
 from slimlab import analysis, data, evaluate, lessons, masking, plot, widgets
 from slimlab.encoder import Encoder
 
-here = lessons.begin(
-    "07_attention", default="synthetic"
-)  # another store: lessons.begin("07_attention", data="~/UTD-MHAD/Skeleton")
+here = lessons.begin("07_attention", default="synthetic")  # or data="ui-prmd", or a path of your own
 store, quick = here.store[here.store.column("people") > 0], here.quick
 body = store.skeleton
 trained = slimlab.pretrained("tiny", skeleton=body).eval()

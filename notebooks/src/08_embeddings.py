@@ -18,9 +18,7 @@ import slimlab
 from slimlab import analysis, data, evaluate, lessons, plot, pretrain, widgets
 from slimlab.analysis import projection
 
-here = lessons.begin(
-    "08_embeddings", default="synthetic"
-)  # another store: lessons.begin("08_embeddings", data="~/UTD-MHAD/Skeleton")
+here = lessons.begin("08_embeddings", default="synthetic")  # or data="ui-prmd", or a path of your own
 store, quick = here.store[here.store.column("people") > 0], here.quick
 train, test = data.split(store, "cross-subject")
 clips = test[:: max(1, len(test) // (60 if quick else 330))]  # t-SNE and UMAP of a few hundred points take seconds

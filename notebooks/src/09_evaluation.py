@@ -18,9 +18,7 @@ import slimlab
 from slimlab import evaluate, lessons, plot, widgets
 from slimlab.data import split
 
-here = lessons.begin(
-    "09_evaluation", default="synthetic"
-)  # another store: lessons.begin("09_evaluation", data="~/UTD-MHAD/Skeleton")
+here = lessons.begin("09_evaluation", default="synthetic")  # or data="ui-prmd", or a path of your own
 store, quick = here.store, here.quick
 train, test = split(store, "cross-subject")  # odd subjects train, even ones test
 names = list(store.label_names)

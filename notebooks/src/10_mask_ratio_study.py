@@ -31,7 +31,9 @@ store, quick = here.store, here.quick
 # *random tokens* any tokens, *joint tubes* single joints for all of the time. The paper masks with semantic tubes at ratios of
 # 0.5 to 0.9 and reports that they are best.
 #
-# `tiny` looks at 32 frames in tokens of 16, so its grid has $T' = 2$ steps only:
+# Unless you ask for other data, the clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2,
+# correctly and then incorrectly on purpose (UI-PRMD, public domain, in the package). `tiny` looks at 32 frames in tokens of 16,
+# so its grid has $T' = 2$ steps only:
 
 # %%
 tiny = Config(preset="tiny")
@@ -69,10 +71,9 @@ pd.DataFrame(variants).astype(object).fillna("as the base")
 # %% [markdown]
 # ## A miniature, live
 # Two seeds, a few steps a run: enough to see the machinery, far too little to learn from. A seed decides initialisation, order
-# of clips, views and masks. The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2,
-# correctly and then incorrectly on purpose (UI-PRMD, public domain, in the package); odd subjects train, even ones test.
-# **Stop** it whenever you like: running the cell again goes on in the middle of the run, because each run is a folder and the
-# table is built from the folders. Start the same token in a second notebook, and the two share the work.
+# of clips, views and masks. Odd subjects train, even ones test. **Stop** it whenever you like: running the cell again goes on in
+# the middle of the run, because each run is a folder and the table is built from the folders. Start the same notebook a second
+# time, and the two share the work.
 
 # %%
 train, test = data.split(store, "cross-subject")

@@ -12,7 +12,7 @@ from slimlab.data.store import Arrays, ClipStore, pack_seen
 
 
 def join(stores: Sequence[ClipStore]) -> ClipStore:
-    """The clips of all stores, one store after the other; classes of one name are one class.
+    """The clips of all stores, one store after the other; classes of one name are one class, columns that one lacks are left out.
 
     Subjects keep their numbers, so two people with one number become one: renumber them first where a split goes by subject.
 
@@ -23,7 +23,10 @@ def join(stores: Sequence[ClipStore]) -> ClipStore:
         raise DataError("join: no store; give at least one")
     names = tuple(dict.fromkeys(name for store in stores for name in store.label_names))
     _check_names(stores)
-    tables, joints, frames, seen, tracks, rows, clips = [], [], [], [], [], 0, 0
+    none = stores[0].arrays  # of stores without anybody
+    joints, frames, seen = [none.joints[:0]], [none.frames[:0]], [none.seen_in(slice(0))]
+    tables, tracks, rows, clips = [], [], 0, 0
+    columns = set.intersection(*({str(c) for c in store.table.columns} for store in stores))  # what all of them know
     for store in stores:
         if store.skeleton != stores[0].skeleton:
             raise DataError(
@@ -39,7 +42,7 @@ def join(stores: Sequence[ClipStore]) -> ClipStore:
                 tracks.append((clips + number, person, rows, count))
                 rows += count
         labels = np.array([names.index(name) for name in store.label_names] + [-1])[store.labels]
-        tables.append(store.table.assign(label=labels))
+        tables.append(store.table.assign(label=labels, digest=store.recordings()))
         clips += len(store)
     arrays = Arrays(
         np.concatenate(joints),
@@ -47,17 +50,24 @@ def join(stores: Sequence[ClipStore]) -> ClipStore:
         np.array(tracks, dtype=np.int64).reshape(-1, 4),
         pack_seen(np.concatenate(seen)),
         clips=clips,
+        # then the table's digests count: those of the recordings, before joints were left out or coordinates rounded
+        reduced=any(store.arrays.reduced or store.arrays.joints.dtype != np.float32 for store in stores),
     )
     rates = {store.fps for store in stores}
     source = " + ".join(store.source for store in stores)
     notes = [f"{store.source}: {note}" for store in stores for note in store.notes]
     fps = rates.pop() if len(rates) == 1 else None
-    return ClipStore(arrays, pd.concat(tables, ignore_index=True), stores[0].skeleton, names, fps, source, notes=notes)
+    table = pd.concat(tables, ignore_index=True)
+    return ClipStore(
+        arrays, table[[c for c in table.columns if c in columns]], stores[0].skeleton, names, fps, source, notes=notes
+    )
 
 
 def _check_names(stores: Sequence[ClipStore]) -> None:
-    owner: dict[str, ClipStore] = {}
-    for store in stores:
+    owner: dict[str, int] = {}
+    for place, store in enumerate(stores):
         for name in map(str, store.column("clip")):
-            if owner.setdefault(name, store) is not store:
-                raise DataError(f"join: clip '{name}' is in {owner[name].source} and in {store.source}; rename it in one of them")
+            if (other := owner.setdefault(name, place)) != place:
+                raise DataError(
+                    f"join: clip '{name}' is in {stores[other].source} and in {store.source}; rename it in one of them"
+                )

@@ -51,7 +51,8 @@ def begin(name: str, data: str | Path | None = None, default: str = "ui-prmd", c
     data     a path that `slimlab.data.open` knows, "ui-prmd" (recordings of ten people, in the package) or "synthetic" (motion
              made by a program); None: $SLIMLAB_DATA, and where that is not set, `default`
     default  "ui-prmd", or "synthetic" for a lesson that needs two people, several cameras or a declared body
-    clips    at most so many of these two, as many of each class as can be; other data are taken whole
+    clips    at most so many of these two, as many of each class as can be (at least one repetition of each); other data are
+             taken whole
     Raises DataError where the path cannot be read, ValueError where $SLIMLAB_SEED is not an integer from 0 on.
     """
     began, seed = time.monotonic(), _seed()

@@ -247,6 +247,9 @@ class Config:
                 raise ValueError(f"views of {frames} frames do not divide into patches of {self.patch_frames}")
         if self.microbatch is not None and self.microbatch > self.batch_size:
             raise ValueError(f"microbatch {self.microbatch} must be at most batch_size {self.batch_size}, or None for all clips")
+        for name in ("masking_locals", "mask_ratio_locals"):
+            if getattr(self, name) is not None and not self.mask_locals:
+                raise ValueError(f"{name} {getattr(self, name)!r} has no effect where mask_locals is False; set mask_locals=True")
         views = 2 * self.batch_size
         if self.mask_globals and not round(self.mask_globals * views):
             raise ValueError(

@@ -33,7 +33,7 @@ import torch
 from filelock import FileLock, Timeout
 
 import slimlab
-from slimlab._renamed import new_names
+from slimlab._renamed import ADDED, new_names
 from slimlab._system.cache import TEMPORARY, replace_file
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
@@ -87,7 +87,10 @@ class Run:
                     f"{self.folder}: holds a run of the method '{made_by}', not of '{method.name}'; open it with its own method: "
                     "Run(folder, method=...)"
                 )
-            self.began: Config = method.settings(**json.loads((self.folder / "config.json").read_text()))
+            saved = json.loads((self.folder / "config.json").read_text())
+            if method.name == SLIM.name:
+                saved = ADDED | saved  # what an earlier version did not write is not the preset's of today
+            self.began: Config = method.settings(**saved)
             self.config_at(self.began.steps)  # what was changed has to be possible, too
         except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{self.folder}: damaged run ({error}); start it again in another folder") from error

@@ -412,13 +412,17 @@ def check_precision(precision: str, device: torch.device) -> None:
 
 
 def check_masks(config: Config, joints: int) -> None:
-    """Raises ValueError where the highest mask ratio is above zero but masks no token of a global view."""
-    cells, highest = config.global_frames // config.patch_frames * joints, config.mask_bounds[1]
-    if highest and not masking.budget(highest, 1, cells):
-        raise ValueError(
-            f"mask_ratio {config.mask_ratio} masks none of the {cells} tokens of a global view; take at least {1 / cells:.3g}, "
-            "or 0"
-        )
+    """Raises ValueError where the highest mask ratio is above zero but masks no token of a global view, or of any local one."""
+    asked = [("mask_ratio", config.mask_bounds[1], config.global_frames, "global")]
+    if config.mask_ratio_locals is not None and config.local_views:
+        asked.append(("mask_ratio_locals", config.mask_bounds_locals[1], max(v[0] for v in config.local_views), "local"))
+    for name, highest, frames, kind in asked:
+        cells = frames // config.patch_frames * joints
+        if highest and not masking.budget(highest, 1, cells):
+            raise ValueError(
+                f"{name} {getattr(config, name)} masks none of the {cells} tokens of a {kind} view; take at least "
+                f"{1 / cells:.3g}, or 0"
+            )
 
 
 def check_finite(values: dict[str, float], names: Sequence[str], step: int) -> None:

@@ -1,5 +1,6 @@
 """Studies: a question about a setting, answered by runs with several seeds, controls and intervals."""
 
+from slimlab.study import paper
 from slimlab.study.labels import from_scratch, label_curve
 from slimlab.study.report import Report, best, compare, load, report, summary
 from slimlab.study.sweep import StudyError, product, read, sweep
@@ -12,6 +13,7 @@ __all__ = [
     "from_scratch",
     "label_curve",
     "load",
+    "paper",
     "product",
     "read",
     "report",

@@ -26,7 +26,7 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab import data
-from slimlab._renamed import new_names, old_names
+from slimlab._renamed import ADDED, new_names, old_names
 from slimlab.data import ClipStore
 from slimlab.evaluate.subsets import check_train_test
 from slimlab.pretrain.config import Config
@@ -206,7 +206,7 @@ def _table(results: list[tuple[Variant, dict[str, Any]]]) -> pd.DataFrame:
     fields = list(dict.fromkeys(name for variant, _ in results for name in variant))
     lines = []
     for variant, row in results:
-        config = {k: _cell(v) for k, v in row["config"].items()}
+        config = {k: _cell(v) for k, v in (ADDED | row["config"]).items()}  # earlier versions lack some
         plain = Config(preset=config["preset"]).to_dict()
         differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != _cell(plain.get(k))}
         rest = {k: v for k, v in row.items() if k not in ("variant", "config", "subjects")}

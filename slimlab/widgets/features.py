@@ -43,13 +43,13 @@ class FeatureExplorer(Still, w.VBox):
     def __init__(self, store: ClipStore, encoder: Encoder, index: int = 0) -> None:
         super().__init__()
         self.store, self.encoder = store, encoder
-        depth = self.encoder.config.depth
+        depth = encoder.config.depth
         self.layers = np.unique(np.linspace(0, depth - 1, min(PANELS, depth)).round().astype(int)).tolist()
         self.values: list[np.ndarray] = []
         self._over_clips: list[TokenPCA] = []
         with self.hold_trait_notifications():
             self.index, self.cell = range(len(store))[index], (0, store.skeleton.center)
-        self.look = analysis.inside(self.encoder, store, self.index)
+        self.look = analysis.inside(encoder, store, self.index)
         self.stage, self.grid, self.note = Stage(self._bodies(), height=360), Cells(height=430), w.HTML()
         self.stage.layout.width = self.grid.layout.width = "100%"
         self._chooser = ClipChooser(store, self.index)

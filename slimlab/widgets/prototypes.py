@@ -46,7 +46,8 @@ class PrototypeExplorer(Still, w.VBox):
     def __init__(self, run: Run, store: ClipStore, k: int = 5) -> None:
         super().__init__()
         self.run, self.store, self.k = run, store, k
-        self._teacher, self._encoder = run.teacher, run.teacher.encoder
+        self._teacher = run.teacher
+        self._encoder = self._teacher.encoder
         if self._encoder.config.skeleton.names != store.skeleton.names:
             self._encoder = on_body(self._encoder, store.skeleton)
         self._names = clip_names(store)

@@ -205,7 +205,7 @@ REFUSED = {
     "frames": {62: "multiple of patch_frames 4"},
     "view_range": {(1.0, 0.8): "ascending"},
     "augment_probability": {1.5: "in 0..1"},
-    "mirror": {"no": "must be True, False or 'joints'"},
+    "mirror": {"no": "True or False"},
     "bone_scale": {(0.0, 1.0): "above 0"},
     "rotation": {-0.3: "at least 0 rad"},
     "masking": {"x": "choose one of semantic_tubes"},

@@ -4,6 +4,7 @@ import pytest
 from slimlab import data
 from slimlab.data import DataError
 from slimlab.data.store import ClipStore
+from slimlab.skeleton import KINECT_V1
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,21 @@ def test_classes_of_one_name_are_one_class(two):
     assert data.join([head, unlabeled]).labels[10:].tolist() == [-1] * 14
 
 
+def test_a_recording_is_known_again_on_another_body(two):
+    """What was trained on is found by the recording's digest, whatever joints were left out of it."""
+    fewer = [data.on_body(store, KINECT_V1) for store in two]
+    joined = data.join(fewer)
+    assert joined.recordings().tolist() == [d for store in two for d in store.recordings()]
+    assert data.join([fewer[0]])[:5].recordings().tolist() == two[0][:5].recordings().tolist()
+
+
+def test_columns_that_one_store_lacks_are_left_out():
+    people = data.ui_prmd()[:3]
+    plain = ClipStore(people.arrays, people.table.drop(columns=["exercise", "correct"]), people.skeleton, clips=people.clips)
+    plain.table["clip"] = ["a", "b", "c"]
+    assert "exercise" in data.join([people]).table and "exercise" not in data.join([people, plain]).table
+
+
 def test_windows_keep_their_frames(two):
     cut = data.windows(two[0][:3], 16, 8)
     assert all(same(a, b) for a, b in zip(data.join([two[1], cut])[9:], cut, strict=True))
@@ -44,6 +60,8 @@ def test_windows_keep_their_frames(two):
 def test_what_does_not_fit_is_named(two):
     with pytest.raises(DataError, match=r"clip '.*' is in synthetic\(.* and in synthetic\("):
         data.join([two[0], two[0][:1]])
+    with pytest.raises(DataError, match="is in"):
+        data.join([two[0], two[0]])
     with pytest.raises(DataError, match="has another body than synthetic"):
         data.join([two[0], data.ui_prmd()[:2]])
     with pytest.raises(DataError, match="give at least one"):
@@ -54,5 +72,6 @@ def test_a_clip_without_anybody_stays(two):
     empty = two[0].table.iloc[:2].assign(people=0, frames=0)
     arrays = type(two[0].arrays)(two[0].arrays.joints[:0], two[0].arrays.frames[:0], np.zeros((0, 4), np.int64), None, clips=2)
     nobody = ClipStore(arrays, empty, two[0].skeleton, two[0].label_names, source="nobody")
+    assert len(data.join([nobody])) == 2
     both = data.join([nobody, two[1]])
     assert len(both) == 11 and same(both[2], two[1][0]) and not both[0].valid.any()

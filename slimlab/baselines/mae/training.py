@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from slimlab import augment, masking, pretrain
-from slimlab._validation import Rule, check, choice, integer, number, pair
+from slimlab._validation import Rule, boolean, check, choice, integer, number, pair
 from slimlab.baselines.mae.network import MAE, Encoder, EncoderConfig, load_encoder, motion_target, save_encoder
 from slimlab.data import ClipStore, sample_views, test_view
 from slimlab.encoder import unseen_tokens
@@ -38,7 +38,7 @@ def _beta(value: Any) -> str:
 
 _SHARED = (
     *("seed", "steps", "minutes", "width", "depth", "heads", "patch_frames", "centering", "input_scale"),
-    *("augment_probability", "mirror", "bone_scale", "rotation", "masking", "base_lr", "min_lr", "warmup", "gradient_clip"),
+    *("augment_probability", "bone_scale", "rotation", "masking", "base_lr", "min_lr", "warmup", "gradient_clip"),
     *("evaluations", "snapshots", "checkpoint_seconds"),
 )
 RULES: dict[str, Rule] = {name: SLIM_RULES[name] for name in _SHARED} | {
@@ -47,6 +47,7 @@ RULES: dict[str, Rule] = {name: SLIM_RULES[name] for name in _SHARED} | {
     "decoder_depth": integer(1),
     "frames": integer(1),
     "view_range": SLIM_RULES["global_range"],
+    "mirror": boolean,
     "mask_ratio": _mask_ratio,
     "weight_decay": number(),
     "betas": pair(_beta),

@@ -1,7 +1,8 @@
 """The paper's tables: what was published, and the same question asked of slimlab at any scale.
 
 "Less is More: Compact-Token Masked Feature Prediction for Skeleton Representation Learning", NeurIPS 2026 (arXiv 2603.10648).
-`published` gives the printed figures of tables 1 to 5 and 7 to 11; `run` trains and evaluates the rows of those in `TRAINED`.
+`published` gives the printed figures of tables 1 to 5 and 7 to 11 (those of 8 are in 3); `run` trains and evaluates the rows of
+those in `TRAINED`.
 """
 
 from slimlab.study.paper.running import Comparison, planned, run

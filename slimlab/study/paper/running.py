@@ -17,7 +17,7 @@ from slimlab.study.paper.tables import COMMON, SOURCE, TABLES, TRAINED, check, p
 from slimlab.study.report import SCORES, compare, summary
 from slimlab.study.sweep import Variant, sweep, words
 
-SEEN, REVERSED, OPEN = "seen", "reversed", "cannot be told apart"
+SEEN, REVERSED, OPEN, FEW = "seen", "reversed", "cannot be told apart", "too few seeds or subjects"
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,12 @@ class Comparison:
     def markdown(self) -> str:
         """For a page or a note."""
         about, printed = TABLES[self.table], list(published(self.table).columns)
-        head = ["row", *(f"printed: {c}" for c in printed), "kNN", "linear probe", "against the baseline, as printed?"]
+        head = ["row", *(f"printed: {c}" for c in printed), "seeds", "kNN", "linear probe", "against the baseline, as printed?"]
         lines = [head, ["---"] * len(head)]
         for row in self.rows.to_dict("records"):
             scores = [_words(row, score) for score in SCORES]
-            lines.append([row["row"], *(f"{row[c]:g}" if row[c] == row[c] else "" for c in printed), *scores, row["order"]])
+            figures = [f"{row[c]:g}" if row[c] == row[c] else "" for c in printed]
+            lines.append([row["row"], *figures, _seeds(row), *scores, row["order"]])
         body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"# Table {self.table}: {about.title}\n\n{body}\n\n{self.differs}\n"
 
@@ -124,10 +125,19 @@ def _order(table: str, runs: pd.DataFrame, named: dict[str, str], variant: str) 
         found = compare(runs, "variant", variant, other, scores=["probe"]).to_dict("records")[0]
     except ValueError:  # not run, or failed
         return "not measured"
-    clear = [found.get(f"{over}low", 0) > 0 or found.get(f"{over}high", 0) < 0 for over in ("", "seeds_")]
-    if not all(clear) or runs["seed"].nunique() < 2:
+    if "low" not in found or found["pairs"] < 2:
+        return FEW
+    if not all(found[f"{over}low"] > 0 or found[f"{over}high"] < 0 for over in ("", "seeds_")):
         return OPEN
     return SEEN if (found["difference"] > 0) == (expected > 0) else REVERSED
+
+
+def _seeds(row: dict[str, Any]) -> str:
+    """Over how many seeds the means are, and how many runs failed."""
+    count, failed = (row.get(name) for name in ("seeds", "failed"))
+    if count is None or count != count:
+        return "0"
+    return f"{count:g}" + (f" ({failed:g} failed)" if failed else "")
 
 
 def _words(row: dict[str, Any], score: str) -> str:
@@ -145,8 +155,8 @@ def _differs(table: str, store: ClipStore, base: Config, runs: pd.DataFrame) -> 
     return (
         f"Printed: top-1 accuracy in % of the linear protocol, 100 epochs of 1,250 steps of 768 clips of NTU RGB+D 60 "
         f"({SOURCE}). Measured: {store.source}, {len(store)} clips; preset {base.preset} with the paper's masks and "
-        f"augmentations, {base.steps} steps of {base.batch_size} clips, {seeds} seeds; kNN (k = 1) and logistic regression on "
-        "frozen features, mean ± standard deviation over seeds (95 % bootstrap interval over the test side's subjects). "
-        f"{about.reading} The last column says whether the linear probe differs from the baseline in the printed direction, by "
-        "intervals over subjects and over seeds that both leave out zero."
+        f"augmentations, {base.steps} steps of {base.batch_size} clips, {seeds} seed{'' if seeds == 1 else 's'}; kNN (k = 1) and "
+        "logistic regression on frozen features, mean ± standard deviation over seeds (95 % bootstrap interval over the test "
+        f"side's subjects). {about.reading} The last column says whether the linear probe differs from the baseline in the "
+        "printed direction, by intervals over subjects and over seeds that both leave out zero."
     )

@@ -17,8 +17,14 @@ SOURCE = "https://kaist-viclab.github.io/SLiM_site and the README of the authors
 COMMON: dict[str, Any] = {
     "masking": "semantic_tubes",
     "mask_ratio": (0.5, 0.9),
+    "mask_globals": 0.5,
     "mask_locals": True,
+    "masking_locals": None,
+    "mask_ratio_locals": None,
+    "augment_probability": 0.5,
     "mirror": True,
+    "scaling": "bones",
+    "bone_scale": (0.85, 1.15),
     "rotation": PAPER_ROTATION,
 }
 UNMASKED: dict[str, Any] = {"mask_globals": 0.0, "mfp_weight": 0.0}  # a global view without masked tokens has no MFP
@@ -44,11 +50,13 @@ class Table:
 
 TABLES: dict[str, Table] = {
     "1": Table(
-        "linear evaluation", "NTU RGB+D, PKU-MMD II and preset paper: slimlab pretrain, then evaluate.run(…, 'slim-linear')"
+        "linear evaluation", "NTU RGB+D, PKU-MMD II and preset paper (slimlab pretrain, then evaluate.run(…, 'slim-linear'))"
     ),
-    "2a": Table("few labels, fine-tuned", "evaluate.run(…, 'slim-semi-1') and 'slim-semi-10'"),
-    "2b": Table("kNN with k = 1 (the paper calls it retrieval; slimlab's retrieval is mAP)", "evaluate.run(…, 'slim-knn')"),
-    "3": Table("cost of inference and of training", "nothing: slimlab cost"),
+    "2a": Table("few labels, fine-tuned", "an encoder (evaluate.run(…, 'slim-semi-1') and 'slim-semi-10')"),
+    "2b": Table(
+        "kNN with k = 1 (the paper calls it retrieval; slimlab's retrieval is mAP)", "an encoder (evaluate.run(…, 'slim-knn'))"
+    ),
+    "3": Table("cost of inference and of training (with table 8)", "no data (slimlab cost)"),
     "4": Table(
         "objectives",
         "recordings to pre-train and test on",
