@@ -84,6 +84,19 @@ def test_a_run_of_an_earlier_version_opens(open_run, settings, request):
         assert run.metrics["mfp"].tolist() == logged and "mfm" not in run.metrics
 
 
+def test_a_run_of_paper_that_an_earlier_version_began_is_read_as_it_was(train, tmp_path):
+    """Settings that it did not have are not those of today's preset, and it goes on where the caller says what they were."""
+    sizes = {"batch_size": 8, "width": 16, "depth": 1, "heads": 2, "prototypes": 16, "head_hidden": 16, "head_bottleneck": 16}
+    config = Config(preset="paper", steps=2, evaluations=0, details="plain", rotation=0.3, **sizes)
+    begun = pretrain.steps(train, config, folder=tmp_path)
+    next(begun)
+    begun.close()  # interrupted after its first step
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k not in ADDED}))
+    assert Run(tmp_path).step == 1 and Run(tmp_path).config == config
+    assert pretrain.fit(train, config, folder=tmp_path, progress=False).about["status"] == "finished"
+
+
 def test_the_default_folder_is_the_one_that_earlier_versions_chose(train):
     saved = json.loads((FOLDERS / "slim" / "config.json").read_text())
     what = {k: v for k, v in saved.items() if k not in RUNTIME}

@@ -131,3 +131,10 @@ def test_numbers_of_numpy_are_taken_as_pythons():
     config = Config(**numbers)
     assert config == Config(steps=3, noise=0.5, mask_ratio=(0.5, 0.75))
     assert Config(**json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize("setting", [{"masking_locals": "random_cells"}, {"mask_ratio_locals": 0.3}], ids=str)
+def test_masks_of_local_views_that_are_not_masked_are_refused(setting):
+    with pytest.raises(ValueError, match=r"has no effect where mask_locals is False; set mask_locals=True"):
+        Config(**setting)
+    assert Config(**setting, mask_locals=True).mask_locals

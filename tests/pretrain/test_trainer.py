@@ -308,6 +308,12 @@ def test_a_mask_ratio_that_masks_nothing_is_refused(quick):
         Trainer(replace(quick, mask_ratio=ratio), KINECT_V2)
 
 
+def test_a_ratio_of_local_views_that_masks_nothing_is_refused(quick):
+    config = replace(quick, mask_locals=True, mask_ratio_locals=0.001)
+    with pytest.raises(ValueError, match=r"mask_ratio_locals 0.001 masks none of the \d+ tokens of a local view"):
+        Trainer(config, KINECT_V1)
+
+
 def test_bfloat16_is_refused_where_the_device_lacks_it(quick, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     with pytest.raises(ValueError, match="precision 'bf16': this cuda device does not have bfloat16; take precision='fp32'"):
