@@ -58,9 +58,8 @@ def join(stores: Sequence[ClipStore]) -> ClipStore:
     notes = [f"{store.source}: {note}" for store in stores for note in store.notes]
     fps = rates.pop() if len(rates) == 1 else None
     table = pd.concat(tables, ignore_index=True)
-    return ClipStore(
-        arrays, table[[c for c in table.columns if c in columns]], stores[0].skeleton, names, fps, source, notes=notes
-    )
+    table = table.drop(columns=[c for c in table.columns if c not in columns])
+    return ClipStore(arrays, table, stores[0].skeleton, names, fps, source, notes=notes)
 
 
 def _check_names(stores: Sequence[ClipStore]) -> None:

@@ -151,7 +151,7 @@ def _words(row: dict[str, Any], score: str) -> str:
 
 def _differs(table: str, store: ClipStore, base: Config, runs: pd.DataFrame) -> str:
     """What differs from the paper, in words."""
-    about, seeds = TABLES[table], runs["seed"].nunique() if len(runs) else 0
+    about, seeds = TABLES[table], len(set(runs["seed"])) if len(runs) else 0
     return (
         f"Printed: top-1 accuracy in % of the linear protocol, 100 epochs of 1,250 steps of 768 clips of NTU RGB+D 60 "
         f"({SOURCE}). Measured: {store.source}, {len(store)} clips; preset {base.preset} with the paper's masks and "
