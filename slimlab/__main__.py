@@ -297,8 +297,9 @@ def paper(a: argparse.Namespace) -> None:
         return
     given = {"steps": a.steps} if a.steps else {}
     store = data.open(a.data)
-    base, rows = tables.planned(a.table, p.Config(preset=a.preset, **given))
-    guess = p.estimate(store, base, device=a.device)
+    base = p.Config(preset=a.preset, **given)
+    shared, rows = tables.planned(a.table, base)
+    guess = p.estimate(store, shared, device=a.device)
     print(f"{len(rows)} rows x {a.seeds} seeds, each {guess}")
     out = Path(a.out or Path("runs") / f"paper-{a.table}")
     found = tables.run(a.table, store, base, seeds=a.seeds, split=a.split, folder=out, minutes=a.minutes, device=a.device)

@@ -38,6 +38,11 @@ def digested(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in old_names(settings).items() if not (k in ADDED and v == ADDED[k])}
 
 
+def saved_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a run of SLiM as a file has them: today's names, and what an earlier version did not write as it was then."""
+    return ADDED | new_names(saved)
+
+
 def in_words(text: str) -> str:
     """Text that states settings, such as "mfm_weight=0.0, masking=random_cells", with today's names."""
     return re.sub(r"\w+", lambda word: RENAMED.get(word[0], word[0]), text)

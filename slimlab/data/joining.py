@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from slimlab.data.errors import DataError
-from slimlab.data.store import Arrays, ClipStore, pack_seen
+from slimlab.data.store import Arrays, ClipStore, own_arrays, pack_seen
 
 
 def join(stores: Sequence[ClipStore]) -> ClipStore:
@@ -23,8 +23,7 @@ def join(stores: Sequence[ClipStore]) -> ClipStore:
         raise DataError("join: no store; give at least one")
     names = tuple(dict.fromkeys(name for store in stores for name in store.label_names))
     _check_names(stores)
-    none = stores[0].arrays  # of stores without anybody
-    joints, frames, seen = [none.joints[:0]], [none.frames[:0]], [none.seen_in(slice(0))]
+    parts: list[Arrays] = []
     tables, tracks, rows, clips = [], [], 0, 0
     columns = set.intersection(*({str(c) for c in store.table.columns} for store in stores))  # what all of them know
     for store in stores:
@@ -32,23 +31,18 @@ def join(stores: Sequence[ClipStore]) -> ClipStore:
             raise DataError(
                 f"join: {store.source} has another body than {stores[0].source}; data.on_body(store, skeleton) moves it"
             )
-        a = store.arrays
-        for number, clip in enumerate(store.clips):
-            for _, person, start, count in a.tracks[a.first_track[clip] : a.first_track[clip + 1]].tolist():
-                own = slice(start, start + count)
-                joints.append(a.joints[own])
-                frames.append(a.numbers(own, int(clip)))
-                seen.append(a.seen_in(own))
-                tracks.append((clips + number, person, rows, count))
-                rows += count
+        own = own_arrays(store)
+        parts.append(own)
+        tracks.append(own.tracks + np.array([clips, 0, rows, 0]))
+        rows += len(own.frames)
         labels = np.array([names.index(name) for name in store.label_names] + [-1])[store.labels]
         tables.append(store.table.assign(label=labels, digest=store.recordings()))
         clips += len(store)
     arrays = Arrays(
-        np.concatenate(joints),
-        np.concatenate(frames),
-        np.array(tracks, dtype=np.int64).reshape(-1, 4),
-        pack_seen(np.concatenate(seen)),
+        np.concatenate([part.joints for part in parts]),
+        np.concatenate([part.frames for part in parts]),
+        np.concatenate(tracks),
+        pack_seen(np.concatenate([part.seen_in(slice(None)) for part in parts])),
         clips=clips,
         # then the table's digests count: those of the recordings, before joints were left out or coordinates rounded
         reduced=any(store.arrays.reduced or store.arrays.joints.dtype != np.float32 for store in stores),

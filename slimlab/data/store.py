@@ -123,6 +123,14 @@ def digest_of(rows: np.ndarray) -> str:
     return hashlib.blake2b(np.asarray(rows, dtype=np.float32).tobytes(), digest_size=8).hexdigest()
 
 
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """start, start+1, …, for every pair, one after another."""
+    ends = np.cumsum(lengths)
+    if not len(ends):
+        return np.zeros(0, dtype=np.int64)
+    return np.arange(ends[-1]) + np.repeat(starts - np.r_[0, ends[:-1]], lengths)
+
+
 class ClipStore:
     """Clips with their skeleton and table. `store[i]` is a `Clip`; a list, slice or mask gives a smaller store.
 
@@ -317,3 +325,16 @@ def check_names(names: Sequence[str], source: str) -> None:
                 "traced to its clip"
             )
         first[name] = i
+
+
+def own_arrays(store: ClipStore) -> Arrays:
+    """Copies of the arrays of this store's clips alone, in its order."""
+    a = store.arrays
+    counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
+    tracks = a.tracks[ranges(a.first_track[store.clips], counts)]
+    rows = ranges(tracks[:, 2], tracks[:, 3])
+    frames = a.numbers(rows, np.repeat(tracks[:, 0], tracks[:, 3]))
+    tracks[:, 0] = np.repeat(np.arange(len(store)), counts)
+    tracks[:, 2] = np.cumsum(tracks[:, 3]) - tracks[:, 3]
+    seen = None if a.seen is None else np.asarray(a.seen[rows])
+    return Arrays(np.asarray(a.joints[rows]), np.asarray(frames), tracks, seen, clips=len(store))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slimlab.data.store import ClipStore
+from slimlab.data.store import ClipStore, ranges
 
 BUFFER = 150  # frames; shorter clips are reflected in time up to this, as a reserve for views
 SHORTEST = 16  # frames; no crop is shorter (8 for the 8-frame view)
@@ -243,14 +243,6 @@ def _reflect(place: Tensor, valid: Tensor) -> Tensor:
     period = (2 * valid - 2).clamp(min=1)
     back = place % period
     return torch.where(place < valid, place, torch.where(back < valid, back, period - back))
-
-
-def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """start, start+1, …, for every pair, one after another."""
-    ends = np.cumsum(lengths)
-    if not len(ends):
-        return np.zeros(0, dtype=np.int64)
-    return np.arange(ends[-1]) + np.repeat(starts - np.r_[0, ends[:-1]], lengths)
 
 
 def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> tuple[Tensor, Tensor]:

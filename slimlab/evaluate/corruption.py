@@ -8,13 +8,13 @@ coordinates and every encoder meet the same one. Occlusion as joints that are mi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from slimlab.data import ClipStore
-from slimlab.data.store import Arrays, pack_seen
-from slimlab.data.views import ranges
+from slimlab.data.store import Arrays, own_arrays, pack_seen
 from slimlab.skeleton import Skeleton
 
 # fault -> (what its severity is, severities); 0 of each is the clean recording
@@ -170,16 +170,9 @@ def _check_part(name: str, part: float) -> None:
 
 def _own(store: ClipStore) -> tuple[Arrays, np.ndarray]:
     """Copies of the arrays of this store's clips alone, in its order: joints (R, V, 3) float32; and the clip of each row (R,)."""
-    a = store.arrays
-    counts = a.first_track[store.clips + 1] - a.first_track[store.clips]
-    tracks = a.tracks[ranges(a.first_track[store.clips], counts)]
-    rows = ranges(tracks[:, 2], tracks[:, 3])
-    frames = a.numbers(rows, np.repeat(tracks[:, 0], tracks[:, 3]))
-    tracks[:, 0] = np.repeat(np.arange(len(store)), counts)
-    tracks[:, 2] = np.cumsum(tracks[:, 3]) - tracks[:, 3]
-    seen = None if a.seen is None else np.asarray(a.seen[rows])
-    own = Arrays(np.asarray(a.joints[rows], dtype=np.float32), np.asarray(frames), tracks, seen, clips=len(store))
-    return own, np.repeat(tracks[:, 0], tracks[:, 3])
+    a = own_arrays(store)
+    own = replace(a, joints=a.joints.astype(np.float32, copy=False))
+    return own, np.repeat(own.tracks[:, 0], own.tracks[:, 3])
 
 
 def _hidden(store: ClipStore, a: Arrays, gone: np.ndarray, what: str) -> ClipStore:

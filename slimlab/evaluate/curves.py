@@ -118,7 +118,7 @@ def label_curve(
             how = {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
             for amount in amounts:
                 few = few_labels(train, per_class=amount[0], fraction=amount[1], seed=seed)
-                part = _rows_of(train_features, few)
+                part = train_features.rows(few)
                 for classifier in classifiers:
                     [result] = _on_each(classifier, part, [test_features], k, iterations)
                     about_row = {"features": features, "classifier": classifier, "labels": amount_words(*amount)}
@@ -163,7 +163,7 @@ def one_labeled_subject(
         for classifier in classifiers:
             for labels, parts in (("one subject", alone), ("all subjects", {0: np.arange(len(train))})):
                 results = [
-                    _on_each(classifier, _rows_of(train_features, clips), [test_features], k, iterations)[0]
+                    _on_each(classifier, train_features.rows(clips), [test_features], k, iterations)[0]
                     for clips in parts.values()
                 ]
                 reached = [result.accuracy for result in results]
@@ -174,10 +174,6 @@ def one_labeled_subject(
                     | how
                 )
     return pd.DataFrame(rows)
-
-
-def _rows_of(features: Features, clips: np.ndarray) -> Features:
-    return Features(features.x[clips], features.labels[clips], features.table.iloc[clips])
 
 
 def _on_each(classifier: str, train: Features, tests: list[Features], k: int, iterations: int) -> list[Result]:

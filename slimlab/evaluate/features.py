@@ -19,7 +19,8 @@ from slimlab._renamed import old_names
 from slimlab._system import cache as disk
 from slimlab._system import distributed
 from slimlab.data import ClipStore, streams, test_view
-from slimlab.data.views import View, ranges
+from slimlab.data.store import ranges
+from slimlab.data.views import View
 from slimlab.encoder import POOLS, Encoder, EncoderConfig, FeatureEncoder, combined
 from slimlab.evaluate.grid import feature_specs
 
@@ -38,6 +39,10 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def rows(self, clips: np.ndarray) -> Features:
+        """Those of these clips alone."""
+        return Features(self.x[clips], self.labels[clips], self.table.iloc[clips])
 
 
 class Inputs(NamedTuple):

@@ -33,7 +33,7 @@ import torch
 from filelock import FileLock, Timeout
 
 import slimlab
-from slimlab._renamed import ADDED, new_names
+from slimlab._renamed import new_names, saved_settings
 from slimlab._system.cache import TEMPORARY, replace_file
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
@@ -89,7 +89,7 @@ class Run:
                 )
             saved = json.loads((self.folder / "config.json").read_text())
             if method.name == SLIM.name:
-                saved = ADDED | saved  # what an earlier version did not write is not the preset's of today
+                saved = saved_settings(saved)
             self.began: Config = method.settings(**saved)
             self.config_at(self.began.steps)  # what was changed has to be possible, too
         except (OSError, ValueError, TypeError) as error:

@@ -40,7 +40,7 @@ def label_curve(
         for amount in per_class:
             for draw in range(draws) if isinstance(draws, int) else draws:
                 few = evaluate.few_labels(train.labels, per_class=amount, seed=draw)
-                given = Features(train.x[few], train.labels[few], train.table.iloc[few])
+                given = train.rows(few)
                 rows.append(_row(name, amount, draw, (given, test), iterations))
     return pd.DataFrame(rows)
 

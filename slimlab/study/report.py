@@ -178,7 +178,7 @@ class Report:
             columns = [
                 self.table.get(f"{score}{end}", pd.Series(np.nan, self.table.index)) for end in ("", "_sd", "_low", "_high")
             ]
-            shown = [_spread(*values) for values in zip(*columns, strict=True)]
+            shown = [spread(*values) for values in zip(*columns, strict=True)]
             out[TITLES.get(score, score)] = [mean for mean, _ in shown]
             out[f"{TITLES.get(score, score)}, {self.level:.0%} over subjects"] = [interval for _, interval in shown]
         return out
@@ -223,7 +223,8 @@ def report(
     return Report(summary(table, scores, level, controls), tuple(scores), level, dict(names or {}))
 
 
-def _spread(mean: float, sd: float, low: float, high: float) -> tuple[str, str]:
+def spread(mean: float, sd: float, low: float, high: float) -> tuple[str, str]:
+    """A mean with its standard deviation, and its interval, as text; what is NaN is left out."""
     middle = "–" if np.isnan(mean) else f"{mean:.3f}" if np.isnan(sd) else f"{mean:.3f} ± {sd:.3f}"
     return middle, "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
 

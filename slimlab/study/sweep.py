@@ -26,7 +26,7 @@ import torch
 from tqdm.auto import tqdm
 
 from slimlab import data
-from slimlab._renamed import ADDED, new_names, old_names
+from slimlab._renamed import new_names, old_names, saved_settings
 from slimlab.data import ClipStore
 from slimlab.evaluate.subsets import check_train_test
 from slimlab.pretrain.config import Config
@@ -176,7 +176,7 @@ def _result(folder: Path, key: str) -> dict[str, Any] | None:
         return None
     try:
         row = trial.read_row(file)
-        row |= {name: new_names(row[name]) for name in ("variant", "config") if name in row}
+        row |= {name: read(row[name]) for name, read in (("variant", new_names), ("config", saved_settings)) if name in row}
         if missing := {"variant", "seed", "knn", "probe", "train", "test"} - set(row):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except (OSError, ValueError, TypeError) as error:
@@ -206,7 +206,7 @@ def _table(results: list[tuple[Variant, dict[str, Any]]]) -> pd.DataFrame:
     fields = list(dict.fromkeys(name for variant, _ in results for name in variant))
     lines = []
     for variant, row in results:
-        config = {k: _cell(v) for k, v in (ADDED | row["config"]).items()}  # earlier versions lack some
+        config = {k: _cell(v) for k, v in row["config"].items()}
         plain = Config(preset=config["preset"]).to_dict()
         differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != _cell(plain.get(k))}
         rest = {k: v for k, v in row.items() if k not in ("variant", "config", "subjects")}

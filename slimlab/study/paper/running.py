@@ -14,7 +14,7 @@ from slimlab.data import ClipStore
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.run import replace_file
 from slimlab.study.paper.tables import COMMON, SOURCE, TABLES, TRAINED, check, published
-from slimlab.study.report import SCORES, compare, summary
+from slimlab.study.report import SCORES, compare, spread, summary
 from slimlab.study.sweep import Variant, sweep, words
 
 SEEN, REVERSED, OPEN, FEW = "seen", "reversed", "cannot be told apart", "too few seeds or subjects"
@@ -145,8 +145,8 @@ def _words(row: dict[str, Any], score: str) -> str:
     if row.get(score) is None or row[score] != row[score]:
         return ""
     sd, low, high = (row.get(f"{score}_{name}", float("nan")) for name in ("sd", "low", "high"))
-    spread = f" ± {sd:.3f}" if sd == sd else ""
-    return f"{row[score]:.3f}{spread}" + (f" ({low:.3f} to {high:.3f})" if low == low else "")
+    mean, interval = spread(row[score], sd, low, high)
+    return f"{mean} ({interval})" if interval else mean
 
 
 def _differs(table: str, store: ClipStore, base: Config, runs: pd.DataFrame) -> str:
