@@ -14,21 +14,20 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from make_weights import CLIPS, SEED, SUBJECTS
 from threadpoolctl import threadpool_limits
 
 from slimlab import data, evaluate, plot, pretrain
 from slimlab._system.cache import replace_file
 from slimlab.analysis import cost
 from slimlab.baselines import mae
-from slimlab.plot.style import styled
+from slimlab.plot.style import colour, figure, styled
 
 SIZES = {"S": (32, 2, 2), "M": (64, 4, 4), "L": (96, 4, 6)}  # width, depth, heads
 GRIDS = {2: 32, 4: 16, 8: 8}  # time steps -> frames a token
 MODELS = [f"{steps} steps {size}" for steps in GRIDS for size in SIZES] + ["MAE M"]
-CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
 
 
 def settings(model: str, steps: int):
@@ -61,16 +60,16 @@ def judged(encoder, real: str, pool: str) -> dict[str, float]:
 def one(model: str, steps: int, real: str, pool: str, out: Path) -> pd.DataFrame:
     """The table of one model, a line for each encoder along the way."""
     torch.set_num_threads(1)
-    file = out / f"{model.replace(' ', '-')}-{steps}-{pool}.csv"
+    run_folder = _folder(model, steps, out)
+    file = run_folder.with_name(f"{run_folder.name}-{pool}.csv")
     if file.exists():
         return pd.read_csv(file)
     config, method = settings(model, steps)
     store = data.on_body(data.synthetic(CLIPS, SEED, SUBJECTS), sides(real)["UTD-MHAD"][0].skeleton)
-    folder = out / f"{model.replace(' ', '-')}-{steps}"
-    run = pretrain.fit(store, config, folder=folder, progress=False, method=method)
+    run = pretrain.fit(store, config, folder=run_folder, progress=False, method=method)
     encoder = run.encoder
     known = {"model": model, "parameters": cost.parameters(encoder), "MFLOPs a clip": cost.flops(encoder) / 1e6}
-    known |= {"clips/s": cost.throughput(encoder), "training minutes": run.about["seconds"] / 60}
+    known |= {"training minutes": run.about["seconds"] / 60}
     step_flops = cost.pretraining_flops(config, encoder.config.skeleton) * config.batch_size
     rows = []
     for step, folder in run.snapshots.items():
@@ -80,12 +79,22 @@ def one(model: str, steps: int, real: str, pool: str, out: Path) -> pd.DataFrame
     return table
 
 
+def _folder(model: str, steps: int, out: Path) -> Path:
+    return out / f"{model.replace(' ', '-')}-{steps}"
+
+
+def speed(model: str, steps: int, out: Path) -> float:
+    """Clips a second of inference, when nothing else runs."""
+    _, method = settings(model, steps)
+    return cost.throughput(method.load(_folder(model, steps, out) / "encoder"))
+
+
 @styled
 def draw(table: pd.DataFrame):
     """Left: accuracy against the cost of a clip after all steps. Right: against the training compute along the way."""
     columns = [c for c in table.columns if c.endswith(("kNN", "probe"))]
-    fig, axes = plt.subplots(len(columns), 2, figsize=(7.2, 1.9 * len(columns)), sharey="row", layout="constrained")
-    colors = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(m.split()[0] for m in table["model"]))}
+    fig, axes = figure(7.2, 1.9 * len(columns), len(columns), 2, sharex="col", sharey="row")
+    colors = {name: colour(i) for i, name in enumerate(dict.fromkeys(m.split()[0] for m in table["model"]))}
     marks = {"S": "s", "M": "o", "L": "^"}
     for line, column in zip(axes, columns, strict=True):
         for model, rows in table.groupby("model", sort=False):
@@ -94,9 +103,12 @@ def draw(table: pd.DataFrame):
             line[1].plot(rows["training PFLOPs"], rows[column], linewidth=0.8, **how | {"markersize": 2})
         line[0].set(ylabel=column, xscale="log")
         line[1].set(xscale="log")
+        for ax in line:
+            ax.xaxis.set_major_formatter("{x:g}")  # slimlab's style draws text as it is, without mathematics
     axes[-1, 0].set_xlabel("MFLOPs a clip, inference")
     axes[-1, 1].set_xlabel("training so far, PFLOPs")
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=7)
+    fig.data = table
     return fig
 
 
@@ -112,10 +124,10 @@ def main() -> None:
     with ProcessPoolExecutor(2, initializer=threadpool_limits, initargs=(1,)) as pool:
         tables = list(pool.map(one, *zip(*[(m, a.steps, a.data, a.pool, a.out) for m in MODELS], strict=True)))
     table = pd.concat(tables, ignore_index=True)
+    table["clips/s"] = table["model"].map({model: speed(model, a.steps, a.out) for model in MODELS})
     last = table.groupby("model", sort=False).tail(1)
     print(last.round(3).to_string(index=False))
     if a.docs:
-        replace_file(a.docs / "frontier.csv", lambda f: table.to_csv(f, index=False, float_format="%.6g"))
         plot.save(draw(table), a.docs / "frontier.png")
 
 

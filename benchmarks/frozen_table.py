@@ -57,7 +57,7 @@ def results(features: Features, turns: Turns) -> dict[str, list[Result]]:
     """kNN and probe, a result for every turn."""
     out: dict[str, list[Result]] = {"kNN": [], "probe": []}
     for turn in turns:
-        train, test = (Features(features.x[r], features.labels[r], features.table.iloc[r]) for r in turn)
+        train, test = (features.rows(r) for r in turn)
         out["kNN"].append(evaluate.knn(train, test))
         out["probe"].append(evaluate.linear_probe(train, test))
     return out

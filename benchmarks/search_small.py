@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from make_weights import CLIPS, SEED, SUBJECTS
 from threadpoolctl import threadpool_limits
 
 from slimlab import data, evaluate
@@ -30,7 +31,6 @@ from slimlab.pretrain.trainer import Trainer
 from slimlab.weights.loading import on_body
 
 STEPS = 600
-CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
 POOLS = ("cls+mean", "time+part")  # a probe on every token takes as long as the training
 
 
@@ -56,7 +56,7 @@ def judged(read) -> dict[str, float]:
             parts = []
             for subjects in (labeled, judged_on):
                 rows = np.flatnonzero(np.isin(store.column("subject"), subjects))
-                parts.append(evaluate.Features(features.x[rows], features.labels[rows], features.table.iloc[rows]))
+                parts.append(features.rows(rows))
             scores.append([evaluate.knn(*parts).accuracy, evaluate.linear_probe(*parts).accuracy])
         row[f"{name} kNN"], row[f"{name} probe"] = np.mean(scores, axis=0).round(4).tolist()
     return row
