@@ -21,7 +21,7 @@ from slimlab import analysis, augment, data, encoder, evaluate, lessons, masking
 from slimlab.analysis import cost
 from slimlab.baselines import mae
 
-here = lessons.begin("04_encoder", default="synthetic")  # or data="ui-prmd", or a path of your own
+here = lessons.begin("04_encoder")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 body = store.skeleton
 
@@ -33,12 +33,16 @@ body = store.skeleton
 # $$ z_{t,v} = W\, \mathrm{vec}\big(x_{:,\, 8t:8t+8,\, v}\big) + b, \qquad W \in \mathbb{R}^{256 \times 24} . $$
 #
 # A view of 64 frames becomes $8 \times V$ tokens. Masked autoencoders of the MAMP family cut 120 frames by four: $30 \times V$.
+#
+# The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly
+# on purpose (UI-PRMD, public domain, in the package).
 
 # %%
-index = 1
+index = here.example
 x, people, seen = data.test_view(store, [index])  # (1, 3, 64, V, M), (1, M), (1, 64, V, M)
 x = augment.center(x, body)
-wrist = next((j for j, name in enumerate(body.names) if "right_wrist" in name), len(body) - 1)  # or another joint
+hands = [j for j, name in enumerate(body.names) if name in ("right_wrist", "right_hand")]
+wrist = hands[0] if hands else len(body) - 1  # or another joint
 plot.patch_cuts(x[0, :, :, :, 0].numpy(), body, wrist, title=store[index].name)
 
 # %% [markdown]
@@ -99,8 +103,10 @@ lessons.check_patchify(patchify)
 # *Predict: with joint embeddings set to zero, how far apart will the outputs of two tokens be that are hidden at the same time?*
 
 # %%
-tiny = slimlab.pretrained("tiny", skeleton=body)  # the shipped weights: small, but trained
-config = tiny.config
+# weights that come with slimlab: a small network on the paper's grid; joints go by name, a warning names those without
+# counterpart
+shipped = slimlab.pretrained("small", skeleton=body)
+config = shipped.config
 view, people, _ = data.test_view(store, [index], config.frames)
 view, _ = evaluate.prepare(view, config)  # centered and scaled as this encoder was trained
 steps = config.frames // config.patch_frames
@@ -108,10 +114,10 @@ mask = masking.semantic_tubes(1, steps, body, 0.5, torch.Generator().manual_seed
 moment = int(mask.sum(dim=1).argmax())  # the step with most hidden tokens
 
 # %%
-nameless = copy.deepcopy(tiny)
+nameless = copy.deepcopy(shipped)
 torch.nn.init.zeros_(nameless.pos_embed)  # the control: no joint has a name
 apart = {}
-for name, network in {"as it is": tiny, "joint embeddings at zero": nameless}.items():
+for name, network in {"as it is": shipped, "joint embeddings at zero": nameless}.items():
     with torch.inference_mode():
         hidden = network(view, mask=mask, people=people).tokens[0, 0, moment][mask[moment]]  # (hidden, D)
     apart[name] = float(torch.cdist(hidden, hidden).max())
@@ -126,9 +132,9 @@ assert apart["joint embeddings at zero"] < 1e-3 < apart["as it is"]
 where = mask.repeat_interleave(config.patch_frames, dim=0)[None, None, :, :, None]  # (1, 1, T, V, 1)
 noise = torch.randn(view.shape, generator=torch.Generator().manual_seed(here.seed))
 with torch.inference_mode():
-    before = tiny(view, mask=mask, people=people).cls
-    unseen = tiny(torch.where(where, noise, view), mask=mask, people=people).cls
-    seen = tiny(torch.where(~where, noise, view), mask=mask, people=people).cls
+    before = shipped(view, mask=mask, people=people).cls
+    unseen = shipped(torch.where(where, noise, view), mask=mask, people=people).cls
+    seen = shipped(torch.where(~where, noise, view), mask=mask, people=people).cls
 changed = {name: float((after - before).abs().max()) for name, after in {"hidden": unseen, "visible": seen}.items()}
 print({name: round(value, 6) for name, value in changed.items()}, "change of CLS where these tokens become noise")
 assert changed["hidden"] == 0 < changed["visible"]
@@ -264,8 +270,8 @@ print(f"{depth} x {block:,} + {rest:,} = {depth * block + rest:,}; the MLPs have
 
 # %%
 with torch.inference_mode():
-    out = tiny(view, people=people, return_intermediates=True)
-    plain = tiny(view, people=people)
+    out = shipped(view, people=people, return_intermediates=True)
+    plain = shipped(view, people=people)
 for layer, seen in enumerate(out.intermediates, start=1):
     rows = seen.attention[people].sum(dim=-1)
     assert torch.allclose(rows, torch.ones_like(rows), atol=1e-5)  # everyone's attention adds up to one
@@ -274,14 +280,23 @@ for layer, seen in enumerate(out.intermediates, start=1):
 assert torch.allclose(out.cls, plain.cls, atol=1e-4)  # the fused kernel says the same
 
 # %%
-plot.attention(analysis.inside(tiny, store, index), title="where CLS looks in the last block of the shipped encoder")
+plot.attention(analysis.inside(shipped, store, index), title="where CLS looks in the last block of the shipped encoder")
+
+# %% [markdown]
+# The grid on the right has the paper's eight time steps from left to right: read along a row when CLS looks at a joint. The
+# control is the same network with weights that never learned; what both pictures share comes from the architecture and the clip.
+# (Lesson 07 is about attention.)
+
+# %%
+untrained = evaluate.random_encoder(config, here.seed)
+plot.attention(analysis.inside(untrained, store, index), title="the control: the same network, untrained")
 
 # %% [markdown]
 # Tokens, layer beside layer, with their three main components as colours. Tokens that start alike because they are the same
 # joint end alike because they do the same, or not: judge for yourself.
 
 # %%
-widgets.FeatureExplorer(store, tiny, index)
+widgets.FeatureExplorer(store, shipped, index)
 
 # %% [markdown]
 # ## Counting

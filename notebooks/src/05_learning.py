@@ -19,24 +19,28 @@ import numpy as np
 import pandas as pd
 import torch
 
+import slimlab
 from slimlab import analysis, data, evaluate, lessons, losses, masking, plot, pretrain, widgets
 from slimlab.analysis import projection
 from slimlab.pretrain.trainer import Networks
 
-here = lessons.begin("05_learning", default="synthetic")  # or data="ui-prmd", or a path of your own
+here = lessons.begin("05_learning")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 body, dice = store.skeleton, torch.Generator().manual_seed(here.seed)
-config = pretrain.Config(preset="tiny")  # width 64, 128 prototypes
+config = pretrain.Config(preset="tiny")  # its sizes: width 64, 128 prototypes
 
 # %% [markdown]
 # ## What each of the two sees
 # The teacher gets this clip whole. The student gets it with pink tokens hidden (and, beside it, short crops), and is asked: how
 # did the teacher sort the clip, and how each hidden token?
+#
+# The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly
+# on purpose (UI-PRMD, public domain, in the package).
 
 # %%
 steps = config.global_frames // config.patch_frames
 mask = masking.semantic_tubes(1, 4 * steps, body, ratio=0.6, generator=dice)[0]
-clip = store[int(np.argmax(store.column("people") > 0))]
+clip = store[here.example]
 plot.mask_on_body(clip, mask.numpy(), body, title="the student's view; the teacher sees all of it")
 
 # %% [markdown]
@@ -105,8 +109,9 @@ lessons.check_ema(follow)
 # %%
 torch.manual_seed(here.seed)
 networks = Networks(config, body)  # encoder and the two heads, untrained
-people = store[store.column("people") > 0][: 132 if quick else None]
-features = evaluate.features(networks.encoder, people[: 2 * config.batch_size], pool="cls", combine="sum").x
+people = store[store.column("people") > 0][:: 4 if quick else 1]
+some = np.linspace(0, len(people) - 1, 2 * config.batch_size).astype(int)  # of all classes
+features = evaluate.features(networks.encoder, people[some], pool="cls", combine="sum").x
 with torch.no_grad():
     logits = networks.cls_head(features)  # (N, K)
 assert logits.abs().max() <= 1.001
@@ -128,7 +133,7 @@ print(f"{tuple(logits.shape)} logits, standard deviation {logits.std():.3f}; 1/â
 # *Predict: after the columns are evened out, are the rows even too? And after the rows, are the columns still even?*
 
 # %%
-some = logits[:12, :16] + 0.15 * (torch.arange(16) == 3)  # a small batch, in which one prototype is liked by all
+some = logits[::5, :16][:12] + 0.15 * (torch.arange(16) == 3)  # a small batch, in which one prototype is liked by all
 stages = analysis.sinkhorn_stages(some, temperature=0.07, iterations=3)
 shown = [stages[i] for i in (0, 1, 2, 6)]
 plot.assignments(shown, title="blue: sums of columns (prototypes), orange: sums of rows (clips), dotted: even")
@@ -242,7 +247,8 @@ table.round(2)
 
 # %%
 batch = 16
-views = data.sample_views(people, np.arange(batch), dice, config.global_frames, config.global_range, config.local_views)
+clips = np.linspace(0, len(people) - 1, batch).astype(int)
+views = data.sample_views(people, clips, dice, config.global_frames, config.global_range, config.local_views)
 logits = []
 with torch.no_grad():
     for group in (views.globals, *views.locals):  # each (views, B, 3, T, V, 1)
@@ -417,7 +423,7 @@ print(f"in use: {collapsed['in use']:.1f} collapsed, {cured['in use']:.1f} cured
 # Read the table row by row.
 # - **Softmax, no KoLeo**: everybody agrees on one prototype; the loss is the lowest of all and worth nothing. slimlab stops the
 #   run because its *answers* have collapsed. Features drift together too: two clips point more the same way. Their rank is
-#   far above one all the same, and would not have given the collapse away.
+#   above one all the same, and would not have given the collapse away.
 # - **Softmax, KoLeo**: features are kept apart, but the *answers* have collapsed all the same: KoLeo does not look at
 #   prototypes. Half a cure.
 # - **Sinkhorn, no KoLeo**: prototypes are used, features are fairly well spread. The main cure.
@@ -441,6 +447,43 @@ plot.prototype_usage(cure)
 
 # %%
 widgets.PrototypeExplorer(runs["Sinkhorn, KoLeo"], people)
+
+# %% [markdown]
+# ## Prototypes of a longer run
+# The weights `small` come with the heads of their run, which was far longer and saw synthetic motion only. A head reads features,
+# not joints, so it can sort the clips of these people, too. Purity is the share of clips that have the most frequent action of
+# their prototype; with few clips a prototype it is high by chance, so it needs a control: the same with shuffled labels.
+#
+# *Predict: does the long run use more prototypes for these clips than the same head before an untrained encoder? Do the clips of
+# a prototype show one action?*
+
+
+# %%
+def purity(found, labels):
+    """Share of the clips whose label is the most frequent one of their prototype."""
+    counts = pd.crosstab(found.nearest.numpy(), labels[found.table["clip"].to_numpy()])
+    return counts.max(axis=1).sum() / len(found)
+
+
+long = pretrain.pretrained_run("small")
+encoder, head = slimlab.pretrained("small", skeleton=body), long.teacher.cls_head
+encoders = {"small": encoder, "the same, untrained": evaluate.random_encoder(encoder.config, here.seed)}
+sorted_by = {name: analysis.prototypes(e, head, people) for name, e in encoders.items()}
+shuffled = np.random.default_rng(here.seed).permutation(people.labels)
+rows = {n: [p.in_use(), purity(p, people.labels), purity(p, shuffled)] for n, p in sorted_by.items()}
+columns = [f"in use, of {long.config.prototypes}", "purity", "purity, labels shuffled"]
+pd.DataFrame(rows, index=columns).T.round(2)
+
+# %%
+often = int(sorted_by["small"].usage().argmax())
+plot.prototype_nearest(sorted_by["small"], often, people, title=f"small: nearest to its most used prototype, {often}")
+
+# %% [markdown]
+# With *tokens*, the explorer shows the other head: which joint at which of eight time steps is nearest to a prototype. Does a
+# prototype of tokens stand for a joint, for a moment of the motion, or for both?
+
+# %%
+widgets.PrototypeExplorer(long, people)
 
 # %% [markdown]
 # ## Summary

@@ -11,6 +11,10 @@
 #
 # Attention is *where numbers are read from*, not why a decision was made. Every picture below has a control: the same network,
 # untrained. A pattern that is in both was put there by the architecture and the data, not by learning.
+#
+# The encoder is `small`: a small network on the paper's grid of eight time steps, pre-trained on synthetic motion. The clips are
+# of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly on purpose
+# (UI-PRMD, public domain, in the package).
 
 # %%
 from dataclasses import replace
@@ -23,30 +27,31 @@ import slimlab
 from slimlab import analysis, data, evaluate, lessons, masking, plot, widgets
 from slimlab.encoder import Encoder
 
-here = lessons.begin("07_attention", default="synthetic")  # or data="ui-prmd", or a path of your own
+here = lessons.begin("07_attention")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store[here.store.column("people") > 0], here.quick
 body = store.skeleton
-trained = slimlab.pretrained("tiny", skeleton=body).eval()
+trained = slimlab.pretrained("small", skeleton=body).eval()  # a warning names joints that it takes from their parent
 both = {"trained": trained, "untrained": evaluate.random_encoder(trained.config, here.seed).eval()}  # the encoder and its control
 
 # %% [markdown]
 # ## One joint's view
-# The joint that moves most in this clip, in the last layer. Brighter and larger is more attention; what is missing to 100 %
-# goes to CLS and the registers.
+# The joint that moves most in this clip, at the step at which it moves most, in the last layer. Brighter and larger is more
+# attention; what is missing to 100 % goes to CLS and the registers. The grid has a column for each of the eight time steps.
 #
-# *Predict: does a moving joint look at itself, at its neighbours on the limb, or at the other side of the body?*
+# *Predict: does a moving joint look at itself, at its neighbours on the limb, or at the other side of the body? At its own
+# moment, or before and after it?*
 
 # %%
-index = int(np.flatnonzero(store.labels == store.labels[0])[-1])
+index = here.example
 look, blank = (analysis.inside(e, store, index) for e in both.values())
 steps, joints = look.steps, len(body)
-travel = look.joints[:, 0].diff(dim=0).norm(dim=-1).sum(dim=0)  # (V,) metres
+paces = look.joints[1:, 0].sub(look.joints[:-1, 0]).norm(dim=-1)  # (T - 1, V) metres from frame to frame
+travel = paces.sum(dim=0)  # (V,) metres
 joint = int(travel.argmax())
-cell = (steps - 1, joint)
-print(
-    f"{look.name}: {body.names[joint]} moves {travel[joint]:.1f} m; "
-    f"{steps} time steps x {joints} joints = {steps * joints} tokens"
-)
+moment = int(paces[:, joint].argmax()) // look.patch_frames
+cell = (moment, joint)
+print(f"{look.name}: {body.names[joint]} moves {travel[joint]:.1f} m, fastest at step {moment} (the first is 0);")
+print(f"{steps} time steps x {joints} joints = {steps * joints} tokens")
 plot.attention(look, cell, title=f"trained: where the {body.names[joint]} looks, last layer, mean of heads")
 
 # %%
@@ -63,6 +68,41 @@ def reach(look):
 table = pd.DataFrame({name: reach(x) for name, x in (("trained", look), ("untrained", blank))}, index=list(body.names))
 print(f"evenly: {1 / joints:.3f} a joint; trained: itself {table['trained'].iloc[joint]:.3f}")
 table.sort_values("trained", ascending=False).head(6).round(3)
+
+# %% [markdown]
+# ## Attention over time
+# The same numbers, asked of time: how much of what a token takes from tokens comes from so many steps away, over what it would be
+# if attention were spread evenly? All tokens of the clip, a mean over heads, last layer.
+#
+# *Predict: is it more than even at distance 0? Does it fall with the distance? And in the untrained network, whose queries and
+# keys are turned by time as well?*
+
+
+# %%
+def over_time(look, layer=-1):
+    """T' numbers: the share of the tokens' attention that goes so many steps away, over the share if spread evenly."""
+    among = look.attention[layer, 0].mean(dim=0)[-steps * joints :, -steps * joints :]  # (T' V, T' V)
+    among = among / among.sum(dim=-1, keepdim=True)
+    between = among.view(steps, joints, steps, joints).sum(dim=3).mean(dim=1)  # (T', T') from step to step
+    away = (torch.arange(steps)[:, None] - torch.arange(steps)).abs()
+    return [float(between[away == d].mean() * steps) for d in range(steps)]
+
+
+# %%
+evenly = over_time(replace(look, attention=torch.ones_like(look.attention)))
+assert np.allclose(evenly, 1, atol=1e-4)  # the measure itself prefers no distance
+lines = {name: over_time(x) for name, x in (("trained", look), ("untrained", blank))}
+shown = {n: pd.DataFrame({"step": range(steps), "attention, evenly = 1": line}) for n, line in lines.items()}
+figure = plot.runs(shown, ["attention, evenly = 1"], smooth=1, title="attention by distance in time, last layer")
+figure.axes[0].set_xlabel("distance in time steps")
+figure.axes[0].axhline(1, color="0.6", linestyle=":")
+figure
+
+# %%
+near = {name: line[0] / np.mean(line[1:]) for name, line in lines.items()}
+print("own moment over the other moments:", {name: f"{ratio:.2f}" for name, ratio in near.items()})
+print("The trained network looks", "more" if near["trained"] > near["untrained"] else "less", end=" ")
+print("at its own moment than the untrained one, in this clip and layer.")
 
 # %% [markdown]
 # ## From q and k
@@ -116,9 +156,9 @@ lessons.check_attention(attention)
 
 # %% [markdown]
 # ## Heads
-# The paper's network has 64 maps (8 layers of 8 heads), this one has a few. Each panel is a grid like the one above (time to
-# the right, joints downwards, by part), in its own range. *Predict: will heads of an untrained network look different from one
-# another?*
+# The paper's network has 64 maps (8 layers of 8 heads), this one has 16 (4 layers of 4). Each panel is a grid like the one above
+# (time to the right, joints downwards, by part), in its own range: look for columns, which are moments, and for rows, which are
+# joints. *Predict: will heads of an untrained network look different from one another?*
 
 # %%
 plot.attention_heads(look, "cls", title="trained: CLS, every head and layer")
@@ -127,9 +167,9 @@ plot.attention_heads(look, "cls", title="trained: CLS, every head and layer")
 plot.attention_heads(blank, "cls", title="the control, untrained: CLS, every head and layer")
 
 # %% [markdown]
-# Both have structure: an untrained network already attends by chance to some joints, because joint embeddings are random
-# directions. What learning may add is that the map *depends on the clip*. So: of how the map varies from token to token, how
-# much is the same in every clip?
+# Where both have structure, learning is not what made it: an untrained network attends by chance to some joints, because joint
+# embeddings are random directions. What learning may add is that the map *depends on the clip*. So: of how the map varies from
+# token to token, how much is the same in every clip?
 
 
 # %%
@@ -212,9 +252,9 @@ print(f"Without registers kNN of the trained encoder changes by {change:+.3f}; {
 
 # %% [markdown]
 # An honest reading of the three, on this small model: look at your own numbers above. Where registers get little attention,
-# there are no artefacts to take up, and taking them away costs less than the error, that is no argument against registers in the
-# paper's network (width 256, 8 layers, 200 tokens, far longer training): this network is then too small to show what they are
-# for. What slimlab gives you is the measurement; repeat it on released weights with `slimlab.load_encoder(…)`.
+# there are no artefacts to take up, and taking them away costs less than the error, that is no argument against registers in
+# the paper's network (width 256, 8 layers, far longer training): this network is then too small to show what they are for. What
+# slimlab gives you is the measurement; repeat it on released weights with `slimlab.load_encoder(…)`.
 
 # %%
 print(f"The change of kNN without registers is {'less' if abs(change) < 2 * error else 'more'} than two standard errors.")
@@ -228,7 +268,7 @@ plot.attention(look, "register 0", title="trained: where the first register look
 # $$D = \frac{1}{|C|} \sum_{i \in C} \frac{\sum_{j \in C} A_{ij}\, h_{ij}}{\sum_{j \in C} A_{ij}}$$
 #
 # *Predict: in an untrained network, is it near the dotted line (attention spread evenly)? And after training, do heads look
-# nearer or farther than that?*
+# nearer or farther than that, on the body and in time?*
 
 # %%
 some = store[:: 16 if quick else 5]
@@ -236,13 +276,11 @@ distances = {name: analysis.attention_distances(e, some) for name, e in both.ite
 plot.attention_distance(distances["trained"], body, steps, title="trained: mean attention distance of each head")
 
 # %%
-even = analysis.uniform_distance(body, steps)[0]
-table = pd.concat({n: t.set_index(["layer", "head"])["hops"] for n, t in distances.items()}, axis=1).round(2)
-spread = {name: float((t["hops"] - even).abs().mean()) for name, t in distances.items()}
-print(
-    f"evenly {even:.2f} hops; heads differ from that by {spread['trained']:.2f} (trained), {spread['untrained']:.2f} (untrained)"
-)
-table
+for what, even in zip(("hops", "steps"), analysis.uniform_distance(body, steps), strict=True):
+    apart = {name: f"{(t[what] - even).abs().mean():.2f}" for name, t in distances.items()}
+    print(f"evenly {even:.2f} {what}; heads differ from that by {apart['trained']} (trained), {apart['untrained']} (untrained)")
+columns = {n: t.set_index(["layer", "head"])[["hops", "steps"]] for n, t in distances.items()}
+pd.concat(columns, axis=1).round(2)
 
 
 # %% tags=["exercise", "raises-exception"]
@@ -376,6 +414,24 @@ table.style.format("{:.0%}")
 # %%
 plot.token_pca(look, title="trained: token PCA, last layer")
 
+# %% [markdown]
+# With eight steps a joint's tokens are a path through the features. In the plane of the first two components (grey: all tokens),
+# dots grow from the first step to the last.
+#
+# *Predict: which joint's path is the longest? And in the untrained network?*
+
+# %%
+plot.token_paths(look, title="trained: the last joint of every part, step by step")
+
+# %%
+plot.token_paths(blank, title="the control: the same network, untrained")
+
+# %%
+paths = {n: x.tokens[-1, 0].diff(dim=0).norm(dim=-1).sum(dim=0) for n, x in (("trained", look), ("untrained", blank))}  # (V,)
+follows = {name: float(np.corrcoef(travel, path)[0, 1]) for name, path in paths.items()}
+print("longest path:", {name: body.names[int(path.argmax())] for name, path in paths.items()})
+print("correlation of a token's path with the way of its joint:", {name: round(r, 2) for name, r in follows.items()})
+
 
 # %%
 def explained(look):
@@ -387,12 +443,13 @@ def explained(look):
 
 
 table = pd.DataFrame({"trained": explained(look), "untrained": explained(blank)})
-print("most of a trained token's variance is", table["trained"].idxmax())
+print("the largest part of a token's variance:", {name: table[name].idxmax() for name in table})
 table.style.format("{:.0%}")
 
 # %% [markdown]
-# Mostly, a token knows *which joint it is*, and so does an untrained one: the joint embedding is added to every token. A picture
-# of tokens that is neatly arranged by body part is therefore no evidence of learning.
+# The joint embedding is added to every token, so an untrained token can know *which joint it is* as well as a trained one. A
+# picture of tokens that is neatly arranged by body part is therefore no evidence of learning. What learning adds is the
+# difference between the two columns.
 #
 # ## By hand
 # Click a joint on the body or a token of the grid to make it the query; choose head, layer, roll-out and masked tokens. The
@@ -406,9 +463,9 @@ widgets.FeatureExplorer(store, trained, index=index)
 
 # %% [markdown]
 # ## Summary
-# Attention is a softmax of q and k, a few lines. On the body it makes fine pictures; what they are worth shows beside the
-# untrained network, beside attention spread evenly, and over many clips. Registers do little in a model of this size, and you
-# have three measurements that say so. Tokens mostly hold which joint they are, trained or not.
+# Attention is a softmax of q and k, a few lines. On the body and over time it makes fine pictures; what they are worth shows
+# beside the untrained network, beside attention spread evenly, and over many clips. Three measurements say whether registers do
+# anything in a model of this size. What tokens hold, joint or moment, is measured beside an untrained network, too.
 #
 # ## Test yourself
 # 1. A paper shows one attention map in which the moving hand is bright. Which two controls do you ask for?
@@ -422,8 +479,9 @@ widgets.FeatureExplorer(store, trained, index=index)
 #    norm.</details>
 # 4. Roll-out averages heads. What can it not show? <details><summary>Answer</summary>That one head looks here and another
 #    there; and signs: what is read may be added or subtracted.</details>
-# 5. Why does a time distance of 0.5 steps say nothing in a grid of two time steps?
-#    <details><summary>Answer</summary>Spread evenly over two steps it is 0.5: the control has the same value.</details>
+# 5. Spread evenly over eight time steps, attention reaches 2.6 steps far on average. Why not 4, half of the clip?
+#    <details><summary>Answer</summary>Only tokens at the ends have all of the clip on one side; a token in the middle is never
+#    more than four steps from anything. A head at 2.6 steps has the control's value and says nothing.</details>
 #
 # ## Further reading
 # - Registers: Darcet et al., [arXiv 2309.16588](https://arxiv.org/abs/2309.16588). Roll-out: Abnar and Zuidema, [arXiv

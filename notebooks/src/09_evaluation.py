@@ -8,6 +8,10 @@
 #
 # Evaluation is where papers differ most and say least. Nothing is pre-trained here: the encoder is the one that comes with
 # slimlab. Every number stands beside a control.
+#
+# The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly
+# on purpose (UI-PRMD, public domain, in the package). A class is an exercise done correctly or done incorrectly, so there are
+# twenty; five people train the classifiers and five test them.
 
 # %%
 import numpy as np
@@ -18,15 +22,17 @@ import slimlab
 from slimlab import evaluate, lessons, plot, widgets
 from slimlab.data import split
 
-here = lessons.begin("09_evaluation", default="synthetic")  # or data="ui-prmd", or a path of your own
-store, quick = here.store, here.quick
+here = lessons.begin("09_evaluation")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
+store, quick = here.store[:: 3 if here.quick else 1], here.quick
 train, test = split(store, "cross-subject")  # odd subjects train, even ones test
 names = list(store.label_names)
 chance = 1 / len(names)
 print(f"{len(train)} training clips, {len(test)} test clips, {len(names)} classes")
 
 # %%
-encoder = slimlab.pretrained("tiny", skeleton=store.skeleton)  # never saw these clips; joints go by name
+encoder = slimlab.pretrained("small", skeleton=store.skeleton)  # joints go by name, as the warning says
+record = slimlab.pretrained_record("small")
+print(f"it learned from {record['data']}, and never saw these clips")
 given, asked = (evaluate.features(encoder, side) for side in (train, test))
 print(f"features: {tuple(given.x.shape)} and {tuple(asked.x.shape)}, read once, kept on disk by content")
 
@@ -59,7 +65,7 @@ print(f"same features, same clips: k and temperature alone move kNN by {spread:.
 knn_table.rename_axis("k").style.format(precision=3)
 
 # %% [markdown]
-# At k = 1 the temperature cannot matter: one neighbour has all the votes. Each token of that table is a legitimate "kNN
+# At k = 1 the temperature cannot matter: one neighbour has all the votes. Each number of that table is a legitimate "kNN
 # accuracy", which is why a number without its k and temperature cannot be compared with anything.
 
 # %%
@@ -117,13 +123,14 @@ table[made_of].iloc[-1].to_frame("value")
 # tells what can be read off with a straight cut (`slimlab/evaluate/probe.py`). Features are standardised first, by the
 # **training** side's mean and deviation.
 #
-# *Predict: which choice moves the figure most: people summed or concatenated, CLS alone or with the mean token, or who
-# chooses the best of a grid?*
+# *Predict: which choice moves the figure most: which tokens are read and how they are pooled, or who chooses the best of a grid?*
+# ("time+part" keeps a mean token for each time step and part of the body; where clips show one person, people summed or
+# concatenated is the same.)
 
 # %%
 rows = {}
 for combine in ("concat", "sum"):
-    for pool in ("cls+mean", "cls"):
+    for pool in ("cls+mean", "cls", "time+part"):
         sides = (evaluate.features(encoder, side, pool=pool, combine=combine) for side in (train, test))
         rows[f"logistic regression, people: {combine}, {pool}"] = evaluate.linear_probe(*sides).accuracy
 steps = 50 if quick else 600
@@ -293,8 +300,15 @@ print("accuracy lost from clean to the worst severity:")
 lost.style.format(precision=3)
 
 # %% [markdown]
-# The shipped encoder was turned about the vertical axis in training; raw coordinates were not. A curve says as much about
-# what a method was trained with as about the method.
+# In training, the shipped encoder saw clips turned about the vertical axis by as much as the next line says; raw coordinates
+# know nothing of that. A curve says as much about what a method was trained with as about the method.
+
+# %%
+turned = record["config"]["rotation"]
+turned = turned if isinstance(turned, float) else turned[1]
+print(f"turned by up to {np.degrees(turned):.0f} degrees about the vertical axis in training")
+
+# %% [markdown]
 #
 # ## The clips behind the number
 # A confusion is not a number but a set of clips. First the classes that do worst, and what they are taken for.
@@ -315,7 +329,7 @@ query = int(behind[0]) if len(behind) else 0
 plot.neighbours(test, query, train, nearest.neighbours[query].tolist())
 
 # %% [markdown]
-# The same on the screen: click a token of the matrix, its clips are listed; a query plays beside its neighbours.
+# The same on the screen: click a cell of the matrix, its clips are listed; a query plays beside its neighbours.
 
 # %%
 widgets.RetrievalViewer(train, test, features=(given, asked))
@@ -325,7 +339,7 @@ widgets.RetrievalViewer(train, test, features=(given, asked))
 # - A number needs its features (blocks, pool, people), its classifier (k, temperature, or how the probe was chosen), its sides
 #   and its controls. `evaluate.run` and `compare(…, details=True)` write them into the row.
 # - Choosing on the test split flatters. Choose on held-out training subjects.
-# - The unit is the subject. With four of them a bootstrap interval is too narrow and no paired test can reach 0.05.
+# - The unit is the subject. With four or five of them a bootstrap interval is too narrow and no paired test can reach 0.05.
 # - Behind every cell of a confusion matrix there are clips. Look at them.
 #
 # ## Test yourself
