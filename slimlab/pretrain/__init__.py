@@ -3,7 +3,7 @@
 from slimlab.pretrain.config import PAPER_ROTATION, PREPRINT_VIEWS, PRESETS, RELEASED_ROTATION, Config
 from slimlab.pretrain.loop import Step, fit, steps, stream
 from slimlab.pretrain.method import SLIM, Method
-from slimlab.pretrain.packed import pack
+from slimlab.pretrain.packed import pack, pretrained_run
 from slimlab.pretrain.run import Collapsed, Run, RunError
 from slimlab.pretrain.setup import Estimate, estimate, folder_of
 
@@ -24,6 +24,7 @@ __all__ = [
     "fit",
     "folder_of",
     "pack",
+    "pretrained_run",
     "steps",
     "stream",
 ]

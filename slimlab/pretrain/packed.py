@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slimlab._system.cache import replace_file
 from slimlab.pretrain.run import NETWORKS, Run, RunError, write_json
-from slimlab.weights import save_encoder
+from slimlab.weights import SHIPPED, save_encoder
 
 MACHINE = ("command", "platform")  # of run.json's environment; they may name folders and stay where the run was made
 
@@ -40,3 +40,14 @@ def pack(run: Run, folder: str | Path, every: int = 1) -> Run:
     environment = {k: v for k, v in run.about["environment"].items() if k not in MACHINE}
     write_json(folder / "run.json", run.about | {"environment": environment})
     return Run(folder)
+
+
+def pretrained_run(name: str = "small") -> Run:
+    """The run that made weights which come with slimlab, packed: for `PrototypeExplorer`, training curves and `agreement`.
+
+    Raises ValueError for weights that came without their run.
+    """
+    if not (SHIPPED / name / "run.json").exists():
+        there = ", ".join(sorted(file.parent.name for file in SHIPPED.glob("*/run.json")))
+        raise ValueError(f"no run called '{name}' comes with slimlab; there is {there}")
+    return Run(SHIPPED / name)

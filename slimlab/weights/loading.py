@@ -97,6 +97,7 @@ def pretrained(name: str = "tiny", skeleton: Skeleton | None = None) -> Encoder:
     """An encoder that comes with slimlab, pre-trained on synthetic motion without labels; `pretrained_record` says how.
 
     tiny     Kinect v2, 25 joints; clips mirrored and turned about the vertical axis in training
+    small    the same on the paper's grid, 8 time steps of 25 tokens; `slimlab.pretrain.pretrained_run` has its prototypes
     tiny-v1  Kinect v1, 20 joints; not mirrored, so that left and right stay two things
     skeleton as in `load_encoder`. Raises ValueError for another name.
     """

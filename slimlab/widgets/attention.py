@@ -17,6 +17,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.plot import looking, shaded
 from slimlab.plot.markup import html_text
+from slimlab.weights import pretrained
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
@@ -27,7 +28,7 @@ from slimlab.widgets.texts import percent_texts
 class AttentionExplorer(Still, w.VBox):
     """Where a query looks. Click a joint on the body, or a token of the grid, to make it the query; click a head to see it alone.
 
-    store, encoder  any store and an encoder of its body
+    store, encoder  any store and an encoder of its body, or none for the shipped `small`
     other           a second encoder, beside the first (of the same view length)
     index, person   the clip, and whose attention is shown
     layer           0-based; head: 0-based, or -1 for their mean; rolled: roll-out up to `layer` instead of heads
@@ -49,13 +50,14 @@ class AttentionExplorer(Still, w.VBox):
     def __init__(
         self,
         store: ClipStore,
-        encoder: Encoder,
+        encoder: Encoder | None = None,
         index: int = 0,
         other: Encoder | None = None,
         titles: tuple[str, str] = ("encoder", "other encoder"),
         **state,
     ) -> None:
         super().__init__()
+        encoder = encoder or pretrained("small", skeleton=store.skeleton)
         self.store, self.encoders, self.titles = store, [encoder] if other is None else [encoder, other], titles
         depth, heads = (min(getattr(e.config, name) for e in self.encoders) for name in ("depth", "heads"))
         self.looks: list[Inside] = []

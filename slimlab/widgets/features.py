@@ -14,6 +14,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.plot import looking, shaded
 from slimlab.plot.markup import html_text
+from slimlab.weights import pretrained
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
@@ -26,7 +27,7 @@ FITTED = 48  # clips that the components of "over clips" are fitted on
 class FeatureExplorer(Still, w.VBox):
     """Token PCA as red, green and blue, or every token's likeness to one; click a token or a joint to choose that one.
 
-    store, encoder  any store and an encoder of its body
+    store, encoder  any store and an encoder of its body, or none for the shipped `small`
     index, person   the clip, and whose tokens are shown
     mode            "pca" or "similarity"; over: components fitted on this "clip" or on many "clips" (colours then mean the same
                     from clip to clip)
@@ -40,10 +41,10 @@ class FeatureExplorer(Still, w.VBox):
     over = traitlets.Enum(("clip", "clips"), "clip")
     cell = traitlets.Tuple((0, 0))
 
-    def __init__(self, store: ClipStore, encoder: Encoder, index: int = 0) -> None:
+    def __init__(self, store: ClipStore, encoder: Encoder | None = None, index: int = 0) -> None:
         super().__init__()
-        self.store, self.encoder = store, encoder
-        depth = encoder.config.depth
+        self.store, self.encoder = store, encoder or pretrained("small", skeleton=store.skeleton)
+        depth = self.encoder.config.depth
         self.layers = np.unique(np.linspace(0, depth - 1, min(PANELS, depth)).round().astype(int)).tolist()
         self.values: list[np.ndarray] = []
         self._over_clips: list[TokenPCA] = []

@@ -33,7 +33,8 @@ MARK, REST = (204, 121, 167), 200  # rgb of the token that is near, and of all e
 class PrototypeExplorer(Still, w.VBox):
     """A run's prototypes before the clips of a store. Click a bar or a cell of the assignment to see what is nearest to it.
 
-    run, store  the run (its last checkpoint's teacher) and clips, of another body by the names of its joints
+    run, store  the run (its last checkpoint's teacher) and clips, of another body by the names of its joints;
+                `pretrain.pretrained_run()` is the run of the shipped `small`
     kind        "clips" (each person's CLS, the GLCL head) or "cells" (every token, the MFP head)
     prototype   the one whose nearest are played; k: how many
     `prototypes` holds the numbers, `nearest` (DataFrame) what is played, `assigned` (samples, K) the batch's Sinkhorn targets at

@@ -15,6 +15,7 @@ from slimlab.encoder import Encoder
 from slimlab.evaluate import Features
 from slimlab.plot.markup import html_text
 from slimlab.plot.style import LEFT
+from slimlab.weights import pretrained
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.stills import Still
@@ -24,7 +25,7 @@ from slimlab.widgets.texts import clip_names
 class RetrievalViewer(Still, w.VBox):
     """Queries (test clips) before a gallery (training clips). Click a cell of the confusion matrix to see the clips in it.
 
-    encoder   of both stores' body; or features=(of the gallery, of the queries)
+    encoder   of both stores' body, or none for the shipped `small`; or features=(of the gallery, of the queries)
     k         neighbours shown, 1..7; the confusion matrix is that of kNN with k = 1
     index     the query, a place in `queries`; show: "all", "hits", "misses"; cell: (true, predicted) classes or ()
     `listed` are the queries that show and cell leave, `neighbours` (k,) the gallery's clips beside the query, `result` kNN's.
@@ -44,8 +45,7 @@ class RetrievalViewer(Still, w.VBox):
     ) -> None:
         super().__init__()
         if features is None:
-            if encoder is None:
-                raise ValueError("RetrievalViewer: give an encoder, or features=(gallery's, queries')")
+            encoder = encoder or pretrained("small", skeleton=gallery.skeleton)
             features = evaluate.features(encoder, gallery), evaluate.features(encoder, queries)
         if (len(features[0]), len(features[1])) != (len(gallery), len(queries)):
             raise ValueError("RetrievalViewer: features and stores must hold the same clips")

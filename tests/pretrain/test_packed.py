@@ -73,3 +73,8 @@ def test_a_damaged_file_is_named(made, tmp_path):
     with pytest.raises(RunError, match=r"teacher\.safetensors: cannot be loaded"):
         packed.teacher  # noqa: B018
     assert packed.student is not None
+
+
+def test_a_run_that_does_not_come_with_slimlab_is_refused():
+    with pytest.raises(ValueError, match="no run called 'tiny' comes with slimlab; there is"):
+        pretrain.pretrained_run("tiny")

@@ -294,13 +294,13 @@ def test_the_shipped_encoder_beats_its_controls_by_ten_points(protocol):
 
 def test_shipped_weights_come_with_their_record():
     names = sorted(p.name for p in (Path(slimlab.__file__).parent / "weights" / "shipped").iterdir())
-    assert names == slimlab.weights.shipped() == ["tiny", "tiny-v1"]
-    for name, body in zip(names, (KINECT_V2, KINECT_V1), strict=True):
+    assert names == slimlab.weights.shipped() == ["small", "tiny", "tiny-v1"]
+    for name, body in zip(names, (KINECT_V2, KINECT_V2, KINECT_V1), strict=True):
         encoder, record = slimlab.pretrained(name), slimlab.pretrained_record(name)
         config = Config(**record["config"])
         assert encoder.config == config.encoder(body) and record["seconds"] > 60 and "no labels" in record["data"]
         assert any("results" in key for key in record) and name in record["command"]
-    with pytest.raises(ValueError, match="no weights called 'large' come with slimlab; there are tiny"):
+    with pytest.raises(ValueError, match="no weights called 'large' come with slimlab; there are small, tiny"):
         slimlab.pretrained("large")
 
 

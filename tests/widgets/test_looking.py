@@ -218,8 +218,6 @@ class TestRetrieval:
                 setattr(r, name, value)
         with pytest.raises(ValueError, match="same clips"):
             widgets.RetrievalViewer(train, test[:5], features=sides)
-        with pytest.raises(ValueError, match="give an encoder"):
-            widgets.RetrievalViewer(train, test)
 
 
 class TestPrototypes:
@@ -254,6 +252,25 @@ class TestPrototypes:
         e = widgets.EmbeddingExplorer(test, run)
         assert list(e._given)[-1] == "step 12" and e.source == "step 12"
         np.testing.assert_allclose(e._features("step 12"), evaluate.features(run.encoder, test).x, atol=1e-5)
+
+
+def test_without_an_encoder_they_look_into_small():
+    people = data.ui_prmd()[::200]
+    encoder = slimlab.pretrained("small", skeleton=people.skeleton)
+    a, f = widgets.AttentionExplorer(people), widgets.FeatureExplorer(people)
+    assert a.values[0].shape == (8, len(people.skeleton))
+    np.testing.assert_allclose(f.look.tokens, analysis.inside(encoder, people, 0).tokens)
+    r = widgets.RetrievalViewer(people[::2], people[1::2], k=2)
+    np.testing.assert_allclose(r.features[0].x, evaluate.features(encoder, people[::2]).x, atol=1e-5)
+
+
+def test_the_prototypes_of_small_before_another_body():
+    people = data.ui_prmd()[::200]
+    p = widgets.PrototypeExplorer(pretrain.pretrained_run(), people, k=2)
+    encoder = slimlab.pretrained("small", skeleton=people.skeleton)
+    of_small = analysis.prototypes(encoder, pretrain.pretrained_run().teacher.cls_head, people)
+    np.testing.assert_allclose(p.prototypes.embedding, of_small.embedding, atol=1e-6)
+    assert len(p.prototypes.usage()) == 256 and len(p.nearest) == 2
 
 
 def test_the_shipped_encoder_and_real_recordings(utd):
