@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--steps", type=int, help="instead of minutes")
-    parser.add_argument("--start", help="begin with these shipped weights: tiny, tiny-v1")
+    parser.add_argument("--start", help="begin with these shipped weights: small, tiny, tiny-v1")
     parser.add_argument("--points", type=int, default=12)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("out/curve"))

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pool", default="cls+mean", help="how features are read: cls+mean, time+part, tokens")
     parser.add_argument("--preset", default="tiny")
-    parser.add_argument("--start", help="begin with these shipped weights: tiny, tiny-v1")
+    parser.add_argument("--start", help="begin with these shipped weights: small, tiny, tiny-v1")
     parser.add_argument("--supervised", type=int, default=0, metavar="STEPS")
     parser.add_argument("--out", type=Path, default=Path("out/utd_table"))
     a = parser.parse_args()

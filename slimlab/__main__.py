@@ -384,7 +384,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--compile", action="store_true", default=None, help="translate the encoder's blocks (torch.compile)")
     p.add_argument("--seed", type=int)
     p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
-    p.add_argument("--start", metavar="WEIGHTS", help="begin with these: tiny, tiny-v1 (shipped), a run's folder")
+    p.add_argument("--start", metavar="WEIGHTS", help="begin with these: small, tiny, tiny-v1 (shipped), a run's folder")
     p.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other field of slimlab.pretrain.Config; repeatable"
     )
@@ -409,7 +409,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", help="another folder than RUN/robustness")
     p.add_argument("--device", help="cpu (default), cuda, mps")
     p = command("embed", "Features of a file, as .csv or .npz.")
-    p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or tiny, tiny-v1 (shipped)")
+    p.add_argument("run", help="a run's folder, one with config.json and model.safetensors, or small, tiny, tiny-v1 (shipped)")
     p.add_argument("file")
     p.add_argument("--out")
     p.add_argument("--device", help="cpu (default), cuda, mps")

@@ -43,8 +43,9 @@ class FeatureExplorer(Still, w.VBox):
 
     def __init__(self, store: ClipStore, encoder: Encoder | None = None, index: int = 0) -> None:
         super().__init__()
-        self.store, self.encoder = store, encoder or pretrained("small", skeleton=store.skeleton)
-        depth = self.encoder.config.depth
+        encoder = encoder or pretrained("small", skeleton=store.skeleton)
+        self.store, self.encoder = store, encoder
+        depth = encoder.config.depth
         self.layers = np.unique(np.linspace(0, depth - 1, min(PANELS, depth)).round().astype(int)).tolist()
         self.values: list[np.ndarray] = []
         self._over_clips: list[TokenPCA] = []
