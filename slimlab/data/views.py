@@ -19,7 +19,7 @@ from torch import Tensor
 from slimlab.data.store import ClipStore, ranges
 
 BUFFER = 150  # frames; shorter clips are reflected in time up to this, as a reserve for views
-SHORTEST = 16  # frames; no crop is shorter (8 for the 8-frame view)
+SHORTEST = 16  # frames; no crop of pre-training is shorter (8 for the 8-frame view), nor one of the released evaluation
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,14 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
     return _even_view(store, indices, frames, part=0.95, interpolate=False)
 
 
+def released_test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
+    """As `test_view`, but of L > `frames` frames the released code's floor(i L / frames), which ends before the last frame.
+
+    `test_view` takes floor(i (L - 1) / (frames - 1)), from the first frame to the last.
+    """
+    return _even_view(store, indices, frames, part=0.95, interpolate=False, to_the_last=False)
+
+
 def resampled(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
     """Like `test_view`, but all valid frames from first to last, always by linear interpolation: the raw-coordinate control."""
     return _even_view(store, indices, frames, part=1.0, interpolate=True)
@@ -69,30 +77,33 @@ def random_view(
     generator: torch.Generator,
     frames: int = 64,
     part: tuple[float, float] = (0.5, 1.0),
+    shortest: int | None = None,
 ) -> View:
     """Like `test_view`, but a random crop: the view that probes and fine-tuning train on, all people kept.
 
     generator  a CPU generator: the same seed gives the same views on every device
-    part       the part of the frames with anyone there that is cropped (at least `frames` of them, where there are that many)
+    part       the part of the frames with anyone there that is cropped
+    shortest   frames that a crop has at least, where there are that many; None: `frames`. The released code's are 16
 
     Frames of the crop are picked as in `sample_views`.
     """
 
     def places(valid: np.ndarray) -> np.ndarray:
         room = torch.from_numpy(valid)[None]  # (1, B)
-        span = _part(generator, room.shape, part, room, frames)
+        span = _part(generator, room.shape, part, room, frames if shortest is None else shortest)
         return _pick(_start(generator, room - span), span.clamp(min=1), frames, generator)[0].numpy()
 
     return _view_at(store, indices, places)
 
 
-def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate: bool) -> View:
+def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate: bool, to_the_last: bool = True) -> View:
     def places(valid: np.ndarray) -> np.ndarray:
         length = np.maximum(np.minimum(valid, frames), np.round(part * valid)).astype(np.int64)
         start = (valid - length) // 2
         place = np.arange(frames) * np.maximum(length - 1, 0)[:, None] / max(1, frames - 1)  # (B, T) in 0..length-1
         if not interpolate:
-            place = np.where(length[:, None] >= frames, np.floor(place + 1e-9), place)
+            whole = place if to_the_last else np.arange(frames) * length[:, None] / frames
+            place = np.where(length[:, None] >= frames, np.floor(whole + 1e-9), place)
         return start[:, None] + place
 
     return _view_at(store, indices, places)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from slimlab.encoder import POOLS
-from slimlab.evaluate.features import TOGETHER
+from slimlab.evaluate.features import TEST_VIEWS, TOGETHER
 from slimlab.evaluate.grid import RATES
 from slimlab.evaluate.subsets import check_amount
 from slimlab.evaluate.training import ROTATION
@@ -37,6 +37,8 @@ class Protocol:
     views       what the grid trains on: deterministic, the test view; random, a new augmented crop in every step; cached,
                 `cached_views` augmented crops of every clip, read once
     mirror, rotation, noise  of those crops: see `augmented_view`; no mirror where left and right are different classes
+    details     "released": training crops and the test view as the released code cuts them (`augmented_view`,
+                `data.released_test_view`); "plain": as slimlab does elsewhere
     select      by what the best of the grid is chosen: "held-out subjects" of the training side (clips, where subjects are
                 unknown), "test split", or both, a row each. The published linear figures are chosen on the test split
 
@@ -60,6 +62,7 @@ class Protocol:
     mirror: bool = True
     rotation: float | tuple[float, float, float] = ROTATION
     noise: float = 0.01
+    details: str = "plain"
     select: tuple[str, ...] = ("held-out subjects",)
 
     def __post_init__(self) -> None:
@@ -68,10 +71,11 @@ class Protocol:
             ("pools", POOLS if self.classifier in READ_ONCE else TOGETHER),
             ("combine", ("concat", "sum", "mean")),
             ("views", VIEWS),
+            ("details", tuple(TEST_VIEWS)),
             ("select", SELECTIONS),
         ):
             value = getattr(self, name)
-            for word in (value,) if name in ("classifier", "combine", "views") else value:
+            for word in (value,) if name in ("classifier", "combine", "views", "details") else value:
                 if word not in known:
                     raise ValueError(f"protocol: {name} '{word}' is unknown; choose among {', '.join(known)}")
         if min(self.steps, self.iterations, self.batch_size, self.cached_views, *self.blocks, *self.k) < 1:
@@ -79,16 +83,17 @@ class Protocol:
         check_amount(self.per_class, self.fraction)
 
 
-LINEAR = Protocol("grid", (1, 4), ("cls", "cls+mean"), "sum", views="random")
+RELEASED: dict[str, Any] = {"details": "released"}  # of all protocols of the paper
+LINEAR = Protocol("grid", (1, 4), ("cls", "cls+mean"), "sum", views="random", **RELEASED)
 PROTOCOLS: dict[str, Protocol] = {
     "default": Protocol(),
     "slim-linear": LINEAR,  # 10 epochs x 2,000 steps of 64 clips
-    "slim-linear-cached": Protocol("grid", (1, 4), ("cls", "cls+mean"), "sum", views="cached"),
-    "slim-knn": Protocol("knn", k=(1, 10, 20, 100, 200)),
-    "slim-retrieval": Protocol("retrieval"),
-    "slim-finetune": Protocol("finetune", combine="sum", batch_size=256),
-    "slim-semi-1": Protocol("finetune", combine="sum", batch_size=256, fraction=0.01),
-    "slim-semi-10": Protocol("finetune", combine="sum", batch_size=256, fraction=0.1),
+    "slim-linear-cached": Protocol("grid", (1, 4), ("cls", "cls+mean"), "sum", views="cached", **RELEASED),
+    "slim-knn": Protocol("knn", k=(1, 10, 20, 100, 200), **RELEASED),
+    "slim-retrieval": Protocol("retrieval", **RELEASED),
+    "slim-finetune": Protocol("finetune", combine="sum", batch_size=256, **RELEASED),
+    "slim-semi-1": Protocol("finetune", combine="sum", batch_size=256, fraction=0.01, **RELEASED),
+    "slim-semi-10": Protocol("finetune", combine="sum", batch_size=256, fraction=0.1, **RELEASED),
 }
 
 

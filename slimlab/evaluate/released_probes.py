@@ -75,7 +75,7 @@ def load_probes(file: str | Path) -> dict[str, Probe]:
 def score_probe(probe: Probe, test, blocks: int | None = None) -> Result:
     """Classify `Features` (or anything with x and labels) that were read as the protocol says, with people summed.
 
-    test    evaluate.features(encoder, store, blocks=probe.blocks, pool=probe.pool, combine="sum")
+    test    evaluate.features(encoder, store, blocks=probe.blocks, pool=probe.pool, combine="sum", view=data.released_test_view)
     blocks  where one set of features serves many probes: features(…, blocks=blocks, pool="cls+mean", combine="sum")
     Raises ValueError where the features are not as wide as the probe, DataError where labels are missing.
     """

@@ -21,9 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from slimlab import augment, masking
 from slimlab._system import distributed
 from slimlab.augment import fill_unseen
-from slimlab.data import ClipStore, test_view
+from slimlab.data import ClipStore
 from slimlab.encoder import Encoder, unseen_tokens
-from slimlab.evaluate.features import CutView, input_seen, to_input
+from slimlab.evaluate.features import TEST_VIEWS, CutView, input_seen, to_input
 from slimlab.evaluate.rank import effective_prototypes, used_prototypes
 from slimlab.losses import PrototypeHead, RunningCenter, cell_weights, prototype_cross_entropy, sinkhorn_knopp
 from slimlab.pretrain.config import Config
@@ -89,7 +89,7 @@ class Trainer:
             self.student.encoder.compile_blocks()
             self.teacher.encoder.compile_blocks()
         self.sampler = Sampler(self.device)
-        self.test_view: CutView = test_view  # of the clips that the run is measured on while it goes on
+        self.test_view: CutView = TEST_VIEWS[config.details]  # of the clips that the run is measured on while it goes on
         self._forward: nn.Module = self.student
         if distributed.world_size() > 1:
             self._forward = DistributedDataParallel(self.student)
