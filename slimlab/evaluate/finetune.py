@@ -11,7 +11,7 @@ from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.features import TEST_VIEWS, check_body, features
 from slimlab.evaluate.result import Result, score
 from slimlab.evaluate.subsets import alike, batches, with_labels
-from slimlab.evaluate.training import ROTATION, augmented_view, linear_head, train_with_labels
+from slimlab.evaluate.training import ENCODER_LR, HEAD_LR, ROTATION, augmented_view, linear_head, train_with_labels
 
 
 def finetune(
@@ -23,8 +23,8 @@ def finetune(
     fraction: float | None = None,
     steps: int = 20_000,
     batch_size: int = 256,
-    head_lr: float = 1e-3,
-    encoder_lr: float = 1e-5,
+    head_lr: float = HEAD_LR,
+    encoder_lr: float = ENCODER_LR,
     weight_decay: float = 1e-4,
     frozen: bool = False,
     combine: str = "sum",

@@ -12,7 +12,7 @@ from slimlab.encoder import POOLS
 from slimlab.evaluate.features import TEST_VIEWS, TOGETHER
 from slimlab.evaluate.grid import RATES
 from slimlab.evaluate.subsets import check_amount
-from slimlab.evaluate.training import ROTATION
+from slimlab.evaluate.training import ENCODER_LR, HEAD_LR, ROTATION
 
 CLASSIFIERS = ("logistic", "grid", "knn", "retrieval", "finetune")
 READ_ONCE = ("logistic", "knn", "retrieval")  # classifiers that are given features and ask for no new views
@@ -33,6 +33,7 @@ class Protocol:
     per_class, fraction  how many training clips of every class are used, or what part: see `few_labels`; without either all
     k, temperature  of kNN; k above the number of training clips is left out
     learning_rates  of the grid, times batch_size / 256; steps, batch_size of the grid and of fine-tuning
+    head_lr, encoder_lr  of fine-tuning, times batch_size / 256; the paper's belong to its 20,000 steps (`finetune`)
     iterations  the most of the logistic regression
     views       what the grid trains on: deterministic, the test view; random, a new augmented crop in every step; cached,
                 `cached_views` augmented crops of every clip, read once
@@ -56,6 +57,8 @@ class Protocol:
     learning_rates: tuple[float, ...] = RATES
     steps: int = 20_000
     batch_size: int = 64
+    head_lr: float = HEAD_LR
+    encoder_lr: float = ENCODER_LR
     views: str = "deterministic"
     cached_views: int = 4
     iterations: int = 1000
@@ -80,6 +83,8 @@ class Protocol:
                     raise ValueError(f"protocol: {name} '{word}' is unknown; choose among {', '.join(known)}")
         if min(self.steps, self.iterations, self.batch_size, self.cached_views, *self.blocks, *self.k) < 1:
             raise ValueError("protocol: steps, iterations, batch_size, cached_views, blocks and k must be at least 1")
+        if not (self.head_lr > 0 and self.encoder_lr >= 0):
+            raise ValueError("protocol: head_lr must be above 0, encoder_lr at least 0")
         check_amount(self.per_class, self.fraction)
 
 

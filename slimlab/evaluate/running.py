@@ -61,6 +61,7 @@ def _rows(encoder: FeatureEncoder, train: ClipStore, test: ClipStore, p: Protoco
     if p.classifier == "finetune":
         augmentation = {"mirror": p.mirror, "rotation": p.rotation, "noise": p.noise, "details": p.details}
         sizes = {"steps": p.steps, "batch_size": p.batch_size, "combine": p.combine}
+        sizes |= {"head_lr": p.head_lr, "encoder_lr": p.encoder_lr}
         result = finetune(encoder, train, test, seed=seed, progress=progress, **sizes, **augmentation)
         yield {"blocks": 1, "pool": "cls+mean", "selected_on": ""} | _accuracy(result, test)
     elif p.classifier == "grid":

@@ -18,6 +18,7 @@ from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.features import Inputs, to_inputs
 
 ROTATION = (0.3, math.pi, 0.3)  # most rad about x, y (vertical) and z in probe training
+HEAD_LR, ENCODER_LR = 1e-3, 1e-5  # of fine-tuning with SGD, at batch 256. SLiM, section 4
 
 
 def augmented_view(
