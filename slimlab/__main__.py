@@ -306,6 +306,9 @@ def paper(a: argparse.Namespace) -> None:
         return
     store = data.open(a.data)
     weights = _weights(a.weights, store.skeleton, a.subfolder) if a.weights else None
+    if a.probe:
+        _released(a, store, weights)
+        return
     if weights is None:
         for part in tables.planned(a.table, base, a.mirror):
             guess = p.estimate(store, part.base, device=a.device, method=part.method)
@@ -321,6 +324,20 @@ def paper(a: argparse.Namespace) -> None:
 COMMANDS = {
     f.__name__: f for f in (doctor, lab, convert, export, report, pretrain, evaluate, robustness, embed, figures, cost, paper)
 }
+
+
+def _released(a: argparse.Namespace, store, weights) -> None:
+    """The released probes on the test side, beside what the paper prints."""
+    from slimlab import data
+    from slimlab import evaluate as e
+    from slimlab.study import paper as tables
+
+    if weights is None or a.table != "1":
+        raise ValueError("--probe is table 1's, with --weights: slimlab paper 1 DATA --weights WEIGHTS --probe FILE")
+    _, test = data.split(store, a.split)
+    found = e.score_probes(weights, test, a.probe)
+    print(found.round(4).to_string(index=False))
+    print(f"\n{len(test)} test clips, {a.split}; printed:\n{tables.published('1').loc[['SLiM']].to_string(na_rep='')}")
 
 
 def _weights(name: str, skeleton, subfolder: str | None = None):
@@ -451,13 +468,14 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--split", default="cross-subject", help="cross-subject, cross-view, ntu60-xsub, file, …")
     p.add_argument("--weights", help="judge these instead of training: small, tiny, tiny-v1, a run's folder, an id on the Hub")
     p.add_argument("--subfolder", help="of --weights, such as ntu60_xsub")
+    p.add_argument("--probe", help="of table 1: a file of released linear probes, judged as they are")
     p.add_argument("--source", help="of table 9: clips to pre-train on")
     p.add_argument("--evaluation-steps", type=int, help="of the linear protocol and of fine-tuning")
     p.add_argument(
         "--no-mirror", dest="mirror", action="store_false", help="left and right are different classes: mirror nothing"
     )
     p.add_argument("--minutes", type=float, help="begin no further run after so many; the same command goes on")
-    p.add_argument("--out", default="runs/paper", help="folder of the runs, which the tables share, and of OUT/TABLE")
+    p.add_argument("--out", default="runs/tables", help="folder of the runs, which the tables share, and of OUT/TABLE")
     p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
     return parser
 

@@ -25,7 +25,7 @@ from slimlab.pretrain.run import Run, replace_file, write_json
 from slimlab.pretrain.setup import device_of
 from slimlab.study.claims import shared
 from slimlab.study.paper.judging import JUDGES, Judging, measured
-from slimlab.study.paper.tables import COMMON, SCORES, SOURCE, TABLES, TRAINED, accuracies, check, published
+from slimlab.study.paper.tables import COMMON, MAMP, SCORES, SOURCE, TABLES, TRAINED, accuracies, check, published
 from slimlab.study.report import TITLES, compare, spread, summary
 from slimlab.study.sweep import Variant, sweep, words
 from slimlab.study.trial import read_row
@@ -149,7 +149,7 @@ def run(
     if table != "9" and source is not None:
         raise ValueError(f"table {table} trains and tests on the same recordings; source serves table 9")
     seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    folder = Path(folder) if folder is not None else Path("runs") / "paper"
+    folder = Path(folder) if folder is not None else Path("runs") / "tables"
     train, test = data.split(store, split)
     check_train_test(train, test)
     trained = pd.DataFrame()
@@ -331,11 +331,12 @@ def _differs(
         "11a": "kNN (k = 1) and logistic regression on frozen features of clean clips",
         "11b": "logistic regression on frozen features of clean clips",
     }.get(table, "kNN (k = 1) and logistic regression on frozen features")
+    reading = about.reading if weights is None else about.reading.replace(MAMP, "").strip()
     judged = TITLES.get(about.measured[-1], about.measured[-1])
     return (
         f"Printed: top-1 accuracy in %, 100 to 150 epochs of 1,250 steps of 768 clips of NTU RGB+D 60 or 120 ({SOURCE}). "
         f"Measured: {store.source}, {len(store)} clips; {how}, {seeds} seed{'' if seeds == 1 else 's'}; {by}; mean ± standard "
-        f"deviation over seeds (95 % bootstrap interval over the test side's subjects). {about.reading} The last column says "
+        f"deviation over seeds (95 % bootstrap interval over the test side's subjects). {reading} The last column says "
         f"whether “{judged}” differs from the baseline in the printed direction, by intervals over subjects and over seeds that "
         "both leave out zero."
     )
