@@ -165,7 +165,9 @@ def sample_views(
     share         the clips whose views are made; everything is drawn for all B all the same, so that several processes, each
                   with its share, make the views that one would
 
-    released      of up to twice the window's frames, skip at most one between two picks, as the released code does
+    released      as the released code does it: crop lengths are rounded down; frames fewer than the window are interpolated with
+                  the ends repeated; of up to twice as many at most one is skipped between two picks; of more, bins share no
+                  frame; and the reserve of a clip shorter than 16 frames repeats the frame at which it turns
 
     Where the frames are fewer than the window they are interpolated; up to twice as many, a random subset in order is taken; of
     more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
@@ -181,7 +183,7 @@ def sample_views(
     first_row = torch.from_numpy(track[:, 2])
 
     room = torch.where(valid < SHORTEST, BUFFER, valid)  # (B,) frames to crop from
-    span = _part(generator, (2, batch), global_range, room, SHORTEST)  # (2, B)
+    span = _part(generator, (2, batch), global_range, room, SHORTEST, released)  # (2, B)
     start = _start(generator, room - span)
     places = [_pick(start, span, global_frames, generator, released)]  # each (views, B, T)
     for window, each, part, *outer in local_views:
@@ -191,7 +193,7 @@ def sample_views(
         own = (valid >= shortest) & (valid < SHORTEST)
         inside_start = torch.where(own, 0, inside_start)
         inside_span = torch.where(own, valid, inside_span)
-        length = _part(generator, inside_span.shape, part, inside_span, shortest)
+        length = _part(generator, inside_span.shape, part, inside_span, shortest, released)
         begin = inside_start + _start(generator, inside_span - length)
         places.append(_pick(begin, length, window, generator, released))
 
@@ -200,7 +202,7 @@ def sample_views(
     valid, first_row, track, batch = valid[share], first_row[share], track[share], len(flat)
     low = flat.floor()
     weight = (flat - low).float()
-    low, high = (_reflect(p.long(), valid[:, None]) + first_row[:, None] for p in (low, low + (weight > 0)))
+    low, high = (_reflect(p.long(), valid[:, None], released) + first_row[:, None] for p in (low, low + (weight > 0)))
     x, seen = _interpolate(store, low.numpy(), high.numpy(), weight.numpy())  # (B, F, V, 3), (B, F, V)
     views, known, lengths = [], [], [s[0] * s[2] for s in sizes]
     for part, shown, (count, _, window) in zip(x.split(lengths, dim=1), seen.split(lengths, dim=1), sizes, strict=True):
@@ -219,10 +221,10 @@ def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-def _part(generator, shape, bounds: tuple[float, float], whole: Tensor, shortest: int) -> Tensor:
+def _part(generator, shape, bounds: tuple[float, float], whole: Tensor, shortest: int, released: bool = False) -> Tensor:
     """Crop lengths: a uniform part of `whole` frames, no shorter than `shortest`, no longer than the whole."""
-    part = bounds[0] + (bounds[1] - bounds[0]) * _uniform(generator, *shape)
-    return (part * whole).round().long().clamp(min=shortest).minimum(whole)
+    length = (bounds[0] + (bounds[1] - bounds[0]) * _uniform(generator, *shape)) * whole
+    return (length.floor() if released else length.round()).long().clamp(min=shortest).minimum(whole)
 
 
 def _start(generator, slack: Tensor) -> Tensor:
@@ -233,11 +235,15 @@ def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator, 
     """Places (views, B, window) in time, as float64, from intervals of `span` frames at `start` (both (views, B))."""
     steps = torch.arange(window, dtype=torch.float64)
     noise = _uniform(generator, *span.shape, window)
-    evenly = steps * (span - 1).unsqueeze(-1) / max(1, window - 1)
-    bins = ((steps + noise) * span.unsqueeze(-1) / window).floor().minimum((span - 1).unsqueeze(-1).double())
+    wide = span.unsqueeze(-1)
+    evenly = steps * (wide - 1) / max(1, window - 1)
+    bins = ((steps + noise) * wide / window).floor().minimum((wide - 1).double())
+    if released:
+        evenly = ((steps + 0.5) * wide / window - 0.5).clamp(min=0).minimum((wide - 1).double())
+        edges = torch.arange(window + 1) * wide // window  # (views, B, window + 1): no two bins share a frame
+        bins = (edges[..., :-1] + (noise * edges.diff(dim=-1)).floor()).double()
     # a random subset in order: the `window` smallest of random keys
     keys = _uniform(generator, *span.shape, 2 * window)
-    wide = span.unsqueeze(-1)
     places = torch.where(wide < window, evenly, bins)
     some = (span >= window) & (span < 2 * window)
     if released:  # which of the window + 1 places before, between and after the picks skip a frame
@@ -249,11 +255,11 @@ def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator, 
     return start.unsqueeze(-1) + places
 
 
-def _reflect(place: Tensor, valid: Tensor) -> Tensor:
-    """Frame numbers beyond the clip run back and forth: 0 1 2 1 0 1 2 …"""
-    period = (2 * valid - 2).clamp(min=1)
+def _reflect(place: Tensor, valid: Tensor, released: bool = False) -> Tensor:
+    """Frame numbers beyond the clip run back and forth: 0 1 2 1 0 1 2 …; released: 0 1 2 2 1 0 0 1 2 …"""
+    period = 2 * valid if released else (2 * valid - 2).clamp(min=1)
     back = place % period
-    return torch.where(place < valid, place, torch.where(back < valid, back, period - back))
+    return torch.where(place < valid, place, torch.where(back < valid, back, period - back - int(released)))
 
 
 def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -373,6 +373,9 @@ class Trainer:
         """Masks (n, T', V) for the rows `which` of a whole group, of which x (views*B, 3, T, V, 1) are this process's; the
         views' own motion where the strategy looks at it."""
         c = self.config
+        if c.details == "released":  # whole tokens, rounded down
+            cells = x.shape[2] // c.patch_frames * len(self.skeleton)
+            ratios = (ratios * cells + 1e-6).floor() / cells
         known: dict[str, Any] = masking.known_of(strategy, x, c.patch_frames)
         known = {name: distributed.all_gather(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
         known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again

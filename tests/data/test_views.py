@@ -179,6 +179,33 @@ def test_the_parts_of_a_clip_are_uniform():
     assert frames[:, 0].min() < 30 and frames[:, -1].max() > 970
 
 
+def test_released_views_of_short_long_and_tiny_clips():
+    """Ends repeated, bins that share no frame, lengths rounded down, a reserve that repeats the frame it turns at."""
+    body = Skeleton(["a", "b"], [-1, 0])
+
+    def seen(valid, part=(1.0, 1.0), seed=0):
+        store = make_store([counting_clip(valid, joints=2)] * 50, body)
+        return numbers(sample_views(store, range(50), seeded(seed), 64, part, (), released=True).globals).reshape(-1, 64)
+
+    expected = [min(max((i + 0.5) * 40 / 64 - 0.5, 0), 39) + 1 for i in range(64)]  # torch's align_corners=False
+    np.testing.assert_allclose(seen(40), np.tile(expected, (100, 1)), rtol=1e-6)
+    like = torch.nn.functional.interpolate(torch.arange(1.0, 41)[None, None], size=64, mode="linear")[0, 0]
+    np.testing.assert_allclose(expected, like, rtol=1e-6)
+    for view in seen(150):
+        assert len(set(view)) == 64 and (np.diff(view) > 0).all()
+        assert ((view - 1) // (150 / 64)).astype(int).tolist() == list(range(64)) or all(
+            i * 150 // 64 <= f - 1 < (i + 1) * 150 // 64 for i, f in enumerate(view)
+        )
+    spans = {int(np.ptp(v)) + 1 for v in seen(63, (0.5, 0.5))}  # 31.5 frames: 31, never 32
+    assert spans == {31}
+    reserve = [1, 2, 3, 3, 2, 1] * 25
+    for view in seen(3):
+        picked = view[view == view.round()].astype(int)
+        assert set(picked) <= {1, 2, 3}
+    whole = sample_views(make_store([counting_clip(3, joints=2)], body), [0], seeded(), 150, (1.0, 1.0), (), released=True)
+    assert numbers(whole.globals)[0, 0].tolist() == reserve
+
+
 def test_between_one_and_two_windows_frames_are_a_subset_in_order():
     store = make_store([counting_clip(100)] * 8)
     views = sample_views(store, range(8), seeded(1), global_range=(1.0, 1.0))
