@@ -285,27 +285,40 @@ def paper(a: argparse.Namespace) -> None:
     from slimlab import pretrain as p
     from slimlab.study import paper as tables
 
+    given = {"steps": a.steps} if a.steps else {}
+    base = p.Config(preset=a.preset, **given)
     if a.list:
+        each = p.estimate(data.synthetic(clips=96), base, device=a.device)
+        print(f"preset {base.preset}, {base.steps} steps of {base.batch_size} clips: a run of the recipe takes {each}\n")
         for name, table in tables.TABLES.items():
-            trained = f"{len(table.rows)} runs a seed: slimlab paper {name} DATA" if table.rows else "printed figures alone"
+            runs = len(table.rows) + len(table.masked)
+            trained = f"{runs} run{'s' * (runs > 1)} a seed: slimlab paper {name} DATA" if runs else f"slimlab paper {name}"
             print(f"{name:<4}{table.title}; needs {table.needs}; {trained}")
         return
     if a.table is None:
         raise ValueError("give a table, such as 4, and DATA; or --list")
     if a.data is None:
         print(tables.published(a.table).to_string(na_rep=""))
+        if a.table == "3":
+            from slimlab.analysis import cost as c
+
+            print(f"\nGFLOPs a clip as counted here (slimlab cost says how)\n{c.table().to_string(index=False, na_rep='')}")
         return
-    given = {"steps": a.steps} if a.steps else {}
     store = data.open(a.data)
-    base = p.Config(preset=a.preset, **given)
-    shared, rows = tables.planned(a.table, base)
-    guess = p.estimate(store, shared, device=a.device)
-    print(f"{len(rows)} rows x {a.seeds} seeds, each {guess}")
-    out = Path(a.out or Path("runs") / f"paper-{a.table}")
-    found = tables.run(a.table, store, base, seeds=a.seeds, split=a.split, folder=out, minutes=a.minutes, device=a.device)
+    weights = _weights(a.weights, store.skeleton, a.subfolder) if a.weights else None
+    if a.probe:
+        _released(a, store, weights)
+        return
+    if weights is None:
+        for part in tables.planned(a.table, base, a.mirror):
+            guess = p.estimate(store, part.base, device=a.device, method=part.method)
+            print(f"{part.method.name}: {len(part.rows)} rows x {a.seeds} seeds; a run of the first one takes {guess}")
+    out, source = Path(a.out), data.open(a.source) if a.source else None
+    how = {"minutes": a.minutes, "device": a.device, "steps": a.evaluation_steps, "mirror": a.mirror}
+    found = tables.run(a.table, store, base, seeds=a.seeds, split=a.split, folder=out, weights=weights, source=source, **how)
     print(found.markdown())
-    plot.save(plot.paper_table(found), found.save(out) / "figure.png")
-    print(f"table, runs and figure: {out}")
+    plot.save(plot.paper_table(found), found.save(out / a.table) / "figure.png")
+    print(f"table and figure: {out / a.table}; runs: {out}")
 
 
 COMMANDS = {
@@ -313,12 +326,27 @@ COMMANDS = {
 }
 
 
-def _weights(name: str, skeleton):
-    """An encoder by its shipped name, or from its folder, for this body."""
+def _released(a: argparse.Namespace, store, weights) -> None:
+    """The released probes on the test side, beside what the paper prints."""
+    from slimlab import data
+    from slimlab import evaluate as e
+    from slimlab.study import paper as tables
+
+    if weights is None or a.table != "1":
+        raise ValueError("--probe is table 1's, with --weights: slimlab paper 1 DATA --weights WEIGHTS --probe FILE")
+    _, test = data.split(store, a.split)
+    found = e.score_probes(weights, test, a.probe)
+    print(found.round(4).to_string(index=False))
+    print(f"\n{len(test)} test clips, {a.split}; printed:\n{tables.published('1').loc[['SLiM']].to_string(na_rep='')}")
+
+
+def _weights(name: str, skeleton, subfolder: str | None = None):
+    """An encoder by its shipped name, or from its folder or id, for this body."""
     from slimlab import weights
 
-    load = weights.pretrained if name in weights.shipped() else weights.load_encoder
-    return load(name, skeleton=skeleton)
+    if name in weights.shipped():
+        return weights.pretrained(name, skeleton=skeleton)
+    return weights.load_encoder(name, subfolder, skeleton)
 
 
 def _sides(a: argparse.Namespace):
@@ -431,15 +459,23 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--pretraining", action="store_true", help="also count a training step of each, at the paper's size")
     p.add_argument("--device", default="cpu", help="cpu, cuda, mps")
     p = command("paper", "A table of the paper: its printed figures, and its rows trained on your clips beside them.")
-    p.add_argument("table", nargs="?", help="4, 5a, 5b; without DATA also 1, 2a, 2b, 3, 7, 9, 10, 11a, 11b")
+    p.add_argument("table", nargs="?", help="1, 2a, 2b, 3, 4, 5a, 5b, 7, 9, 10, 11a or 11b")
     p.add_argument("data", nargs="?", help="clips to train and test on; without them the printed figures are shown")
-    p.add_argument("--list", action="store_true", help="what each table needs")
+    p.add_argument("--list", action="store_true", help="what each table needs, and how long a run takes here")
     p.add_argument("--preset", default="tiny", help="tiny, small or paper")
     p.add_argument("--steps", type=int, help="of each run (default: the preset's)")
     p.add_argument("--seeds", type=int, default=3)
     p.add_argument("--split", default="cross-subject", help="cross-subject, cross-view, ntu60-xsub, file, …")
+    p.add_argument("--weights", help="judge these instead of training: small, tiny, tiny-v1, a run's folder, an id on the Hub")
+    p.add_argument("--subfolder", help="of --weights, such as ntu60_xsub")
+    p.add_argument("--probe", help="of table 1: a file of released linear probes, judged as they are")
+    p.add_argument("--source", help="of table 9: clips to pre-train on")
+    p.add_argument("--evaluation-steps", type=int, help="of the linear protocol and of fine-tuning")
+    p.add_argument(
+        "--no-mirror", dest="mirror", action="store_false", help="left and right are different classes: mirror nothing"
+    )
     p.add_argument("--minutes", type=float, help="begin no further run after so many; the same command goes on")
-    p.add_argument("--out", help="folder of runs, table and figure (default: runs/paper-TABLE)")
+    p.add_argument("--out", default="runs/tables", help="folder of the runs, which the tables share, and of OUT/TABLE")
     p.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
     return parser
 

@@ -123,14 +123,14 @@ def koleo(features):
     return -sum(math.log(d + 1e-6) for d in nearest) / len(unit)
 
 
-def recipe(step, steps=187_500, batch=768):
+def recipe(step, steps=187_500, batch=768, released=True):
     """What the paper's schedules say at a step (an epoch is 1,250 of them): lr, weight_decay, momentum, temperature."""
     epoch, top = step / 1250 * (187_500 / steps), 2e-4 * math.sqrt(batch / 1024)
 
     def cosine(first, last, part):
         return last + (first - last) * (1 + math.cos(math.pi * part)) / 2
 
-    warm = (step + 1) / (20 / 150 * steps)
+    warm = (step + (0 if released else 1)) / (20 / 150 * steps)  # the released code begins at zero
     return {
         "lr": top * warm if warm < 1 else cosine(top, 1e-6, (epoch - 20) / 130),
         "weight_decay": cosine(0.04, 0.2, epoch / 150),

@@ -16,7 +16,7 @@ from slimlab.data.splits import split
 from slimlab.data.store import Clip, ClipStore
 from slimlab.data.synthetic import synthetic, varied
 from slimlab.data.ui_prmd import ui_prmd
-from slimlab.data.views import Views, random_view, resampled, sample_views, test_view
+from slimlab.data.views import Views, random_view, released_test_view, resampled, sample_views, test_view
 from slimlab.data.windows import windows
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "on_body",
     "open",
     "random_view",
+    "released_test_view",
     "report",
     "resampled",
     "sample_views",

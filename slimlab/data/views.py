@@ -19,7 +19,7 @@ from torch import Tensor
 from slimlab.data.store import ClipStore, ranges
 
 BUFFER = 150  # frames; shorter clips are reflected in time up to this, as a reserve for views
-SHORTEST = 16  # frames; no crop is shorter (8 for the 8-frame view)
+SHORTEST = 16  # frames; no crop of pre-training is shorter (8 for the 8-frame view), nor one of the released evaluation
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,14 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
     return _even_view(store, indices, frames, part=0.95, interpolate=False)
 
 
+def released_test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
+    """As `test_view`, but of L > `frames` frames the released code's floor(i L / frames), which ends before the last frame.
+
+    `test_view` takes floor(i (L - 1) / (frames - 1)), from the first frame to the last.
+    """
+    return _even_view(store, indices, frames, part=0.95, interpolate=False, to_the_last=False)
+
+
 def resampled(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
     """Like `test_view`, but all valid frames from first to last, always by linear interpolation: the raw-coordinate control."""
     return _even_view(store, indices, frames, part=1.0, interpolate=True)
@@ -69,30 +77,33 @@ def random_view(
     generator: torch.Generator,
     frames: int = 64,
     part: tuple[float, float] = (0.5, 1.0),
+    shortest: int | None = None,
 ) -> View:
     """Like `test_view`, but a random crop: the view that probes and fine-tuning train on, all people kept.
 
     generator  a CPU generator: the same seed gives the same views on every device
-    part       the part of the frames with anyone there that is cropped (at least `frames` of them, where there are that many)
+    part       the part of the frames with anyone there that is cropped
+    shortest   frames that a crop has at least, where there are that many; None: `frames`. The released code's are 16
 
     Frames of the crop are picked as in `sample_views`.
     """
 
     def places(valid: np.ndarray) -> np.ndarray:
         room = torch.from_numpy(valid)[None]  # (1, B)
-        span = _part(generator, room.shape, part, room, frames)
+        span = _part(generator, room.shape, part, room, frames if shortest is None else shortest)
         return _pick(_start(generator, room - span), span.clamp(min=1), frames, generator)[0].numpy()
 
     return _view_at(store, indices, places)
 
 
-def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate: bool) -> View:
+def _even_view(store: ClipStore, indices, frames: int, part: float, interpolate: bool, to_the_last: bool = True) -> View:
     def places(valid: np.ndarray) -> np.ndarray:
         length = np.maximum(np.minimum(valid, frames), np.round(part * valid)).astype(np.int64)
         start = (valid - length) // 2
         place = np.arange(frames) * np.maximum(length - 1, 0)[:, None] / max(1, frames - 1)  # (B, T) in 0..length-1
         if not interpolate:
-            place = np.where(length[:, None] >= frames, np.floor(place + 1e-9), place)
+            whole = place if to_the_last else np.arange(frames) * length[:, None] / frames
+            place = np.where(length[:, None] >= frames, np.floor(whole + 1e-9), place)
         return start[:, None] + place
 
     return _view_at(store, indices, places)
@@ -154,7 +165,9 @@ def sample_views(
     share         the clips whose views are made; everything is drawn for all B all the same, so that several processes, each
                   with its share, make the views that one would
 
-    released      of up to twice the window's frames, skip at most one between two picks, as the released code does
+    released      as the released code does it: crop lengths are rounded down; frames fewer than the window are interpolated with
+                  the ends repeated; of up to twice as many at most one is skipped between two picks; of more, bins share no
+                  frame; and the reserve of a clip shorter than 16 frames repeats the frame at which it turns
 
     Where the frames are fewer than the window they are interpolated; up to twice as many, a random subset in order is taken; of
     more, one at random from each of `window` equal bins. Raises ValueError where a clip is empty.
@@ -170,7 +183,7 @@ def sample_views(
     first_row = torch.from_numpy(track[:, 2])
 
     room = torch.where(valid < SHORTEST, BUFFER, valid)  # (B,) frames to crop from
-    span = _part(generator, (2, batch), global_range, room, SHORTEST)  # (2, B)
+    span = _part(generator, (2, batch), global_range, room, SHORTEST, released)  # (2, B)
     start = _start(generator, room - span)
     places = [_pick(start, span, global_frames, generator, released)]  # each (views, B, T)
     for window, each, part, *outer in local_views:
@@ -180,7 +193,7 @@ def sample_views(
         own = (valid >= shortest) & (valid < SHORTEST)
         inside_start = torch.where(own, 0, inside_start)
         inside_span = torch.where(own, valid, inside_span)
-        length = _part(generator, inside_span.shape, part, inside_span, shortest)
+        length = _part(generator, inside_span.shape, part, inside_span, shortest, released)
         begin = inside_start + _start(generator, inside_span - length)
         places.append(_pick(begin, length, window, generator, released))
 
@@ -189,7 +202,7 @@ def sample_views(
     valid, first_row, track, batch = valid[share], first_row[share], track[share], len(flat)
     low = flat.floor()
     weight = (flat - low).float()
-    low, high = (_reflect(p.long(), valid[:, None]) + first_row[:, None] for p in (low, low + (weight > 0)))
+    low, high = (_reflect(p.long(), valid[:, None], released) + first_row[:, None] for p in (low, low + (weight > 0)))
     x, seen = _interpolate(store, low.numpy(), high.numpy(), weight.numpy())  # (B, F, V, 3), (B, F, V)
     views, known, lengths = [], [], [s[0] * s[2] for s in sizes]
     for part, shown, (count, _, window) in zip(x.split(lengths, dim=1), seen.split(lengths, dim=1), sizes, strict=True):
@@ -208,10 +221,10 @@ def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-def _part(generator, shape, bounds: tuple[float, float], whole: Tensor, shortest: int) -> Tensor:
+def _part(generator, shape, bounds: tuple[float, float], whole: Tensor, shortest: int, released: bool = False) -> Tensor:
     """Crop lengths: a uniform part of `whole` frames, no shorter than `shortest`, no longer than the whole."""
-    part = bounds[0] + (bounds[1] - bounds[0]) * _uniform(generator, *shape)
-    return (part * whole).round().long().clamp(min=shortest).minimum(whole)
+    length = (bounds[0] + (bounds[1] - bounds[0]) * _uniform(generator, *shape)) * whole
+    return (length.floor() if released else length.round()).long().clamp(min=shortest).minimum(whole)
 
 
 def _start(generator, slack: Tensor) -> Tensor:
@@ -222,11 +235,15 @@ def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator, 
     """Places (views, B, window) in time, as float64, from intervals of `span` frames at `start` (both (views, B))."""
     steps = torch.arange(window, dtype=torch.float64)
     noise = _uniform(generator, *span.shape, window)
-    evenly = steps * (span - 1).unsqueeze(-1) / max(1, window - 1)
-    bins = ((steps + noise) * span.unsqueeze(-1) / window).floor().minimum((span - 1).unsqueeze(-1).double())
+    wide = span.unsqueeze(-1)
+    evenly = steps * (wide - 1) / max(1, window - 1)
+    bins = ((steps + noise) * wide / window).floor().minimum((wide - 1).double())
+    if released:
+        evenly = ((steps + 0.5) * wide / window - 0.5).clamp(min=0).minimum((wide - 1).double())
+        edges = torch.arange(window + 1) * wide // window  # (views, B, window + 1): no two bins share a frame
+        bins = (edges[..., :-1] + (noise * edges.diff(dim=-1)).floor()).double()
     # a random subset in order: the `window` smallest of random keys
     keys = _uniform(generator, *span.shape, 2 * window)
-    wide = span.unsqueeze(-1)
     places = torch.where(wide < window, evenly, bins)
     some = (span >= window) & (span < 2 * window)
     if released:  # which of the window + 1 places before, between and after the picks skip a frame
@@ -238,11 +255,11 @@ def _pick(start: Tensor, span: Tensor, window: int, generator: torch.Generator, 
     return start.unsqueeze(-1) + places
 
 
-def _reflect(place: Tensor, valid: Tensor) -> Tensor:
-    """Frame numbers beyond the clip run back and forth: 0 1 2 1 0 1 2 …"""
-    period = (2 * valid - 2).clamp(min=1)
+def _reflect(place: Tensor, valid: Tensor, released: bool = False) -> Tensor:
+    """Frame numbers beyond the clip run back and forth: 0 1 2 1 0 1 2 …; released: 0 1 2 2 1 0 0 1 2 …"""
+    period = 2 * valid if released else (2 * valid - 2).clamp(min=1)
     back = place % period
-    return torch.where(place < valid, place, torch.where(back < valid, back, period - back))
+    return torch.where(place < valid, place, torch.where(back < valid, back, period - back - int(released)))
 
 
 def _interpolate(store: ClipStore, low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from slimlab.evaluate.linear import linear_grid
 from slimlab.evaluate.probe import NotConverged, linear_probe
 from slimlab.evaluate.protocol import PROTOCOLS, SELECTIONS, Protocol
 from slimlab.evaluate.provenance import provenance
-from slimlab.evaluate.released_probes import Probe, load_probes, score_probe
+from slimlab.evaluate.released_probes import Probe, load_probes, score_probe, score_probes
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.retrieval import Retrieval, retrieval
 from slimlab.evaluate.running import run
@@ -74,6 +74,7 @@ __all__ = [
     "robustness",
     "run",
     "score_probe",
+    "score_probes",
     "supervised",
     "to_input",
     "transfer",

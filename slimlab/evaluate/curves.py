@@ -64,7 +64,7 @@ def robustness(
         train_features, how = reader(train), {"k": k, "pool": pool} | provenance(train, test, seed, _model(reader), about)
         for classifier in classifiers:
             results = dict(
-                zip(settings, _on_each(classifier, train_features, test_features[features], k, iterations), strict=True)
+                zip(settings, on_each(classifier, train_features, test_features[features], k, iterations), strict=True)
             )
             for name in chosen:
                 curve = {1.0 if name == "frame rate" else 0.0: results["clean", 0.0]}
@@ -120,7 +120,7 @@ def label_curve(
                 few = few_labels(train, per_class=amount[0], fraction=amount[1], seed=seed)
                 part = train_features.rows(few)
                 for classifier in classifiers:
-                    [result] = _on_each(classifier, part, [test_features], k, iterations)
+                    [result] = on_each(classifier, part, [test_features], k, iterations)
                     about_row = {"features": features, "classifier": classifier, "labels": amount_words(*amount)}
                     rows.append(about_row | {"label_clips": len(few), "accuracy": result.accuracy} | how)
     return pd.DataFrame(rows)
@@ -163,8 +163,7 @@ def one_labeled_subject(
         for classifier in classifiers:
             for labels, parts in (("one subject", alone), ("all subjects", {0: np.arange(len(train))})):
                 results = [
-                    _on_each(classifier, train_features.rows(clips), [test_features], k, iterations)[0]
-                    for clips in parts.values()
+                    on_each(classifier, train_features.rows(clips), [test_features], k, iterations)[0] for clips in parts.values()
                 ]
                 reached = [result.accuracy for result in results]
                 low, high = bounds(results, test)
@@ -176,7 +175,7 @@ def one_labeled_subject(
     return pd.DataFrame(rows)
 
 
-def _on_each(classifier: str, train: Features, tests: list[Features], k: int, iterations: int) -> list[Result]:
+def on_each(classifier: str, train: Features, tests: list[Features], k: int = 1, iterations: int = ITERATIONS) -> list[Result]:
     """One classifier on several sets of test features: fitted once, on all of them together."""
     if classifier == "kNN":
         return [knn(train, test, k=min(k, len(train))) for test in tests]

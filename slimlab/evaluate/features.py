@@ -18,13 +18,14 @@ from slimlab import augment
 from slimlab._renamed import old_names
 from slimlab._system import cache as disk
 from slimlab._system import distributed
-from slimlab.data import ClipStore, streams, test_view
+from slimlab.data import ClipStore, released_test_view, streams, test_view
 from slimlab.data.store import ranges
 from slimlab.data.views import View
 from slimlab.encoder import POOLS, Encoder, EncoderConfig, FeatureEncoder, combined
 from slimlab.evaluate.grid import feature_specs
 
 CutView = Callable[..., View]  # as `data.test_view`: (store, indices, frames) -> x, people, seen
+TEST_VIEWS: dict[str, CutView] = {"plain": test_view, "released": released_test_view}  # of a protocol's `details`
 TOGETHER = ("cls", "mean", "cls+mean")  # pools that are read from the network in one go; the others each on its own
 KEPT_BLOCKS = 4  # last blocks whose CLS token is kept: the most that a protocol of the paper reads
 
@@ -142,7 +143,8 @@ def features(
     """Features of every clip, on the encoder's device; `blocks`, `pool`, `combine` as in `Encoder.features`.
 
     frames  length of the test view; None: the encoder's own
-    view    what cuts the test view of clips: called as `data.test_view` (`released.faults.test_view` is the authors')
+    view    what cuts the test view of clips: called as `data.test_view`; `data.released_test_view` is the released code's,
+            without its mistake, `released.faults.test_view` with it
     cache   folder of features kept by content (clips, weights, settings, code): the CLS tokens of the last four blocks and the
             mean token of each person are read once and serve every protocol, in every process; other pools are kept beside them,
             but for "tokens". None: nothing is read or kept. Default: $SLIMLAB_CACHE or the user's cache; at most 2 GB are kept

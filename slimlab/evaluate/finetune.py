@@ -8,10 +8,10 @@ import torch
 
 from slimlab.data import ClipStore
 from slimlab.encoder import FeatureEncoder
-from slimlab.evaluate.features import check_body, features
+from slimlab.evaluate.features import TEST_VIEWS, check_body, features
 from slimlab.evaluate.result import Result, score
 from slimlab.evaluate.subsets import alike, batches, with_labels
-from slimlab.evaluate.training import ROTATION, augmented_view, linear_head, train_with_labels
+from slimlab.evaluate.training import ENCODER_LR, HEAD_LR, ROTATION, augmented_view, linear_head, train_with_labels
 
 
 def finetune(
@@ -23,14 +23,15 @@ def finetune(
     fraction: float | None = None,
     steps: int = 20_000,
     batch_size: int = 256,
-    head_lr: float = 1e-3,
-    encoder_lr: float = 1e-5,
+    head_lr: float = HEAD_LR,
+    encoder_lr: float = ENCODER_LR,
     weight_decay: float = 1e-4,
     frozen: bool = False,
     combine: str = "sum",
     mirror: bool = True,
     rotation: float | tuple[float, float, float] = ROTATION,
     noise: float = 0.01,
+    details: str = "plain",
     seed: int = 0,
     progress: bool = False,
 ) -> Result:
@@ -41,6 +42,7 @@ def finetune(
              steps: in few steps they move little
     frozen   train the linear layer alone: few labels on features as they are
     combine  people: "sum", "mean" or "concat"
+    details  of the views, "plain" or "released": as in `Protocol`
     mirror   False where left and right are different classes
     seed     decides which clips keep their label, and all views
 
@@ -50,6 +52,8 @@ def finetune(
     """
     for store in (train, test):
         check_body(encoder, store)
+    if details not in TEST_VIEWS:
+        raise ValueError(f"finetune: details is {details!r}; choose one of {', '.join(TEST_VIEWS)}")
     if combine == "concat":
         train, test = alike(train, test)
     few = with_labels(train, test, per_class, fraction, seed)
@@ -66,11 +70,11 @@ def finetune(
 
     def draw():
         clips = next(order)
-        given = augmented_view(model, few, clips, rng, mirror, rotation, noise)
+        given = augmented_view(model, few, clips, rng, mirror, rotation, noise, details)
         return given, truth[clips].to(given.x.device)
 
     train_with_labels(model, head, optimizer, draw, steps, combine=combine, progress="fine-tuning" if progress else "")
-    f = features(model.eval(), test, combine=combine, cache=None)
+    f = features(model.eval(), test, combine=combine, cache=None, view=TEST_VIEWS[details])
     with torch.no_grad():
         scores = head(f.x.to(head.weight.device)).cpu()
     return score(scores.argmax(dim=1), f.labels, classes, scores=scores)

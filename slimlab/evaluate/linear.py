@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from slimlab.data import ClipStore
 from slimlab.encoder import FeatureEncoder
-from slimlab.evaluate.features import features
+from slimlab.evaluate.features import TEST_VIEWS, features
 from slimlab.evaluate.grid import FeatureSpec, LinearGrid, encoder_specs, most_blocks
 from slimlab.evaluate.protocol import Protocol
 from slimlab.evaluate.result import Result, check_finite, score
@@ -45,8 +45,9 @@ def linear_grid(
     if protocol.combine == "concat":
         train, test = alike(train, test)
     most = most_blocks(encoder, protocol.blocks)
+    view = TEST_VIEWS[protocol.details]
     train_features, test_features = (
-        features(encoder, s, blocks=most, pool="cls+mean", combine=protocol.combine) for s in (train, test)
+        features(encoder, s, blocks=most, pool="cls+mean", combine=protocol.combine, view=view) for s in (train, test)
     )
     for name, side in (("training", train_features), ("test", test_features)):
         check_finite(side.x, side.table, name)
@@ -55,7 +56,8 @@ def linear_grid(
 
     @torch.inference_mode()
     def fresh(clips: np.ndarray) -> Tensor:
-        x, people, seen = augmented_view(encoder, train, clips, rng, protocol.mirror, protocol.rotation, protocol.noise)
+        p = protocol
+        x, people, seen = augmented_view(encoder, train, clips, rng, p.mirror, p.rotation, p.noise, p.details)
         return encoder.features(x, people, most, "cls+mean", protocol.combine, seen).float()  # (B, all columns)
 
     was_training = encoder.training

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
+from slimlab.data import ClipStore, released_test_view
+from slimlab.encoder import FeatureEncoder
+from slimlab.evaluate.controls import bounds
+from slimlab.evaluate.features import CutView, features
 from slimlab.evaluate.grid import feature_specs
 from slimlab.evaluate.result import Result, labelled, score
 
@@ -75,7 +80,7 @@ def load_probes(file: str | Path) -> dict[str, Probe]:
 def score_probe(probe: Probe, test, blocks: int | None = None) -> Result:
     """Classify `Features` (or anything with x and labels) that were read as the protocol says, with people summed.
 
-    test    evaluate.features(encoder, store, blocks=probe.blocks, pool=probe.pool, combine="sum")
+    test    evaluate.features(encoder, store, blocks=probe.blocks, pool=probe.pool, combine="sum", view=data.released_test_view)
     blocks  where one set of features serves many probes: features(…, blocks=blocks, pool="cls+mean", combine="sum")
     Raises ValueError where the features are not as wide as the probe, DataError where labels are missing.
     """
@@ -99,6 +104,27 @@ def score_probe(probe: Probe, test, blocks: int | None = None) -> Result:
         raise ValueError(f"{probe.name}: knows classes 0..{classes - 1}, the clips have a class {int(truth.max())}")
     scores = x @ probe.weight.T + probe.bias
     return score(scores.argmax(dim=1), truth, classes, scores=scores)
+
+
+def score_probes(
+    encoder: FeatureEncoder, test: ClipStore, file: str | Path, *, view: CutView = released_test_view
+) -> pd.DataFrame:
+    """Every probe of a file on these clips, by the released protocol, a row each: probe, blocks, pool, lr, accuracy, and low and
+    high of a 95 % bootstrap interval over the clips' subjects.
+
+    view  what cuts the test view: `data.released_test_view`; `released.faults.test_view` makes the released code's mistake, too
+
+    Raises as `load_probes` and `score_probe`.
+    """
+    probes = load_probes(file)
+    rows = []
+    for probe in probes.values():
+        read = features(encoder, test, blocks=probe.blocks, pool=probe.pool, combine="sum", view=view)
+        result = score_probe(probe, read)
+        low, high = bounds(result, test)
+        about = {"probe": probe.name, "blocks": probe.blocks, "pool": probe.pool, "lr": probe.lr}
+        rows.append(about | {"accuracy": result.accuracy, "low": low, "high": high})
+    return pd.DataFrame(rows)
 
 
 def _read(file: Path) -> Mapping[str, Any]:

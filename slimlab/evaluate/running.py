@@ -11,7 +11,7 @@ import pandas as pd
 from slimlab.data import ClipStore
 from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.controls import bounds
-from slimlab.evaluate.features import TOGETHER, Features, check_body, features
+from slimlab.evaluate.features import TEST_VIEWS, TOGETHER, Features, check_body, features
 from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.grid import encoder_specs, most_blocks
 from slimlab.evaluate.knn import knn_grid
@@ -59,8 +59,9 @@ def run(
 
 def _rows(encoder: FeatureEncoder, train: ClipStore, test: ClipStore, p: Protocol, seed: int, progress: bool) -> Iterator[dict]:
     if p.classifier == "finetune":
-        augmentation = {"mirror": p.mirror, "rotation": p.rotation, "noise": p.noise}
+        augmentation = {"mirror": p.mirror, "rotation": p.rotation, "noise": p.noise, "details": p.details}
         sizes = {"steps": p.steps, "batch_size": p.batch_size, "combine": p.combine}
+        sizes |= {"head_lr": p.head_lr, "encoder_lr": p.encoder_lr}
         result = finetune(encoder, train, test, seed=seed, progress=progress, **sizes, **augmentation)
         yield {"blocks": 1, "pool": "cls+mean", "selected_on": ""} | _accuracy(result, test)
     elif p.classifier == "grid":
@@ -75,18 +76,17 @@ def _rows(encoder: FeatureEncoder, train: ClipStore, test: ClipStore, p: Protoco
 
 def _read(encoder, train, test, p: Protocol, progress: bool) -> Iterator[tuple[dict, Features, Features]]:
     """Training and test features by each of the protocol's specs, extracted once."""
+    how: dict[str, Any] = {"combine": p.combine, "progress": progress, "view": TEST_VIEWS[p.details]}
     if together := [pool for pool in p.pools if pool in TOGETHER]:
         most = most_blocks(encoder, p.blocks)
-        train_features, test_features = (
-            features(encoder, s, blocks=most, pool="cls+mean", combine=p.combine, progress=progress) for s in (train, test)
-        )
+        train_features, test_features = (features(encoder, s, blocks=most, pool="cls+mean", **how) for s in (train, test))
         for spec in encoder_specs(encoder, p.blocks, together, train_features.x.shape[1]):
             about = {"blocks": spec.blocks, "pool": spec.pool}
             parts = [replace(f, x=f.x[:, spec.columns]) for f in (train_features, test_features)]
             yield about, parts[0], parts[1]
     for pool in p.pools:
         if pool not in TOGETHER:
-            parts = [features(encoder, s, pool=pool, combine=p.combine, progress=progress) for s in (train, test)]
+            parts = [features(encoder, s, pool=pool, **how) for s in (train, test)]
             yield {"blocks": 1, "pool": pool}, parts[0], parts[1]
 
 

@@ -13,10 +13,12 @@ from tqdm.auto import tqdm
 
 from slimlab import augment
 from slimlab.data import ClipStore, random_view
+from slimlab.data.views import SHORTEST
 from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.features import Inputs, to_inputs
 
 ROTATION = (0.3, math.pi, 0.3)  # most rad about x, y (vertical) and z in probe training
+HEAD_LR, ENCODER_LR = 1e-3, 1e-5  # of fine-tuning with SGD, at batch 256. SLiM, section 4
 
 
 def augmented_view(
@@ -27,11 +29,15 @@ def augmented_view(
     mirror: bool = True,
     rotation: float | tuple[float, float, float] = ROTATION,
     noise: float = 0.01,
+    details: str = "plain",
 ) -> Inputs:
     """The encoder's input on its device: a random crop of 50 to 100 % of every clip, with the
-    skeleton-aware augmentations, and noise of `noise` metres on every other view. SLiM, section 4."""
+    skeleton-aware augmentations, and noise of `noise` metres on every other view. SLiM, section 4.
+
+    details  "released": crops of at least 16 frames, as the released code; "plain": of at least the view's frames"""
     config, device = encoder.config, next(encoder.parameters()).device
-    x, people, seen = random_view(store, clips, generator, config.frames)
+    shortest = SHORTEST if details == "released" else None
+    x, people, seen = random_view(store, clips, generator, config.frames, shortest=shortest)
     x = x.to(device)
     seen = augment.shown(x, seen.to(device))
     x = augment.center(x, config.skeleton, config.centering, seen=seen)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from slimlab.plot.style import MARKERS, colour, figure, styled
-from slimlab.study.paper import TABLES, Comparison, published
+from slimlab.study.paper import TABLES, Comparison, accuracies
 from slimlab.study.report import CONTROLS, SCORES, TITLES, fields, summary
 
 DASHES = ((0, (1, 1)), (0, (5, 2)), (0, (5, 1, 1, 1)), (0, (3, 3)))
@@ -59,21 +59,20 @@ def study(
 
 @styled
 def paper_table(found: Comparison) -> Figure:
-    """A table of the paper beside what was measured, a line each row: the printed figures left, kNN and probe right.
+    """A table of the paper beside what was measured, a line each row: the printed accuracies left, those measured right.
 
     Bars: interval over subjects (bootstrap, 95 %), as `study.paper.run` gives it. The figure's data are the rows.
     """
-    rows, printed = found.rows, list(published(found.table).columns)
+    rows, printed = found.rows, list(accuracies(found.table).columns)
     fig, axes = figure(6.8, 1.1 + 0.22 * len(rows), 1, 2, sharey=True)
     at = np.arange(len(rows))
     for i, column in enumerate(printed):
         axes[0].plot(rows[column], at, MARKERS[i], color=colour(i), markersize=4, label=column)
-    for i, score in enumerate(SCORES):
-        if score not in rows:
-            continue
-        place = at + 0.16 * (i - 0.5)
+    shown = [score for score in found.scores if score in rows]
+    for i, score in enumerate(shown):
+        place = at + 0.16 * (i - (len(shown) - 1) / 2)
         look = {"color": colour(i + len(printed)), "fmt": MARKERS[i], "markersize": 4, "capsize": 2, "linewidth": 1}
-        axes[1].errorbar(rows[score], place, xerr=_bars(rows, score), label=TITLES[score], **look)
+        axes[1].errorbar(rows[score], place, xerr=_bars(rows, score), label=TITLES.get(score, score), **look)
     axes[0].set_yticks(at, rows["row"])
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     axes[0].set(xlabel="printed, top-1 in %")

@@ -163,7 +163,8 @@ class Config:
                    name (`faults.NAMES`), such as ("bone_scaling",), to see what one costs
     details        "released": as the released code does it where the paper is silent, which is no mistake. Prototypes begin as
                    nn.Linear's weights do; their norms decay; while they stand still, their gradients count for Adam's moments
-                   and for the clipping; a view of up to twice its frames skips at most one between two. "plain": none of these
+                   and for the clipping; views are cut as `data.sample_views(released=True)` cuts them; a mask ratio is rounded
+                   down to whole tokens; the first step of the warm-up has a learning rate of zero. "plain": none of these
     precision      "fp32", or "bf16": matrix products in bfloat16 (autocast); weights, targets and losses stay float32
     compile        let `torch.compile` translate the encoder's blocks: minutes at the start of a run, and a C++ compiler is needed
     microbatch     clips of a process that go through the networks at once, where memory is short; Sinkhorn, center and KoLeo

@@ -11,8 +11,8 @@ from slimlab.losses import PrototypeHead
 from slimlab.pretrain.config import Config
 from slimlab.skeleton import Skeleton
 
-# CLS (n, D) of n views; embeddings (n, E) and directions (K, E) of the CLS head; the same of the token head for the masked tokens
-Outputs = tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]
+# CLS (n, D) of n views; embeddings (n, E) and directions (K, E) of the CLS head; what `predict` says of the masked tokens
+Outputs = tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, ...] | None]
 
 
 class Networks(nn.Module):
@@ -33,11 +33,14 @@ class Networks(nn.Module):
         which the token head has to find the teacher's prototype, None: none
         """
         out = self.encoder(x, mask=None if mask is None else mask[:, None])
-        cells = None
-        if predicted is not None:
-            cells = self.token_head.embed(out.tokens[:, 0][predicted]), self.token_head.directions
+        cells = None if predicted is None else self.predict(out.tokens[:, 0], predicted)
         cls = out.cls[:, 0]  # (n, D)
         return cls, (self.cls_head.embed(cls), self.cls_head.directions), cells
+
+    def predict(self, tokens: Tensor, predicted: Tensor) -> tuple[Tensor, ...]:
+        """Embeddings (tokens, E) of the tokens (n, T', V, D) that `predicted` (n, T', V) names, and the token head's directions
+        (K, E): what the student says of masked tokens."""
+        return self.token_head.embed(tokens[predicted]), self.token_head.directions
 
 
 def check_start(start: Encoder, encoder: Encoder) -> None:

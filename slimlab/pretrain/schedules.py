@@ -46,8 +46,12 @@ def schedule(config: Any, step: int) -> dict[str, float]:
 
 
 def learning_rate(config: Any, step: int) -> float:
-    """Linear warm-up to config.lr over the `warmup` part of the run, then a cosine to config.min_lr."""
-    rise = (step + 1) / max(1.0, config.warmup * config.steps)
+    """Linear warm-up to config.lr over the `warmup` part of the run, then a cosine to config.min_lr.
+
+    The first step has a rate above zero; of the released details it has none.
+    """
+    done = step if getattr(config, "details", "plain") == "released" else step + 1
+    rise = done / max(1.0, config.warmup * config.steps)
     fall = (step / config.steps - config.warmup) / max(1e-9, 1 - config.warmup)
     return config.lr * rise if rise < 1 else cosine((config.lr, config.min_lr), fall)
 

@@ -21,9 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from slimlab import augment, masking
 from slimlab._system import distributed
 from slimlab.augment import fill_unseen
-from slimlab.data import ClipStore, test_view
+from slimlab.data import ClipStore
 from slimlab.encoder import Encoder, unseen_tokens
-from slimlab.evaluate.features import CutView, input_seen, to_input
+from slimlab.evaluate.features import TEST_VIEWS, CutView, input_seen, to_input
 from slimlab.evaluate.rank import effective_prototypes, used_prototypes
 from slimlab.losses import PrototypeHead, RunningCenter, cell_weights, prototype_cross_entropy, sinkhorn_knopp
 from slimlab.pretrain.config import Config
@@ -43,7 +43,8 @@ def rows_of(own: slice, views: int, batch: int) -> Tensor:
 
 
 class Targets(NamedTuple):
-    """The teacher's assignments: cls (2, B, K) of the global views; of each piece's masked tokens (tokens, K), or None."""
+    """What the student has to find: the teacher's assignments cls (2, B, K) of the global views; and for each piece's masked
+    tokens (tokens, K) theirs, or None."""
 
     cls: Tensor
     tokens: list[Tensor | None]
@@ -61,6 +62,7 @@ class Trainer:
     """
 
     makes_mistakes = False
+    made_of: type[Networks] = Networks
 
     def __init__(
         self, config: Config, skeleton: Skeleton, *, device: torch.device | str = "cpu", start: Encoder | None = None
@@ -76,7 +78,7 @@ class Trainer:
         self.skeleton = replace(skeleton)  # what augmentations and masks go by
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.student = Networks(config, skeleton).to(device)
+            self.student = self.made_of(config, skeleton).to(device)
         if start is not None:
             check_start(start, self.student.encoder)
             self.student.encoder.load_state_dict(start.state_dict())
@@ -89,7 +91,7 @@ class Trainer:
             self.student.encoder.compile_blocks()
             self.teacher.encoder.compile_blocks()
         self.sampler = Sampler(self.device)
-        self.test_view: CutView = test_view  # of the clips that the run is measured on while it goes on
+        self.test_view: CutView = TEST_VIEWS[config.details]  # of the clips that the run is measured on while it goes on
         self._forward: nn.Module = self.student
         if distributed.world_size() > 1:
             self._forward = DistributedDataParallel(self.student)
@@ -140,13 +142,18 @@ class Trainer:
                 cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
                 if piece.predicted is not None:
                     tokens.append(out.tokens[:, 0][piece.predicted])  # (tokens, D)
-            counts = [len(t) for t in tokens]
             logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
-            of_tokens = teacher.token_head(torch.cat(tokens)) if tokens else None
         assigned = self.assign("cls", logits.flatten(0, 1), temperature=temperature).unflatten(0, (2, -1))
-        if of_tokens is None:
+        if not tokens:
             return Targets(assigned, [None] * len(pieces))
-        return Targets(assigned, list(self.assign("cells", of_tokens, temperature=temperature).split(counts)))
+        return Targets(assigned, list(self.token_targets(pieces, tokens, temperature=temperature)))
+
+    def token_targets(self, pieces: Sequence[Piece], tokens: Sequence[Tensor], *, temperature: float) -> Sequence[Tensor]:
+        """What the student has to find for each piece's masked tokens, of which the teacher's features are (tokens, D): the
+        prototypes (tokens, K) that the teacher assigns."""
+        with self._cast():
+            logits = self.teacher.token_head(torch.cat(list(tokens)))
+        return self.assign("cells", logits, temperature=temperature).split([len(t) for t in tokens])
 
     def assign(self, which: str, logits: Tensor, *, temperature: float) -> Tensor:
         """Teacher's logits (N, K) of "cls" or "cells" -> assignments, rows sum to one, where the logits were."""
@@ -202,7 +209,7 @@ class Trainer:
         if known is not None and tokens is not None and predicted is not None:
             first = int(predicted[: rows.start].sum()) if rows.start else 0
             these = slice(first, first + len(known[0]))
-            mfp = self._compare(known, tokens[these], (cell_weights(predicted) * len(piece) / batch)[these])
+            mfp = self._missed(known, tokens[these], (cell_weights(predicted) * len(piece) / batch)[these])
             total = total + c.mfp_weight * mfp
         if pull is None:
             spread = koleo_of(cls.unflatten(0, (-1, len(piece))))
@@ -224,6 +231,10 @@ class Trainer:
     def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
         """The student's embedding and its head's directions against the teacher's assignments, a scalar."""
         return prototype_cross_entropy(*embedded, targets, weights, self.config.student_temperature)
+
+    def _missed(self, known: tuple[Tensor, ...], targets: Tensor, weights: Tensor) -> Tensor:
+        """How far what the student says of masked tokens (`Networks.predict`) is from their targets, a scalar."""
+        return self._compare((known[0], known[1]), targets, weights)
 
     def _logged(self, losses: Tensor, targets: Targets) -> dict[str, float]:
         """Losses (3,) and what they come to, of all processes, and how many prototypes the targets use."""
@@ -362,6 +373,9 @@ class Trainer:
         """Masks (n, T', V) for the rows `which` of a whole group, of which x (views*B, 3, T, V, 1) are this process's; the
         views' own motion where the strategy looks at it."""
         c = self.config
+        if c.details == "released":  # whole tokens, rounded down
+            cells = x.shape[2] // c.patch_frames * len(self.skeleton)
+            ratios = (ratios * cells + 1e-6).floor() / cells
         known: dict[str, Any] = masking.known_of(strategy, x, c.patch_frames)
         known = {name: distributed.all_gather(value.unflatten(0, (views, -1)).transpose(0, 1)) for name, value in known.items()}
         known = {name: value.transpose(0, 1).flatten(0, 1)[which] for name, value in known.items()}  # view after view again
@@ -371,18 +385,21 @@ class Trainer:
         """Zero, of what the step's last forward pass leaves out: DDP waits for a gradient of every parameter."""
         if not isinstance(self._forward, DistributedDataParallel):
             return 0.0
-        left_out = list(self.student.token_head.parameters()) if piece.predicted is None else []
+        left_out = self._unasked(piece)
         if piece.masks[0] is None:
             left_out.append(self.student.encoder.mask_token)
         return 0.0 * sum(p.sum() for p in left_out)
 
     def _forget_unused(self, piece: Piece) -> None:
         """Take the zero gradients of `_reached` away again: one process has none, and a zero one lets AdamW decay the weight."""
-        if piece.predicted is None:
-            for parameter in self.student.token_head.parameters():
-                parameter.grad = None
+        for parameter in self._unasked(piece):
+            parameter.grad = None
         if all(mask is None for mask in piece.masks):
             self.student.encoder.mask_token.grad = None
+
+    def _unasked(self, piece: Piece) -> list[nn.Parameter]:
+        """Weights of the heads that no loss of this step reaches."""
+        return list(self.student.token_head.parameters()) if piece.predicted is None else []
 
     def _alone(self):
         """Gradients made inside are not yet added up over the processes."""

@@ -109,7 +109,8 @@ def sample_views(store: ClipStore, clips: np.ndarray, *args: Any) -> Views:
 
 
 def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int = 64) -> View:
-    """As `data.test_view`, but with the start of the center 95 % even where `frames` are more. Right: start (valid - length)/2.
+    """As `data.released_test_view`, but with the start of the center 95 % even where `frames` are more. Right: start
+    (valid - length)/2.
 
     At 40 to 64 valid frames a view of 64 begins at the second one and reads one place past the last. There the buffer, reflected
     to at least 150 frames, repeats the frame it turns at: the last frame comes twice.
@@ -122,9 +123,8 @@ def test_view(store: ClipStore, indices: Sequence[int] | np.ndarray, frames: int
         length = max(min(valid, frames), round(0.95 * valid))
         start = int((1 - 0.95) * valid / 2)
         joints = torch.cat([joints, joints[-1:]])[start : start + length]
-        place = torch.arange(frames, dtype=torch.float64) * max(length - 1, 0) / (frames - 1)
-        if length >= frames:
-            place = (place + 1e-9).floor()
+        place = torch.arange(frames, dtype=torch.float64)
+        place = (place * length / frames + 1e-9).floor() if length >= frames else place * max(length - 1, 0) / (frames - 1)
         low = place.long()
         weight = (place - low).float().view(-1, 1, 1, 1)
         high = (low + 1).clamp(max=max(length - 1, 0))

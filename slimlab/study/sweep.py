@@ -29,10 +29,10 @@ from slimlab import data
 from slimlab._renamed import new_names, old_names, saved_settings
 from slimlab.data import ClipStore
 from slimlab.evaluate.subsets import check_train_test
-from slimlab.pretrain.config import Config
+from slimlab.pretrain.method import SLIM, Method
 from slimlab.pretrain.run import write_json
 from slimlab.study import trial
-from slimlab.study.claims import claim
+from slimlab.study.claims import shared
 
 Variant = dict[str, Any]
 
@@ -50,7 +50,7 @@ def sweep(
     store: ClipStore,
     grid: Mapping[str, Sequence[Any]] | Sequence[Variant],
     seeds: int | Iterable[int] = 3,
-    base: Config | None = None,
+    base: Any = None,
     folder: str | Path | None = None,
     split: str = "cross-subject",
     test: ClipStore | None = None,
@@ -58,16 +58,18 @@ def sweep(
     device: torch.device | str | None = None,
     keep_checkpoints: bool = False,
     progress: bool = True,
+    method: Method = SLIM,
 ) -> pd.DataFrame:
     """Pre-train every variant with every seed, evaluate it, and return the table: one row a finished run.
 
     store     all clips, divided by the protocol `split` (`data.split`); or the training side, where `test` is given
-    grid      field of `pretrain.Config` -> its values, all combinations; or a list of variants, each a dict of changed fields
-              ({} is the base itself)
+    grid      field of the method's settings (`pretrain.Config`) -> its values, all combinations; or a list of variants, each
+              a dict of changed fields ({} is the base itself)
     seeds     how many (0, 1, …), or which; a seed decides initialisation, order of clips, views and masks
-    base      the configuration that variants change; None: preset `tiny`
+    base      the settings that variants change; None: the method's own, of SLiM preset `tiny`
     folder    of the whole sweep; None: runs/study-<digest of the question>
     minutes   begin no further run after so many wall minutes; the table then lacks rows, and the same call goes on
+    method    what is pre-trained: SLiM, or another method, such as `slimlab.baselines.mae.METHOD`
     keep_checkpoints  also keep optimiser, heads and snapshots of finished runs (encoder and metrics are always kept)
 
     Seeds are the outer loop: whenever it is stopped, variants have been tried equally often, give or take one. Stopped or killed,
@@ -82,62 +84,49 @@ def sweep(
     """
     train, test = (store, test) if test is not None else data.split(store, split)
     name = "given" if store is train else split
-    jobs = planned(grid, seeds, base or Config(), train, test)
+    jobs = planned(grid, seeds, base or method.settings(), train, test)
     check_train_test(train, test)
     folder = Path(folder) if folder is not None else Path("runs") / f"study-{_digest(''.join(sorted(jobs)))}"
     finished = {key: row for key in jobs if (row := _result(folder, key)) is not None}
     for key in jobs.keys() - finished.keys():
-        trial.check(folder / "runs" / key)
+        trial.check(folder / "runs" / key, method)
     deadline = float("inf") if minutes is None else time.monotonic() + 60 * minutes
-    bar = tqdm(total=len(jobs), initial=len(finished), desc="runs of the sweep", disable=not progress)
-    try:
-        while len(finished) < len(jobs) and time.monotonic() < deadline:
-            worked = False
-            for key, (variant, config) in jobs.items():
-                if key in finished or time.monotonic() >= deadline:
-                    continue
-                with claim(folder / "claims", key) as ours:
-                    if not ours:
-                        continue
-                    row = _result(folder, key)  # another process may have finished it while we were asking
-                    if row is None:
-                        worked = True
-                        row = {"variant": variant, "split": name} | trial.run(train, test, config, folder, key, device)
-                        _finish(folder, key, row, keep_checkpoints)
-                finished[key] = row
-                bar.update()
-                shown = {k: f"{row[k]:.3f}" for k in ("knn", "probe") if row.get(k) is not None}
-                bar.set_postfix({"last": words(variant), "seed": config.seed} | shown, refresh=True)
-            for key in jobs.keys() - finished.keys():  # what others did meanwhile
-                if (row := _result(folder, key)) is not None:
-                    finished[key] = row
-                    bar.update()
-                    worked = True
-            if not worked:
-                time.sleep(1.0)  # the last runs are in other hands
-    finally:
-        bar.close()
+
+    def work(key: str) -> dict[str, Any]:
+        variant, config = jobs[key]
+        row = {"variant": variant, "split": name} | trial.run(train, test, config, folder, key, device, method)
+        _finish(folder, key, row, keep_checkpoints)
+        return row
+
+    left = [key for key in jobs if key not in finished]
+    with tqdm(total=len(jobs), initial=len(finished), desc="runs of the sweep", disable=not progress) as bar:
+        for key, row in shared(left, lambda key: _result(folder, key), work, folder / "claims", deadline):
+            finished[key] = row
+            bar.update()
+            shown = {k: f"{row[k]:.3f}" for k in ("knn", "probe") if row.get(k) is not None}
+            bar.set_postfix({"last": words(jobs[key][0]), "seed": jobs[key][1].seed} | shown, refresh=True)
     variants = {key: variant for key, (variant, _) in jobs.items()}
-    return _table([(variants[key], finished[key]) for key in jobs if key in finished])
+    return _table([(variants[key], finished[key]) for key in jobs if key in finished], method)
 
 
 def planned(
     grid: Mapping[str, Sequence[Any]] | Sequence[Variant],
     seeds: int | Iterable[int],
-    base: Config,
+    base: Any,
     train: ClipStore,
     test: ClipStore,
-) -> dict[str, tuple[Variant, Config]]:
+) -> dict[str, tuple[Variant, Any]]:
     """id -> (variant, configuration) of every run, seeds outermost. Raises ValueError as `sweep` does."""
     variants = product(grid) if isinstance(grid, Mapping) else list(grid)
     variants = [new_names(variant) for variant in variants]
     seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not variants or not seeds:
         raise ValueError("sweep: nothing to do; give at least one variant and one seed")
-    jobs: dict[str, tuple[Variant, Config]] = {}
+    jobs: dict[str, tuple[Variant, Any]] = {}
     for seed, variant in itertools.product(seeds, variants):
         if unknown := set(variant) - set(base.to_dict()):
-            raise ValueError(f"sweep: Config has no field {', '.join(sorted(unknown))}; fields: {', '.join(base.to_dict())}")
+            known = ", ".join(base.to_dict())
+            raise ValueError(f"sweep: {type(base).__name__} has no field {', '.join(sorted(unknown))}; fields: {known}")
         if fixed := set(variant) & {"seed", "preset"}:
             raise ValueError(
                 f"sweep: {', '.join(sorted(fixed))} cannot be a variant's; seeds have their argument, the preset is base's"
@@ -148,16 +137,20 @@ def planned(
     return jobs
 
 
-def read(folder: str | Path) -> pd.DataFrame:
-    """The table of every finished run in a sweep's folder. Raises StudyError where there is none or a result is damaged."""
+def read(folder: str | Path, method: Method = SLIM) -> pd.DataFrame:
+    """The table of every finished run of this method in a sweep's folder.
+
+    Raises StudyError where there is none or a result is damaged.
+    """
     folder = Path(folder)
-    rows = [_result(folder, file.parent.name) for file in sorted(folder.glob("runs/*/result.json"))]
+    found = [_result(folder, file.parent.name) for file in sorted(folder.glob("runs/*/result.json"))]
+    rows = [row for row in found if row is not None and row["method"] == method.name]
     if not rows:
         raise StudyError(f"{folder}: no finished run there; give the folder of a sweep, or let it finish its first run")
-    return _table([(row["variant"], row) for row in rows if row is not None])
+    return _table([(row["variant"], row) for row in rows], method)
 
 
-def _recorded(config: Config) -> dict[str, Any]:
+def _recorded(config: Any) -> dict[str, Any]:
     """What tells one run from another: no setting that changes no number, and none that is at the class's own default, so that a
     field which slimlab gets later does not hide the runs of today."""
     plain = {f.name: f.default for f in fields(config)}  # None: the preset's
@@ -176,7 +169,9 @@ def _result(folder: Path, key: str) -> dict[str, Any] | None:
         return None
     try:
         row = trial.read_row(file)
-        row |= {name: read(row[name]) for name, read in (("variant", new_names), ("config", saved_settings)) if name in row}
+        row.setdefault("method", SLIM.name)  # the first results do not say
+        settings = saved_settings if row["method"] == SLIM.name else new_names
+        row |= {name: read(row[name]) for name, read in (("variant", new_names), ("config", settings)) if name in row}
         if missing := {"variant", "seed", "knn", "probe", "train", "test"} - set(row):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except (OSError, ValueError, TypeError) as error:
@@ -201,13 +196,13 @@ def _cell(value: Any) -> Any:
     return tuple(_cell(v) for v in value) if isinstance(value, list) else value
 
 
-def _table(results: list[tuple[Variant, dict[str, Any]]]) -> pd.DataFrame:
+def _table(results: list[tuple[Variant, dict[str, Any]]], method: Method) -> pd.DataFrame:
     """One line a run: what was changed, what came out, what is needed to do it again."""
     fields = list(dict.fromkeys(name for variant, _ in results for name in variant))
     lines = []
     for variant, row in results:
         config = {k: _cell(v) for k, v in row["config"].items()}
-        plain = Config(preset=config["preset"]).to_dict()
+        plain = method.settings(preset=config["preset"]).to_dict()
         differs = {k: v for k, v in config.items() if k not in ("preset", "seed") and v != _cell(plain.get(k))}
         rest = {k: v for k, v in row.items() if k not in ("variant", "config", "subjects")}
         subjects = {f"{score}@{p}": v for p, scores in row["subjects"].items() for score, v in scores.items()}

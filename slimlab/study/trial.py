@@ -21,7 +21,7 @@ from slimlab import evaluate, pretrain
 from slimlab._renamed import old_names
 from slimlab.data import ClipStore
 from slimlab.evaluate import Features
-from slimlab.pretrain.config import Config
+from slimlab.pretrain.method import SLIM, Method
 from slimlab.pretrain.run import Collapsed, Run, replace_file, write_json
 from slimlab.pretrain.setup import device_of
 
@@ -29,14 +29,20 @@ RENAMED = {"arm": "variant", "performers": "subjects"}  # names of slimlab 0.1 i
 PROTOCOL = "features cls+mean of the test view; kNN k=1, cosine; probe: logistic regression, C=1, standardised"
 
 
-def check(folder: Path) -> None:
+def check(folder: Path, method: Method = SLIM) -> None:
     """Raises RunError where an unfinished run in this folder cannot be taken up again."""
     if (folder / "config.json").exists():
-        Run(folder)
+        Run(folder, method)
 
 
 def run(
-    train: ClipStore, test: ClipStore, config: Config, folder: Path, key: str, device: torch.device | str | None
+    train: ClipStore,
+    test: ClipStore,
+    config: Any,
+    folder: Path,
+    key: str,
+    device: torch.device | str | None,
+    method: Method = SLIM,
 ) -> dict[str, Any]:
     """Pre-train (or go on), evaluate; the row of the table. A run that diverges or collapses, or of which the
     probe does not converge, gives a row with `error`."""
@@ -44,14 +50,14 @@ def run(
     fresh, error = not (at / "config.json").exists(), ""
     begin, used = time.time(), time.process_time()
     try:
-        for _ in pretrain.steps(train, config, folder=at, device=device):
+        for _ in pretrain.steps(train, config, folder=at, device=device, method=method):
             pass
     except FloatingPointError as problem:
         error = str(problem)
     except Collapsed as problem:
         error = problem.reason
     used = time.process_time() - used
-    done = Run(at)
+    done = Run(at, method)
     row = {
         "seed": config.seed,
         "steps": config.steps,
@@ -65,7 +71,7 @@ def run(
     try:
         if not error:
             row |= _judged(done, train, test, at, device)
-        beside = controls(train, test, config, folder, device)
+        beside = controls(train, test, config, folder, device, method)
     except evaluate.NotConverged as problem:  # the same features would not converge when asked again
         row["error"] = error or str(problem).partition(";")[0]
     return joined(row, beside) | {
@@ -84,6 +90,7 @@ def run(
         "cpu_seconds": round(used, 1) if fresh else None,  # of this process; unknown where several had a part
         "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begin)),
         "run": key,
+        "method": method.name,
         "config": config.to_dict(),
     }
 
@@ -124,7 +131,12 @@ def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
 
 
 def controls(
-    train: ClipStore, test: ClipStore, config: Config, folder: Path, device: torch.device | str | None = None
+    train: ClipStore,
+    test: ClipStore,
+    config: Any,
+    folder: Path,
+    device: torch.device | str | None = None,
+    method: Method = SLIM,
 ) -> dict[str, Any]:
     """`scores` of raw coordinates and of the encoder as it was before its first step; kept in the sweep's folder."""
     data, sized = [train.fingerprint, test.fingerprint], config.encoder(train.skeleton)
@@ -135,7 +147,7 @@ def controls(
         return [evaluate.raw_features(side) for side in (train, test)]
 
     def untrained():
-        encoder = evaluate.random_encoder(sized, config.seed).to(device_of(device))
+        encoder = method.trainer(config, train.skeleton, device=device_of(device)).encoder
         return [evaluate.features(encoder, side) for side in (train, test)]
 
     return joined(_control(folder, "raw", data, raw), _control(folder, "untrained", [*data, text, str(config.seed)], untrained))

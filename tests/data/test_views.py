@@ -42,6 +42,31 @@ def test_the_test_view_is_the_naive_one(lengths, frames):
         assert view.min() >= 1 and view.max() <= valid  # never beyond the clip
 
 
+@given(st.lists(st.integers(1, 330), min_size=1, max_size=6), st.sampled_from([8, 16, 32, 64]))
+@settings(max_examples=40, deadline=None)
+def test_the_released_test_view_differs_where_frames_are_more_than_the_view_has(lengths, frames):
+    store = make_store([counting_clip(t) for t in lengths])
+    ours, released = (view(store, range(len(store)), frames)[0] for view in (data.test_view, data.released_test_view))
+    for row, valid in enumerate(lengths):
+        length = max(min(valid, frames), round(0.95 * valid))
+        if length <= frames:
+            torch.testing.assert_close(released[row], ours[row])
+            continue
+        start = (valid - length) // 2
+        np.testing.assert_array_equal(numbers(released)[row], [start + i * length // frames + 1 for i in range(frames)])
+
+
+def test_crops_of_the_released_evaluation_may_be_shorter_than_the_view():
+    store = make_store([counting_clip(50)] * 200)
+    ours, released = (data.random_view(store, range(200), seeded(), 64, shortest=s)[0] for s in (None, 16))
+    spans = np.ptp(numbers(released), axis=1) + 1
+    assert (np.ptp(numbers(ours), axis=1) == 49).all()
+    # 25 to 50 frames, evenly; ten seeds: mean 37.0 to 38.2
+    assert spans.min() >= 24.9 and spans.max() <= 50.1 and 36 < spans.mean() < 39
+    few = data.random_view(make_store([counting_clip(20)] * 200), range(200), seeded(), 64, shortest=16)[0]
+    assert np.ptp(numbers(few), axis=1).min() >= 14.9
+
+
 def test_the_test_view_starts_and_ends_where_people_do():
     x = counting_clip(100)
     x[:20] = 0
@@ -152,6 +177,33 @@ def test_the_parts_of_a_clip_are_uniform():
     # ten seeds: 0.7365 to 0.7422, from 0.487; 1 to 3 and 997 to 1000
     assert abs(span.mean() - 0.74) < 0.02 and span.min() > 0.45 and span.max() <= 1.0  # half a bin is lost at each end
     assert frames[:, 0].min() < 30 and frames[:, -1].max() > 970
+
+
+def test_released_views_of_short_long_and_tiny_clips():
+    """Ends repeated, bins that share no frame, lengths rounded down, a reserve that repeats the frame it turns at."""
+    body = Skeleton(["a", "b"], [-1, 0])
+
+    def seen(valid, part=(1.0, 1.0), seed=0):
+        store = make_store([counting_clip(valid, joints=2)] * 50, body)
+        return numbers(sample_views(store, range(50), seeded(seed), 64, part, (), released=True).globals).reshape(-1, 64)
+
+    expected = [min(max((i + 0.5) * 40 / 64 - 0.5, 0), 39) + 1 for i in range(64)]  # torch's align_corners=False
+    np.testing.assert_allclose(seen(40), np.tile(expected, (100, 1)), rtol=1e-6)
+    like = torch.nn.functional.interpolate(torch.arange(1.0, 41)[None, None], size=64, mode="linear")[0, 0]
+    np.testing.assert_allclose(expected, like, rtol=1e-6)
+    for view in seen(150):
+        assert len(set(view)) == 64 and (np.diff(view) > 0).all()
+        assert ((view - 1) // (150 / 64)).astype(int).tolist() == list(range(64)) or all(
+            i * 150 // 64 <= f - 1 < (i + 1) * 150 // 64 for i, f in enumerate(view)
+        )
+    spans = {int(np.ptp(v)) + 1 for v in seen(63, (0.5, 0.5))}  # 31.5 frames: 31, never 32
+    assert spans == {31}
+    reserve = [1, 2, 3, 3, 2, 1] * 25
+    for view in seen(3):
+        picked = view[view == view.round()].astype(int)
+        assert set(picked) <= {1, 2, 3}
+    whole = sample_views(make_store([counting_clip(3, joints=2)], body), [0], seeded(), 150, (1.0, 1.0), (), released=True)
+    assert numbers(whole.globals)[0, 0].tolist() == reserve
 
 
 def test_between_one_and_two_windows_frames_are_a_subset_in_order():

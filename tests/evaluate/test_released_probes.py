@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from slimlab import evaluate
+from slimlab import data, evaluate
 from slimlab.encoder import EncoderConfig
 
 ONE, FOUR = "classifier_1_blocks_avgpool_False_lr_0_00010", "classifier_2_blocks_avgpool_True_lr_0_02500"
@@ -61,6 +61,20 @@ def test_scores_are_weight_times_features(tmp_path, synthetic):
     two = evaluate.features(encoder, store, blocks=1, pool="cls+mean", combine="sum")
     with pytest.raises(ValueError, match="do not serve a probe of 2 blocks"):
         evaluate.score_probe(probe, two, blocks=1)
+
+
+def test_a_file_of_probes_is_scored_by_the_released_protocol(tmp_path, synthetic):
+    torch.save(tensors(), tmp_path / "probes.pth")
+    encoder = evaluate.random_encoder(EncoderConfig(width=WIDTH, depth=3, heads=2, frames=16, init_std=None))
+    store = synthetic[synthetic.labels < CLASSES]
+    table = evaluate.score_probes(encoder, store, tmp_path / "probes.pth").set_index("probe")
+    for name, probe in evaluate.load_probes(tmp_path / "probes.pth").items():
+        read = evaluate.features(
+            encoder, store, blocks=probe.blocks, pool=probe.pool, combine="sum", view=data.released_test_view, cache=None
+        )
+        row = table.loc[name]
+        assert row["accuracy"] == evaluate.score_probe(probe, read).accuracy and row["low"] <= row["accuracy"] <= row["high"]
+        assert (row["blocks"], row["pool"], row["lr"]) == (probe.blocks, probe.pool, probe.lr)
 
 
 class Hostile:

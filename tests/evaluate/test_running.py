@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from slimlab import data, evaluate
 from slimlab.baselines import mae
@@ -50,9 +51,34 @@ def test_knn_rows_are_knns(case):
     table = evaluate.run(encoder, train, test, "slim-knn", blocks=(1, 4), pools=("cls", "cls+mean"), temperature=(0.07, 0.2))
     assert set(table["k"]) == {k for k in (1, 10, 20, 100, 200) if k <= len(train)}
     for row in table.itertuples():
-        sides = [evaluate.features(encoder, s, blocks=row.blocks, pool=row.pool, combine=row.people) for s in (train, test)]
+        how = {"blocks": row.blocks, "pool": row.pool, "combine": row.people, "view": data.released_test_view}
+        sides = [evaluate.features(encoder, s, **how) for s in (train, test)]
         assert row.accuracy == pytest.approx(evaluate.knn(*sides, row.k, row.temperature).accuracy), row
     assert set(table["blocks"]) == {1, 2}  # four were asked for, this encoder has two
+
+
+def test_the_papers_protocols_cut_views_as_the_released_code_does(case):
+    """A setting that each protocol of the paper has and the default one has not, and that changes numbers."""
+    encoder, train, test = case
+    assert {name: p.details for name, p in PROTOCOLS.items()} == {
+        name: "plain" if name == "default" else "released" for name in PROTOCOLS
+    }
+    for name, changes in (("slim-linear", SMALL | {"steps": 30}), ("slim-semi-10", SMALL | {"steps": 30})):
+        settings = PROTOCOLS[name]
+        scores = [rows(encoder, train, test, replace(settings, details=d, **changes)) for d in ("plain", "released", "released")]
+        assert torch.equal(scores[1], scores[2]) and not torch.equal(scores[0], scores[1]), name
+    with pytest.raises(ValueError, match="details 'ours' is unknown; choose among plain, released"):
+        Protocol(details="ours")
+    with pytest.raises(ValueError, match="details is 'ours'; choose one of plain, released"):
+        evaluate.finetune(encoder, train, test, details="ours")
+
+
+def rows(encoder, train, test, p):
+    """The scores of a grid's choice or of a fine-tuned network."""
+    if p.classifier == "grid":
+        return evaluate.linear_grid(encoder, train, test, p)[0].result.scores
+    sizes = {"steps": p.steps, "batch_size": p.batch_size, "fraction": p.fraction, "head_lr": 0.1}
+    return evaluate.finetune(encoder, train, test, details=p.details, **sizes).scores
 
 
 @pytest.mark.parametrize("name", ["default", "slim-knn", "slim-retrieval"])

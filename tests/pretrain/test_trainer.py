@@ -235,6 +235,16 @@ def test_the_released_details_of_prototypes(synthetic, quick):
     assert not head.prototypes.equal(before)
 
 
+def test_the_released_details_of_masks_and_warmup(synthetic, quick):
+    config = replace(quick, details="released", mask_ratio=0.53, mask_globals=1.0, mask_locals=True, warmup=0.5)
+    trainer, plain = (Trainer(replace(config, details=d), synthetic.skeleton) for d in ("released", "plain"))
+    for mine, view in ((trainer, np.floor), (plain, np.round)):
+        [piece] = mine.sample(synthetic, np.arange(8), step=0)
+        for mask in piece.masks:
+            assert set(mask.flatten(1).sum(dim=1).tolist()) == {int(view(0.53 * mask[0].numel()))}
+    assert trainer.schedule(0)["lr"] == 0.0 < plain.schedule(0)["lr"] == trainer.schedule(1)["lr"]
+
+
 def test_biases_and_norms_do_not_decay(quick):
     trainer = Trainer(quick, KINECT_V1)
     free = {id(p) for g in trainer.optimizer.param_groups if not g["decays"] for p in g["params"]}

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from slimlab import data, plot
+from slimlab import data, evaluate, plot
 from slimlab.__main__ import main
 from slimlab.pretrain import PRESETS, Config
-from slimlab.pretrain.trainer import Trainer
 from slimlab.study import paper
 from slimlab.study.paper import running
+
+BEST = "MFP + GLCL"
 
 
 def test_every_table_has_its_printed_figures():
@@ -33,25 +34,32 @@ def test_every_table_has_its_printed_figures():
 
 @pytest.mark.parametrize("table", paper.TRAINED)
 def test_rows_are_those_that_were_printed_and_one_is_the_baseline(table):
-    assert list(paper.TABLES[table].rows) == list(paper.published(table).index)
-    assert paper.TABLES[table].rows[paper.TABLES[table].baseline] == {}
+    about, printed = paper.TABLES[table], list(paper.published(table).index)
+    if table in ("4", "5a", "5b", "10"):
+        assert list(about.rows) == printed
+    else:
+        assert {*(about.faults or about.rows), *about.masked} <= set(printed)
+    assert about.faults or about.rows[about.baseline] == {}
+    assert about.baseline in printed and set(paper.TRAINED) == set(paper.TABLES) - {"3"}
+    columns = set(paper.accuracies(table).columns)
+    assert columns and not columns & {"frames", "frames a token", "GFLOPs"}
 
 
 @pytest.mark.parametrize("table", paper.TRAINED)
 def test_a_row_differs_from_the_baseline_in_what_it_names_and_in_a_loss_within_two_steps(table, synthetic):
     small = {"batch_size": 16, "width": 16, "depth": 1, "prototypes": 16, "head_hidden": 16, "head_bottleneck": 16}
     views = {"global_frames": 64, "patch_frames": 8, "local_views": ((32, 1, (0.35, 0.7)),)}
-    base, rows = paper.planned(table, Config(preset="tiny", steps=2, **small, **views))
     losses = {}
-    for row, changes in rows.items():
-        config = replace(base, **changes)
-        differ = {f.name for f in fields(Config) if getattr(config, f.name) != getattr(base, f.name)}
-        assert differ == {name for name in changes if changes[name] != getattr(base, name)} and (changes == {} or differ)
-        trainer = Trainer(config, synthetic.skeleton)
-        steps = [trainer.step(synthetic, np.arange(16), step) for step in range(2)]
-        losses[row] = [step[name] for step in steps for name in ("loss", "glcl", "mfp")]
-    for row in rows:
-        assert all(losses[row] != losses[other] for other in rows if other != row), row
+    for part in paper.planned(table, Config(preset="tiny", steps=2, **small, **views)):
+        for row, changes in part.rows.items():
+            config = replace(part.base, **changes)
+            differ = {f.name for f in fields(config) if getattr(config, f.name) != getattr(part.base, f.name)}
+            assert differ == {name for name in changes if changes[name] != getattr(part.base, name)} and (changes == {} or differ)
+            trainer = part.method.trainer(config, synthetic.skeleton)
+            steps = [trainer.step(synthetic, np.arange(16), step) for step in range(2)]
+            losses[row] = [step[name] for step in steps for name in ("loss", "glcl", "mfp") if name in step]
+    for row in losses:
+        assert all(losses[row] != losses[other] for other in losses if other != row), row
 
 
 def test_a_table_is_trained_taken_up_again_and_written(tmp_path, quick):
@@ -79,6 +87,55 @@ def test_a_table_is_trained_taken_up_again_and_written(tmp_path, quick):
     assert set(part.rows["order"]) == {"not measured", "baseline"} and "88 clips" in part.markdown()
 
 
+@pytest.mark.parametrize("table", ["1", "2a", "2b", "11a", "11b"])
+def test_weights_are_judged_and_what_was_judged_is_kept(tmp_path, quick, table):
+    store = data.synthetic(clips=88)
+    encoder = evaluate.random_encoder(quick.encoder(store.skeleton), 7)
+    how = {"seeds": 2, "folder": tmp_path, "progress": False, "weights": encoder, "steps": 2}
+    found = paper.run(table, store, quick, **how)
+    about, rows = paper.TABLES[table], found.rows.set_index("row")
+    own = list(about.faults) or ["SLiM", "untrained (control)"]
+    assert rows.loc[own, list(about.measured)].notna().all(axis=None) and found.scores == about.measured
+    if table == "2b":
+        assert (
+            rows.loc["raw coordinates (control)", "kNN, k = 1"]
+            == evaluate.knn(*(evaluate.raw_features(side) for side in data.split(store, "cross-subject"))).accuracy
+        )
+    if table == "11b":
+        assert rows.loc[own, "mean"].tolist() == pytest.approx(rows.loc[own, list(about.measured[:3])].mean(axis=1).tolist())
+    if table == "11a":
+        clean = evaluate.knn(*(evaluate.features(encoder, side) for side in data.split(store, "cross-subject"))).accuracy
+        assert rows.loc["clean", "knn"] == clean and rows.loc["clean", "knn_sd"] == 0
+    kept = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "judged").iterdir()}
+    assert paper.run(table, store, quick, **how).rows.equals(found.rows)
+    assert {f.name: f.stat().st_mtime_ns for f in (tmp_path / "judged").iterdir()} == kept
+    assert "weights as given" in found.markdown() and len(plot.paper_table(found).axes) == 2
+    assert set(rows["order"]) <= {"baseline", "printed alone", "", "not measured", *("seen", "reversed", "cannot be told apart")}
+
+
+def test_methods_are_trained_and_judged_side_by_side(tmp_path, quick):
+    store, other = data.synthetic(clips=88), data.synthetic(clips=88, seed=3)
+    base = replace(quick, steps=2, evaluations=1)
+    how = {"seeds": 1, "folder": tmp_path, "progress": False, "steps": 2}
+    found = paper.run("1", store, base, **how).rows.set_index("row")
+    assert found.loc[["SLiM", "MAMP", "untrained (control)"], "linear protocol"].notna().all()
+    assert found.loc["GFP", "order"] == "printed alone" and found.loc["MAMP", "order"] == "too few seeds or subjects"
+    runs = sorted(p.name for p in (tmp_path / "runs").iterdir())
+    paper.run("2b", store, base, **how)
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == runs, "tables share their runs"
+    nine = paper.run("9", other, base, source=store, **how)
+    assert nine.rows.set_index("row").loc["SLiM", "linear protocol"] >= 0 and "pre-trained on" in nine.differs
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == runs
+    for table, wrong, says in (
+        ("9", {}, "give source="),
+        ("1", {"source": other}, "source serves table 9"),
+        ("4", {"weights": evaluate.random_encoder(quick.encoder(store.skeleton))}, "weights serve tables 1, 2a"),
+        ("5b", {"mirror": False}, "about mirroring"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            paper.run(table, store, base, **how | wrong)
+
+
 def test_an_order_is_seen_where_subjects_and_seeds_agree(tmp_path, quick):
     """Runs are made up here: the table of a sweep, with other accuracies."""
     made = paper.run(
@@ -92,14 +149,13 @@ def test_an_order_is_seen_where_subjects_and_seeds_agree(tmp_path, quick):
             for number, subject in enumerate(subjects):
                 runs.loc[place, f"probe@{subject}"] = probe(row["variant"], row["seed"], number)
         runs["probe"] = runs[[f"probe@{s}" for s in subjects]].mean(axis=1)
-        _, rows = paper.planned("4", Config())
-        return running.beside("4", runs, rows)["order"].tolist()
+        return running.beside("4", runs)["order"].tolist()
 
     noise = np.random.default_rng(0).uniform(-0.01, 0.01, (3, len(subjects)))
-    assert verdicts(lambda v, s, p: 0.6 + 0.2 * (v == "base") + noise[s, p]) == ["seen"] * 4 + ["baseline"]
-    assert verdicts(lambda v, s, p: 0.6 - 0.2 * (v == "base") + noise[s, p]) == ["reversed"] * 4 + ["baseline"]
-    of_seeds = verdicts(lambda v, s, p: 0.6 + (0.3 - 0.2 * s) * (v == "base") + noise[s, p])
-    of_subjects = verdicts(lambda v, s, p: 0.6 + (0.3 - 0.6 * (p % 2)) * (v == "base") + noise[s, p])
+    assert verdicts(lambda v, s, p: 0.6 + 0.2 * (v == BEST) + noise[s, p]) == ["seen"] * 4 + ["baseline"]
+    assert verdicts(lambda v, s, p: 0.6 - 0.2 * (v == BEST) + noise[s, p]) == ["reversed"] * 4 + ["baseline"]
+    of_seeds = verdicts(lambda v, s, p: 0.6 + (0.3 - 0.2 * s) * (v == BEST) + noise[s, p])
+    of_subjects = verdicts(lambda v, s, p: 0.6 + (0.3 - 0.6 * (p % 2)) * (v == BEST) + noise[s, p])
     assert set(of_seeds[:-1]) == set(of_subjects[:-1]) == {"cannot be told apart"}
 
 
@@ -109,12 +165,25 @@ def test_the_command_shows_what_was_printed(capsys):
     assert "5a  masks of the global and of the local branch" in listed and "7 runs a seed: slimlab paper 5a DATA" in listed
     assert main(["paper", "10"]) == 0
     assert "teacher's prototypes, cross-entropy" in capsys.readouterr().out
-    for words, says in ((["paper"], "give a table"), (["paper", "6"], "not among"), (["paper", "1", "synthetic"], "4, 5a, 5b")):
+    assert main(["paper", "3"]) == 0
+    assert "SLiM encoder, 64 frames" in capsys.readouterr().out
+    for words, says in (
+        (["paper"], "give a table"),
+        (["paper", "6"], "not among"),
+        (["paper", "3", "synthetic"], "not among 1, 2a"),
+    ):
         assert main(words) == 1
         assert says in capsys.readouterr().err
 
 
 def test_the_paper_preset_is_the_baseline_of_the_tables():
-    base, _ = paper.planned("4", PRESETS["paper"])
+    for table in paper.TRAINED:
+        part, *_ = paper.planned(table, PRESETS["paper"])
+        assert {k: v for k, v in part.base.to_dict().items() if k in PRESETS["paper"].to_dict()} == PRESETS["paper"].to_dict()
+    [part] = paper.planned("4", PRESETS["paper"])
+    base = part.base
     assert base == PRESETS["paper"]
+    assert not any(part.base.mirror for part in paper.planned("7", PRESETS["paper"], mirror=False))
+    masked = paper.planned("7", PRESETS["paper"])[1].base
+    assert (masked.preset, masked.width, masked.steps, masked.batch_size) == ("mamp", 256, 187_500, 768)
     assert torch.tensor(base.rotation).rad2deg().tolist() == pytest.approx([30, 180, 30])
