@@ -192,7 +192,7 @@ def document(name: str, chosen: Study, table: pd.DataFrame, docs: Path) -> None:
     """Table, report, comparisons and figure into the folder of what is checked in."""
     docs.mkdir(parents=True, exist_ok=True)
     replace_file(docs / f"{name}.csv", lambda f: f.write(table.to_csv(index=False, float_format="%.6g").encode()))
-    if (shipped := LESSON / f"{name}.csv").exists():  # lesson 10 reads it wherever it is opened
+    if (shipped := LESSON / f"{name}.csv").exists():  # lesson 12 reads it wherever it is opened
         replace_file(shipped, lambda f: f.write((docs / f"{name}.csv").read_bytes()))
     table = study.load(docs / f"{name}.csv")  # what is drawn and said is what is checked in
     report, pairs = study.report(table, names=chosen.names), compared(table, chosen)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 exercises = load("exercises")
 CHOSEN = [
     p
-    for n in ("01_skeletons", "03_masking", "05_learning", "06_pretraining", "09_evaluation", "12_paper")
+    for n in ("01_skeletons", "04_masking", "05_learning", "06_pretraining", "07_evaluation", "13_paper")
     if (p := ROOT / "notebooks" / f"{n}.ipynb").exists()
 ]
 

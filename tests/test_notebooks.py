@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 exercises = load("exercises")
 ROOT = Path(__file__).parent.parent
 BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-OF_25_JOINTS = ("11_your_data", "12_paper")  # begin with synthetic motion
+OF_25_JOINTS = ("14_your_data", "13_paper")  # begin with synthetic motion
 PICTURES = "image/png image/svg+xml application/vnd.plotly.v1+json application/vnd.jupyter.widget-view+json".split()
 
 
@@ -60,7 +60,7 @@ def test_form_of_a_lesson(path):
     assert 2 <= len(exercises.find(book)) <= 4
     assert [e.number for e in exercises.find(book)] == list(range(1, len(exercises.find(book)) + 1))
     assert "## Summary" in text and "*Predict" in text
-    assert "$" in text or path.stem == "11_your_data"  # reading files has no equation of the paper's
+    assert "$" in text or path.stem == "14_your_data"  # reading files has no equation of the paper's
     questions = text.split("## Test yourself")[1].split("## ")[0]
     asked, folded = questions.split("<details>")[0], questions.count("<details>")  # a list with one fold, or a fold for each
     assert 3 <= max(folded, len(re.findall(r"^\d\. ", asked, re.MULTILINE))) <= 6 and folded
@@ -162,7 +162,7 @@ def test_quickstart_runs_on_a_readers_own_data(tmp_path, real_data):
 
 
 def test_the_papers_table_runs_without_the_real_files_and_says_so(quick):
-    out, _, book = quick("12_paper")
+    out, _, book = quick("13_paper")
     said = outputs(book)
     assert "SYNTHETIC" in said and "6,368,768 parameters" in said and "28.32" in said and "4.78" in said
     assert "held-out clips" in said and "test split" in said

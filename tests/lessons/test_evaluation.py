@@ -1,4 +1,4 @@
-"""The checks of lesson 09 take right answers and name the mistakes that readers make."""
+"""The checks of lesson 07 take right answers and name the mistakes that readers make."""
 
 import pytest
 import torch

@@ -22,12 +22,12 @@ def file(tmp_path_factory):
 
 
 def test_a_lesson_begins_with_real_people_and_says_who_they_are(capsys):
-    here = lessons.begin("03_masking")
-    assert not here.synthetic and not here.quick and here.out == Path("..") / "out" / "03_masking"
+    here = lessons.begin("04_masking")
+    assert not here.synthetic and not here.quick and here.out == Path("..") / "out" / "04_masking"
     here.end()
     said = capsys.readouterr().out
     assert "REAL people, UI-PRMD" in said and "600 of its 2,000 clips" in said and "SYNTHETIC" not in said and "QUICK" not in said
-    assert "03_masking took " in said and " cores" in said and "torch" in said
+    assert "04_masking took " in said and " cores" in said and "torch" in said
     table = here.store.table
     assert set(table.groupby("label").size()) == {30} and set(table.groupby("subject").size()) == {60}  # balanced
     name, clip = table["label_name"][here.example], here.store[here.example].joints[:, 0]  # (T, V, 3)
@@ -42,7 +42,7 @@ def test_so_many_of_them_as_are_asked_for_and_one_repetition_at_least():
 
 def test_synthetic_data_is_one_argument_away_and_is_called_that(monkeypatch, capsys):
     for given in ({"data": "synthetic"}, {"default": "synthetic"}):
-        here = lessons.begin("12_paper", clips=22, **given)
+        here = lessons.begin("13_paper", clips=22, **given)
         said = capsys.readouterr().out
         assert len(here.store) == 22 and here.synthetic and here.example == 1 and "SYNTHETIC" in said and "REAL" not in said
     monkeypatch.setenv("SLIMLAB_DATA", "synthetic")

@@ -3,7 +3,7 @@
 #
 # **After this lesson** you can read frozen features with kNN, a linear probe, few labels and retrieval; you know how a choice
 # of protocol moves a number; you can put an interval on it and say what the interval is worth; and you can find the clips
-# behind it. **Needs** lesson 04 or a rough idea of what an encoder is, means and standard deviations; no GPU. **Takes** about
+# behind it. **Needs** lesson 03 or a rough idea of what an encoder is, means and standard deviations; no GPU. **Takes** about
 # 60 minutes of yours; the last cell prints what the machine took.
 #
 # Evaluation is where papers differ most and say least. Nothing is pre-trained here: the encoder is the one that comes with
@@ -22,7 +22,7 @@ import slimlab
 from slimlab import evaluate, lessons, plot, widgets
 from slimlab.data import split
 
-here = lessons.begin("09_evaluation")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
+here = lessons.begin("07_evaluation")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store[:: 3 if here.quick else 1], here.quick
 train, test = split(store, "cross-subject")  # odd subjects train, even ones test
 names = list(store.label_names)

@@ -21,7 +21,7 @@ import slimlab
 from slimlab import analysis, data, evaluate, lessons, plot, pretrain, widgets
 from slimlab.analysis import projection
 
-here = lessons.begin("08_embeddings")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
+here = lessons.begin("11_embeddings")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store[here.store.column("people") > 0], here.quick
 train, test = data.split(store, "cross-subject")
 

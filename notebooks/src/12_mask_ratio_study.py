@@ -4,7 +4,7 @@
 # **After this lesson** you can turn a question about a setting into a sweep with controls, seeds and intervals, stop it and
 # let it go on, read what it says and what it does not, and say how many seeds an answer needs.
 #
-# **Needs** lessons 03 (masking) and 09 (evaluation) or what they teach; no GPU.
+# **Needs** lessons 04 (masking) and 07 (evaluation) or what they teach; no GPU.
 #
 # **Takes** about 50 minutes of reading and trying; the last cell prints the machine time.
 #
@@ -21,7 +21,7 @@ from scipy import stats
 from slimlab import data, lessons, plot, study, widgets
 from slimlab.pretrain import Config
 
-here = lessons.begin("10_mask_ratio_study")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
+here = lessons.begin("12_mask_ratio_study")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 
 # %% [markdown]

@@ -3,7 +3,7 @@
 #
 # **After this lesson** you can draw where a joint, a token or CLS looks, on the body and head by head, compute attention from q
 # and k, measure how far it reaches, roll it out over the layers, see what masking changes, and say, with numbers and controls,
-# whether registers do anything in this small model. **Needs** lesson 04 (tokens, encoder); no GPU. **Takes** about 50 minutes
+# whether registers do anything in this small model. **Needs** lesson 03 (tokens, encoder); no GPU. **Takes** about 50 minutes
 # with its three exercises; the machine's part is printed at the end.
 #
 # SLiM's encoder ([arXiv 2603.10648](https://arxiv.org/abs/2603.10648), section 3.1) reads CLS, four registers and one token
@@ -27,7 +27,7 @@ import slimlab
 from slimlab import analysis, data, evaluate, lessons, masking, plot, widgets
 from slimlab.encoder import Encoder
 
-here = lessons.begin("07_attention")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
+here = lessons.begin("10_attention")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store[here.store.column("people") > 0], here.quick
 body = store.skeleton
 trained = slimlab.pretrained("small", skeleton=body).eval()  # a warning names joints that it takes from their parent

@@ -21,7 +21,7 @@ from slimlab import analysis, augment, data, encoder, evaluate, lessons, masking
 from slimlab.analysis import cost
 from slimlab.baselines import mae
 
-here = lessons.begin("04_encoder")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
+here = lessons.begin("03_encoder")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 body = store.skeleton
 
@@ -215,7 +215,7 @@ lessons.check_rotary(rotary)
 # %% [markdown]
 # ## CLS, registers, and a network for every length
 # In front of the tokens stand one **CLS** token, which becomes the clip's feature, and four **registers** ([arXiv
-# 2309.16588](https://arxiv.org/abs/2309.16588)), scratch paper without a task (lesson 07 looks at what they do). Since time
+# 2309.16588](https://arxiv.org/abs/2309.16588)), scratch paper without a task (lesson 10 looks at what they do). Since time
 # is a difference, the same weights take 64, 32, 16 and 8 frames. People are sequences of their own: two people cost twice
 # one.
 
@@ -285,7 +285,7 @@ plot.attention(analysis.inside(shipped, store, index), title="where CLS looks in
 # %% [markdown]
 # The grid on the right has the paper's eight time steps from left to right: read along a row when CLS looks at a joint. The
 # control is the same network with weights that never learned; what both pictures share comes from the architecture and the clip.
-# (Lesson 07 is about attention.)
+# (Lesson 10 is about attention.)
 
 # %%
 untrained = evaluate.random_encoder(config, here.seed)

@@ -22,7 +22,7 @@ import slimlab
 from slimlab import analysis, data, evaluate, lessons, plot, skeleton, widgets
 from slimlab.data import clean
 
-here = lessons.begin("11_your_data", default="synthetic")  # or data="ui-prmd", or your own: data="~/recordings"
+here = lessons.begin("14_your_data", default="synthetic")  # or data="ui-prmd", or your own: data="~/recordings"
 store = here.store[:132] if here.quick else here.store
 body = store.skeleton
 files = here.out / "files"

@@ -2,7 +2,7 @@
 # # 12 · The paper's table
 #
 # **After this lesson** you can take a file of NTU RGB+D and released weights to the paper's table, line by line, know which
-# choice of protocol moves which number, and say what the printed costs count. **Needs** lesson 09 or an idea of linear probes;
+# choice of protocol moves which number, and say what the printed costs count. **Needs** lesson 07 or an idea of linear probes;
 # two CPU cores, no GPU; with the real file and weights it takes longer, and a GPU helps. **Takes** about 40 minutes; what the
 # machine takes stands in the last line.
 #
@@ -20,7 +20,7 @@ from slimlab.analysis import cost
 
 ntu = os.environ.get("SLIMLAB_NTU", "")  # NTU60_XSub.npz, NTU60_XView.npz, NTU120_CS.npz, …; or write its path here
 weights = os.environ.get("SLIMLAB_WEIGHTS", "")  # a folder with config.json and model.safetensors, or a .pth file
-here = lessons.begin("12_paper", data=ntu or None, default="synthetic")  # the file's layout holds 25 joints and two people
+here = lessons.begin("13_paper", data=ntu or None, default="synthetic")  # the file's layout holds 25 joints and two people
 quick, out = here.quick, here.out
 print("NTU RGB+D:", ntu or "not given; no number below is about NTU")
 print("weights:", weights or "not given. slimlab's own encoder `tiny`, not the paper's.")
@@ -172,7 +172,7 @@ print(f"MAMP / SLiM at equal people: {ours:.2f}; MAMP's inference / its pre-trai
 cost.mix(seconds=0 if quick else 2.0).round(2)
 
 # %% [markdown]
-# Where a block's FLOPs come from is lesson 04's exercise. The one here is what the people make of the ratio: SLiM encodes who is
+# Where a block's FLOPs come from is lesson 03's exercise. The one here is what the people make of the ratio: SLiM encodes who is
 # there, MAMP *as released* always two.
 
 

@@ -14,13 +14,13 @@ import torch
 from slimlab import analysis, augment, data, lessons, masking, plot, widgets
 from slimlab.released import faults
 
-here = lessons.begin("03_masking")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
+here = lessons.begin("04_masking")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 body = store.skeleton
 
 # %% [markdown]
 # ## Tokens
-# Lesson 04 cuts 64 frames of a body with $V$ joints into a grid of $T' \times V$ **tokens**, one joint for eight frames, $T' =
+# Lesson 03 cuts 64 frames of a body with $V$ joints into a grid of $T' \times V$ **tokens**, one joint for eight frames, $T' =
 # 8$. Masking hides some of them from the student, who has to say what the teacher, who sees them all, says of them. Which
 # ones to hide is the question of this lesson. The obvious answer, from masked autoencoders: any, at random.
 #
@@ -109,7 +109,7 @@ plot.guess_errors(many)
 #
 # **Harder is not better.** Where a line meets its dotted control, nothing that is visible says where the hidden joints were,
 # and no network could know either: look at whole body parts. A good mask leaves a task that is *possible, but not by
-# copying*. Whether tubes are the right middle is an empirical question; lesson 10 puts it to training.
+# copying*. Whether tubes are the right middle is an empirical question; lesson 12 puts it to training.
 #
 # ## The algorithm, step by step
 # A **tube** is a contiguous run of joints along one limb, over a stretch of time steps. Until the budget
