@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slimlab.lessons.own import keep
+
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"  # notebooks and terminals both know these
 
 
@@ -58,9 +60,11 @@ def expect_tensor(value: Any, name: str, shape: tuple[int, ...], what: str = "",
     return value
 
 
-def passed(sentence: str) -> None:
-    """Print the sentence of success, in green."""
+def passed(sentence: str, function: Callable[..., Any] | None = None) -> None:
+    """Print the sentence of success, in green, and keep the reader's function for the lesson that is built from them."""
     print(f"{GREEN}✓ {sentence}{PLAIN}")
+    if function is not None:
+        keep(function)
 
 
 def _where(function: Callable[..., Any], error: Exception) -> str:

@@ -47,7 +47,7 @@ def check_attention(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             expect(not torch.allclose(got, value, atol=1e-5), sentence)
         worst = (got - wanted).abs().max()
         expect(False, f"attention differs from the library's by up to {worst:.2g}: softmax(q kᵀ / √d), over the last axis.")
-    passed("Attention: as the encoder's own layer has it.")
+    passed("Attention: as the encoder's own layer has it.", function)
 
 
 def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
@@ -77,7 +77,7 @@ def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
             f"the rows of rollout sum to {rows.min():.3g}..{rows.max():.3g}, not to one: every factor's rows have to.",
         )
         expect(False, "rollout differs from the library's: mean over heads, (A + I) / 2 in each layer, multiplied up.")
-    passed("Roll-out: attention followed through all layers, rows still sum to one.")
+    passed("Roll-out: attention followed through all layers, rows still sum to one.", function)
 
 
 def check_distance(function: Callable[..., Tensor]) -> None:
@@ -112,7 +112,7 @@ def check_distance(function: Callable[..., Tensor]) -> None:
         for sentence, value in mistakes.items():
             expect(not torch.allclose(got, value, atol=1e-4), sentence)
         expect(False, f"mean_distance is {got[0]:.3f} for the first head where the library has {wanted[0]:.3f} hops.")
-    passed("Mean attention distance: as the library has it, on two bodies.")
+    passed("Mean attention distance: as the library has it, on two bodies.", function)
 
 
 def _product(layers: Tensor) -> Tensor:

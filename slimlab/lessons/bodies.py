@@ -42,7 +42,7 @@ def check_positions(function: Callable[..., np.ndarray]) -> None:
             f"positions puts '{body.names[worst]}' {np.linalg.norm(got[worst] - wanted[worst]):.2f} m away from its place: "
             "follow the parents up to the root, and add every bone on the way, the root's place too.",
         )
-    passed("Forward kinematics: every joint stands where its chain of bones ends, whatever the order of the joints.")
+    passed("Forward kinematics: every joint stands where its chain of bones ends, whatever the order of the joints.", function)
 
 
 def check_pairs(function: Callable[..., Sequence[tuple[int, int]]]) -> None:
@@ -54,7 +54,7 @@ def check_pairs(function: Callable[..., Sequence[tuple[int, int]]]) -> None:
         _same_pairs(attempt(function, list(body.names)), body.mirror, body.names)
     shuffled = ["right_knee", "head", "left_hip", "left_knee", "right_hip", "left_ear"]
     _same_pairs(attempt(function, list(shuffled)), ((2, 4), (3, 0)), shuffled)
-    passed("Mirror pairs: each left joint has its right one, and what has no partner is left alone.")
+    passed("Mirror pairs: each left joint has its right one, and what has no partner is left alone.", function)
 
 
 def _same_pairs(got: Sequence[tuple[int, int]], wanted: Sequence[tuple[int, int]], names: Sequence[str]) -> None:
@@ -99,7 +99,7 @@ def check_bone_lengths(function: Callable[..., np.ndarray]) -> None:
         expect(
             False, f"variation is off by up to {np.abs(got - wanted).max():.2g}: sd over time of a bone's length, over its mean."
         )
-    passed("Bone lengths: a body's bones keep their length, and what varies is the sensor's fault.")
+    passed("Bone lengths: a body's bones keep their length, and what varies is the sensor's fault.", function)
 
 
 def _variation(x: np.ndarray, body: Skeleton, skip: bool) -> np.ndarray:
@@ -133,7 +133,7 @@ def check_fill(function: Callable[..., np.ndarray]) -> None:
             "fill makes up values before the first or after the last one seen: nothing is known there, leave the zeros.",
         )
         expect(np.allclose(got, wanted), "fill's gaps are no straight line from the last seen value to the next one.")
-    passed("Gaps: filled between what was seen, and nowhere else.")
+    passed("Gaps: filled between what was seen, and nowhere else.", function)
 
 
 def check_sides(function: Callable[..., tuple]) -> None:
@@ -165,7 +165,7 @@ def check_sides(function: Callable[..., tuple]) -> None:
             i for i in range(len(subjects)) if i not in test and (not digests[i] or digests[i] not in {digests[j] for j in test})
         }
         expect(train == wanted, f"the training side is {sorted(train)}: leave out copies of test clips and nothing else.")
-    passed("Sides: no subject and no copy on both of them.")
+    passed("Sides: no subject and no copy on both of them.", function)
 
 
 def _array(value: object, name: str, shape: tuple[int, ...]) -> np.ndarray:

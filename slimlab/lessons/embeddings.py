@@ -46,7 +46,7 @@ def check_agreement(function: Callable[..., float]) -> None:
         raise NotYet(
             f"agreement is {got:.3f} where {same.mean():.3f} is right (k = {k}): share of neighbours, then the mean over points."
         )
-    passed("Agreement: the share of neighbours with the same label, the point itself left out.")
+    passed("Agreement: the share of neighbours with the same label, the point itself left out.", function)
 
 
 def check_shuffled(function: Callable[..., Any]) -> None:
@@ -83,7 +83,7 @@ def check_shuffled(function: Callable[..., Any]) -> None:
     expect(len(np.unique(first)) > 6, "shuffled uses the same order every time: make the generator once, before the loop.")
     expect(np.array_equal(first, ask(0)), "shuffled gives other numbers for the same seed: np.random.default_rng(seed).")
     expect(not np.array_equal(first, ask(1)), "shuffled gives the same numbers for another seed: use the argument.")
-    passed("Shuffled labels: the same labels in other orders, repeatable by their seed.")
+    passed("Shuffled labels: the same labels in other orders, repeatable by their seed.", function)
 
 
 def check_procrustes(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
@@ -107,7 +107,7 @@ def check_procrustes(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -
         raise NotYet(
             f"procrustes ends {far:.3f} from the reference, where {near:.3f} can be had: svd of xyᵀ @ reference, centered."
         )
-    passed("Procrustes: turned, mirrored, scaled and shifted as near as can be.")
+    passed("Procrustes: turned, mirrored, scaled and shifted as near as can be.", function)
 
 
 def _procrustes_mistakes(xy: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:

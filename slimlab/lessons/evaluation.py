@@ -50,7 +50,7 @@ def check_knn_votes(function: Callable[..., Tensor]) -> None:
             "neighbours of one class (scatter_add_), do not overwrite.",
         )
         expect(False, f"knn_votes differs by up to {(got - wanted).abs().max():.2g}: which class does each weight belong to?")
-    passed("kNN: the k most similar clips vote, the nearer the louder, and votes sum to one.")
+    passed("kNN: the k most similar clips vote, the nearer the louder, and votes sum to one.", function)
 
 
 def check_average_precision(function: Callable[..., Any]) -> None:
@@ -79,7 +79,7 @@ def check_average_precision(function: Callable[..., Any]) -> None:
         math.isnan(got),
         f"where no clip is relevant average_precision gives {got:.3g}: such a query says nothing, give NaN.",
     )
-    passed("Average precision: relevant clips that come early count most, and a query without any is left out.")
+    passed("Average precision: relevant clips that come early count most, and a query without any is left out.", function)
 
 
 def check_standardise(function: Callable[..., tuple[Tensor, Tensor]]) -> None:
@@ -123,7 +123,7 @@ def check_standardise(function: Callable[..., tuple[Tensor, Tensor]]) -> None:
         "the training side should come out with mean 0 and sd 1.",
     )
     expect(torch.allclose(asked, wanted[1], atol=1e-4), "the test side takes the training side's mean and sd.")
-    passed("Standardising: both sides by the training side's mean and standard deviation, nothing leaks.")
+    passed("Standardising: both sides by the training side's mean and standard deviation, nothing leaks.", function)
 
 
 def _votes(similarity: Tensor, labels: Tensor, classes: int, k: int, temperature: float, sign: int = 1) -> Tensor:

@@ -167,7 +167,7 @@ def check_trim(function: Callable[..., np.ndarray]) -> None:
         expect(len(got) >= 1, "trim leaves no frame of a clip in which nobody is: keep one, so that the clip is not lost.")
         expect(len(got) == len(wanted), f"trim leaves {len(got)} frames of a clip whose last used frame is number {last - 1}.")
         expect(np.array_equal(got, wanted), "trim mixes up coordinates: the axes are 3, T, V, M and become T, M, V, 3.")
-    passed("Trim: zeros behind the end are gone, gaps stay.")
+    passed("Trim: zeros behind the end are gone, gaps stay.", function)
 
 
 def with_clips(store: ClipStore, clips: list[np.ndarray], copy_of: int) -> ClipStore:

@@ -12,6 +12,7 @@ import torch
 
 from slimlab import data as clips_of
 from slimlab.data import ClipStore
+from slimlab.lessons.own import keep_in
 
 EXAMPLE = "standing shoulder abduction"  # of UI-PRMD: one arm goes up, where everybody can see it
 
@@ -58,6 +59,7 @@ def begin(name: str, data: str | Path | None = None, default: str = "ui-prmd", c
     began, seed = time.monotonic(), _seed()
     quick = bool(os.environ.get("SLIMLAB_QUICK"))
     out = Path(os.environ.get("SLIMLAB_OUT") or Path("..") / "out" / name)
+    keep_in(out.parent / "own")
     source = str(data or os.environ.get("SLIMLAB_DATA") or default)
     synthetic, example = source == "synthetic", 1
     store = clips_of.synthetic(clips=clips) if synthetic else clips_of.open(source)

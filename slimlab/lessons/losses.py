@@ -29,7 +29,7 @@ def check_sinkhorn(function: Callable[..., Tensor]) -> None:
         torch.allclose(got, losses.sinkhorn_knopp(shifted, 0.04), atol=1e-3),
         "sinkhorn changes when 100 is added to all logits: subtract their largest before exp, which changes no assignment.",
     )
-    passed("Sinkhorn: rows sum to one, prototypes are used evenly, and large logits do not overflow.")
+    passed("Sinkhorn: rows sum to one, prototypes are used evenly, and large logits do not overflow.", function)
 
 
 def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: float, iterations: int) -> None:
@@ -84,7 +84,7 @@ def check_masked_loss(function: Callable[..., Tensor]) -> None:
             torch.allclose(ours, theirs, atol=1e-5),
             "the value of masked_loss is right but its gradient is not: it has to reach every masked token's logits.",
         )
-    passed("Masked feature loss: a mean over each view's masked tokens, then over all views, with the right gradient.")
+    passed("Masked feature loss: a mean over each view's masked tokens, then over all views, with the right gradient.", function)
 
 
 def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask: Tensor, temperature: float) -> None:

@@ -34,7 +34,7 @@ def check_tube_mask(function: Callable[..., Tensor]) -> None:
         )
         _compare(ours, masking.semantic_tubes(DRAWS, steps, skeleton, ratio, torch.Generator().manual_seed(2)), skeleton)
     _single_tubes(function, KINECT_V2, 8)
-    passed("Tube mask: it keeps to the budget, to time and to the chains of the body, as the library's does.")
+    passed("Tube mask: it keeps to the budget, to time and to the chains of the body, as the library's does.", function)
 
 
 def _drawn(function: Callable[..., Tensor], steps: int, skeleton: Skeleton, ratio: float) -> Tensor:
@@ -149,7 +149,7 @@ def check_stratified_ratios(function: Callable[..., Tensor]) -> None:
             n == 1 or float(bins.double().mean(dim=0).std()) < 0.15 * n,
             f"{said} favours some places of the batch: use a random permutation of all n.",
         )
-    passed("Stratified ratios: every batch spans the range, in random order.")
+    passed("Stratified ratios: every batch spans the range, in random order.", function)
 
 
 def check_joint_tubes(function: Callable[..., Tensor]) -> None:
@@ -192,4 +192,4 @@ def check_joint_tubes(function: Callable[..., Tensor]) -> None:
             f"{said} hides joint {int(often.argmax())} in {often.max():.0%} of draws and joint {int(often.argmin())} in "
             f"{often.min():.0%}: choose the joints with torch.randperm(joints, generator=generator).",
         )
-    passed("Joint tubes: whole joints, drawn anew each time, exactly on budget.")
+    passed("Joint tubes: whole joints, drawn anew each time, exactly on budget.", function)

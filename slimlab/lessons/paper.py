@@ -30,7 +30,7 @@ def check_honest_choice(function: Callable[..., tuple[float, float]]) -> None:
             abs(honest - chosen) < 1e-9,
             "honest is the test accuracy of the candidate that is best on held-out subjects: test[held_out.argmax()].",
         )
-    passed("An honest choice: held-out subjects choose, the test split scores.")
+    passed("An honest choice: held-out subjects choose, the test split scores.", function)
 
 
 def check_people_ratios(function: Callable[..., tuple[float, float]]) -> None:
@@ -55,4 +55,4 @@ def check_people_ratios(function: Callable[..., tuple[float, float]]) -> None:
             f"as released you get {released:.3g}, not {wanted:.3g}: two of MAMP's people over {people} of SLiM's.",
         )
         expect(abs(fair - mamp / slim) < 1e-6, f"with the same trick you get {fair:.3g}, not {mamp / slim:.3g}.")
-    passed("People: as released the ratio flatters whoever leaves out the empty second body.")
+    passed("People: as released the ratio flatters whoever leaves out the empty second body.", function)

@@ -26,7 +26,7 @@ def check_visible_tokens(function: Callable[[int, int, float], int]) -> None:
         close = abs(float(got) - wanted) < 1
         expect(got == wanted or not close, f"{asked} you say {got}: tokens are whole, round the number of hidden ones.")
         expect(got == wanted, f"{asked} you say {got}, the library leaves {wanted}: the grid has steps * joints tokens.")
-    passed("Visible tokens: as many as the library leaves, on four bodies.")
+    passed("Visible tokens: as many as the library leaves, on four bodies.", function)
 
 
 def check_nearest_label(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -57,4 +57,4 @@ def check_nearest_label(function: Callable[[Tensor, Tensor, Tensor], Tensor]) ->
         )
         right = int((got.long() == labels[place]).sum())
         expect(False, f"nearest_label agrees with a plain loop on {right} of {asked} queries: argmax over the training clips.")
-    passed("Nearest label: as a plain loop over all pairs finds it.")
+    passed("Nearest label: as a plain loop over all pairs finds it.", function)

@@ -57,7 +57,7 @@ def check_chosen(function: Callable[[pd.DataFrame], Any]) -> None:
         expect(
             abs(accuracy - wanted) < 1e-9, f"chosen reports {accuracy:.4f} where the mean of `knn` over seeds is {wanted:.4f}."
         )
-    passed("Chosen: by held-out training subjects over seeds, reported on the test side.")
+    passed("Chosen: by held-out training subjects over seeds, reported on the test side.", function)
 
 
 def check_subject_interval(function: Callable[..., Any]) -> None:
@@ -88,7 +88,7 @@ def check_subject_interval(function: Callable[..., Any]) -> None:
         raise NotYet(
             f"interval is {low:.3f} to {high:.3f}; {wanted.low:.3f} to {wanted.high:.3f} is right: take the 2.5 and 97.5 % point."
         )
-    passed("Interval: subjects are drawn whole, with replacement, and weighed by their clips.")
+    passed("Interval: subjects are drawn whole, with replacement, and weighed by their clips.", function)
 
 
 def check_sign_flips(function: Callable[..., Any]) -> None:
@@ -116,7 +116,7 @@ def check_sign_flips(function: Callable[..., Any]) -> None:
             "p_value leaves out patterns that give the same difference as was seen: count with >=, and allow for rounding.",
         )
         raise NotYet(f"p_value gives {got:.4f} where {wanted:.4f} is right: flip the sign of each pair's difference in all ways.")
-    passed("Sign flips: all patterns of the paired differences, two-sided.")
+    passed("Sign flips: all patterns of the paired differences, two-sided.", function)
 
 
 def _number(value: Any, what: str) -> float:

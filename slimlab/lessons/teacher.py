@@ -46,7 +46,7 @@ def check_ema(function: Callable[..., None]) -> None:
             f"at momentum {momentum} the parameter {wrong[0]} is not momentum * teacher + (1 - momentum) * student; "
             "is every one changed once?",
         )
-    passed("EMA: the teacher follows in place, the student is untouched, no gradient is kept.")
+    passed("EMA: the teacher follows in place, the student is untouched, no gradient is kept.", function)
 
 
 def _look_at(student: nn.Module, teacher: nn.Module, now: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:

@@ -46,7 +46,7 @@ def check_patchify(function: Callable[..., Tensor]) -> None:
             torch.allclose(tokens, wanted, atol=1e-4),
             "the tokens differ from the strided convolution's: token (t, v) holds x[:, :, P*t : P*(t+1), v], axis by axis.",
         )
-    passed("Patchify: a reshape and one matrix product are the convolution.")
+    passed("Patchify: a reshape and one matrix product are the convolution.", function)
 
 
 def check_rotary(function: Callable[..., Tensor]) -> None:
@@ -69,7 +69,7 @@ def check_rotary(function: Callable[..., Tensor]) -> None:
         )
     got = attempt(function, x, times, base=100.0)
     expect(torch.allclose(got.to(x), _turned(x, times, base=100.0), atol=1e-4), "rotary ignores its argument base.")
-    passed("Rotary: lengths stay, and q·k depends on the difference in time alone.")
+    passed("Rotary: lengths stay, and q·k depends on the difference in time alone.", function)
 
 
 def check_block_flops(function: Callable[[int, int, int], float]) -> None:
@@ -89,7 +89,7 @@ def check_block_flops(function: Callable[[int, int, int], float]) -> None:
         except (TypeError, ValueError):
             raise NotYet(f"block_flops returned {got!r}: a number is asked for.") from None
         _name_the_count(got, wanted, n, width, hidden)
-    passed("FLOPs: your formula is what the counter sees when the block runs.")
+    passed("FLOPs: your formula is what the counter sees when the block runs.", function)
 
 
 def _name_the_turn(got: Tensor, x: Tensor, times: Tensor) -> None:

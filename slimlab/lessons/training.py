@@ -41,7 +41,7 @@ def check_diagnosis(function: Callable[[pd.DataFrame], str]) -> None:
             which = f"run {letter}" if seed == 0 else "a run with another seed"
             expect(said in DIAGNOSES, f"diagnose returned {said!r} for {which}: give one of {', '.join(DIAGNOSES)}.")
             expect(said == kind, f"diagnose calls {which} {said!r}, but look at it: {SYMPTOMS[kind]}.")
-    passed("Diagnosis: every run is told, also with another seed.")
+    passed("Diagnosis: every run is told, also with another seed.", function)
 
 
 def check_schedule(function: Callable[..., float]) -> None:
@@ -60,7 +60,7 @@ def check_schedule(function: Callable[..., float]) -> None:
             wanted = learning_rate(config, step)
             if abs(got - wanted) > 1e-6 * highest + 1e-3 * wanted:
                 _name_the_rate(float(got), wanted, step, steps, highest, lowest, warmup)
-    passed("Schedule: it rises to its highest, falls on half a cosine, and ends at its lowest.")
+    passed("Schedule: it rises to its highest, falls on half a cosine, and ends at its lowest.", function)
 
 
 def check_rank(function: Callable[[Tensor], float]) -> None:
@@ -80,7 +80,7 @@ def check_rank(function: Callable[[Tensor], float]) -> None:
         )
         if abs(got - wanted) > 0.01 * wanted:
             _name_the_rank(got, wanted, name, x)
-    passed("RankMe: one for collapsed features, as many as there are directions for even ones.")
+    passed("RankMe: one for collapsed features, as many as there are directions for even ones.", function)
 
 
 def _name_the_rate(got: float, wanted: float, step: int, steps: int, highest: float, lowest: float, warmup: float) -> None:

@@ -34,7 +34,10 @@ def check_bone_scaling(function: Callable[..., Tensor]) -> None:
             got = expect_tensor(got, "scale_bones", tuple(joints.shape), "(T, V, 3)")
             expect(torch.equal(given, joints), "scale_bones changes the joints that it was given: work on a new tensor.")
             _name_the_scaling_mistake(got, joints, body, factors)
-    passed("Bone scaling: bones change by their factor, directions and the root's path stay, whatever the order of the joints.")
+    passed(
+        "Bone scaling: bones change by their factor, directions and the root's path stay, whatever the order of the joints.",
+        function,
+    )
 
 
 def check_mirror(function: Callable[..., Tensor]) -> None:
@@ -77,7 +80,7 @@ def check_mirror(function: Callable[..., Tensor]) -> None:
             "mirror differs from the library's: joint a of a pair gets the place of joint b with x negated, and b that of a.",
         )
         expect(torch.equal(given, joints), "mirror changes the joints that it was given: work on a new tensor.")
-    passed("Mirroring: x is negated, left and right have changed places, twice is the identity.")
+    passed("Mirroring: x is negated, left and right have changed places, twice is the identity.", function)
 
 
 def check_local_interval(function: Callable[..., tuple[int, int]]) -> None:
@@ -114,7 +117,7 @@ def check_local_interval(function: Callable[..., tuple[int, int]]) -> None:
             f"in {DRAWS} draws local_interval never reaches the last frame {shown}: there are span - length + 1 places to begin, "
             "and rng.integers(n) gives 0 to n - 1.",
         )
-    passed("Local interval: inside its global view, every length and every place has its chance.")
+    passed("Local interval: inside its global view, every length and every place has its chance.", function)
 
 
 def _name_the_scaling_mistake(got: Tensor, joints: Tensor, body: Skeleton, factors: Tensor) -> None:
