@@ -304,6 +304,16 @@ class Encoder(FeatureEncoder):
             else None,
         )
 
+    def behind(self, sequence: Tensor, block: int, steps: int) -> Tensor:
+        """What the blocks after `block` and the final norm make of its output (P, N, D), whose tokens have so many time steps.
+
+        `forward(return_intermediates="tokens")` gives such outputs; changed on the way, they are interventions.
+        """
+        rotary = self._rotary_tables(steps, len(self.config.skeleton), sequence)
+        for later in self.blocks[block + 1 :]:
+            sequence, _ = later(sequence, rotary, False)
+        return self.norm(sequence)
+
     def compile_blocks(self) -> None:
         """Let `torch.compile` translate the blocks at their first use, once for all of them. Needs a C++ compiler."""
         for block in self.blocks:

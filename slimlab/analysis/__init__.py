@@ -13,6 +13,7 @@ from slimlab.analysis.attention import (
 )
 from slimlab.analysis.guessing import cells, guess, guess_errors
 from slimlab.analysis.inside import Inside, inside
+from slimlab.analysis.interventions import Occlusion, ablate, hidden_units, occlude, patch, without
 from slimlab.analysis.norms import token_norms
 from slimlab.analysis.prototypes import Prototypes, prototypes, sinkhorn_stages
 from slimlab.analysis.tokens import TokenPCA, token_pca, token_similarity
@@ -21,8 +22,10 @@ from slimlab.evaluate.rank import effective_prototypes, rankme, used_prototypes
 __all__ = [
     "Agreement",
     "Inside",
+    "Occlusion",
     "Prototypes",
     "TokenPCA",
+    "ablate",
     "agreement",
     "attention_distance",
     "attention_distances",
@@ -32,8 +35,11 @@ __all__ = [
     "effective_prototypes",
     "guess",
     "guess_errors",
+    "hidden_units",
     "hops",
     "inside",
+    "occlude",
+    "patch",
     "projection",
     "prototypes",
     "rankme",
@@ -45,4 +51,5 @@ __all__ = [
     "token_similarity",
     "uniform_distance",
     "used_prototypes",
+    "without",
 ]
