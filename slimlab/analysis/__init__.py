@@ -13,7 +13,7 @@ from slimlab.analysis.attention import (
 )
 from slimlab.analysis.guessing import cells, guess, guess_errors
 from slimlab.analysis.inside import Inside, inside
-from slimlab.analysis.interventions import Occlusion, ablate, hidden_units, occlude, patch, without
+from slimlab.analysis.interventions import Intervention, Occlusion, ablate, hidden_units, intervene, occlude, patch, without
 from slimlab.analysis.norms import token_norms
 from slimlab.analysis.prototypes import Prototypes, prototypes, sinkhorn_stages
 from slimlab.analysis.tokens import TokenPCA, token_pca, token_similarity
@@ -22,6 +22,7 @@ from slimlab.evaluate.rank import effective_prototypes, rankme, used_prototypes
 __all__ = [
     "Agreement",
     "Inside",
+    "Intervention",
     "Occlusion",
     "Prototypes",
     "TokenPCA",
@@ -38,6 +39,7 @@ __all__ = [
     "hidden_units",
     "hops",
     "inside",
+    "intervene",
     "occlude",
     "patch",
     "projection",

@@ -7,7 +7,7 @@ and Fergus 2014 (arXiv 1311.2901); heads: Michel et al. 2019 (arXiv 1905.10650);
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slimlab import evaluate
-from slimlab.data import ClipStore
+from slimlab import augment, evaluate
+from slimlab.data import ClipStore, DataError, test_view
 from slimlab.encoder import Encoder
-from slimlab.evaluate import Features, Inputs, check_body, inputs
+from slimlab.evaluate import Features, Inputs, check_body, inputs, inputs_of
 from slimlab.skeleton import Skeleton
 
 UNITS = ("joints", "parts", "steps", "tokens")  # what of the input can be hidden
@@ -233,6 +233,76 @@ def _ablated(encoder: Encoder, train: ClipStore, test: ClipStore, by: Sequence[s
         cut = without(encoder, **change)
         sides = [evaluate.features(cut, side, pool=pool) for side in (train, test)]
         yield {"by": next(iter(change)), "what": name} | lost(evaluate.knn(sides[0], sides[1], k=k)) | {"control": np.nan}
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """A clip before and after something was done to it, or to the network.
+
+    joints         (T, P, V, 3) meters, the P people who are there, as they are encoded afterwards
+    before, after  (F,) features
+    tokens         (P, T', V) cosine distance of each token after the last layer from what it was
+    hidden         (T', V) bool: tokens that were hidden
+    """
+
+    joints: Tensor
+    before: Tensor
+    after: Tensor
+    tokens: Tensor
+    hidden: Tensor
+
+    @property
+    def change(self) -> float:
+        """Cosine distance of the features from what they were."""
+        return max(0.0, float(1 - F.cosine_similarity(self.before, self.after, dim=0)))
+
+
+@torch.inference_mode()
+def intervene(
+    encoder: Encoder,
+    store: ClipStore,
+    index: int,
+    *,
+    hidden: Tensor | None = None,
+    pulled: Mapping[int, tuple[float, float, float]] | None = None,
+    heads: Iterable[tuple[int, int]] = (),
+    layers: Iterable[int] = (),
+    registers: bool = False,
+    pool: str = "cls+mean",
+) -> Intervention:
+    """Hide tokens of a clip, move joints of it, take parts out of the network, all at once, and compare with the clip as it is.
+
+    hidden  (T', V) bool: tokens that become the mask token, of every person
+    pulled  joint -> meters along x, y (up) and z by which it is moved in every frame, of every person
+    heads, layers, registers  as in `without`
+
+    Raises ValueError where the store's body is not the encoder's or a part is not there, DataError where nobody is in the clip.
+    """
+    check_body(encoder, store)
+    config = encoder.config
+    index = range(len(store))[int(index)]
+    x, people, seen = test_view(store, [index], config.frames)
+    if not people.any():
+        raise DataError(f"clip '{store.column('clip')[index]}' has nobody in it; there is nothing to change")
+    moved = x.clone()
+    for joint, by in (pulled or {}).items():
+        shown = seen[:, None, :, joint] & augment.present(x)[..., 0, :]  # (1, 1, T, M)
+        moved[:, :, :, joint] += torch.tensor(by).view(1, 3, 1, 1) * shown
+    grid = (config.frames // config.patch_frames, len(store.skeleton))
+    mask = torch.zeros(grid, dtype=torch.bool) if hidden is None else hidden
+    if tuple(mask.shape) != grid:
+        raise ValueError(f"hidden is {tuple(mask.shape)}, should be (T', V) = {grid}")
+    cut = without(encoder, heads=heads, layers=layers, registers=registers).eval()
+    was_training, whole = encoder.training, encoder.eval()
+    given = [inputs_of((view, people, seen), encoder, store) for view in (x, moved)]
+    given[1] = _hide(encoder, given[1], mask)
+    features, tokens = [], []
+    for network, each in zip((whole, cut), given, strict=True):
+        features.append(_read(network, each, pool)[0])
+        tokens.append(network(each.x, people=each.people, seen=each.seen).tokens[0].cpu()[people[0]])  # (P, T', V, D)
+    encoder.train(was_training)
+    joints = moved[0].permute(1, 3, 2, 0)[:, people[0]]  # (T, P, V, 3)
+    return Intervention(joints, features[0], features[1], 1 - F.cosine_similarity(tokens[0], tokens[1], dim=-1), mask)
 
 
 @torch.inference_mode()

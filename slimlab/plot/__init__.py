@@ -10,6 +10,7 @@ from slimlab.plot.body import frames_strip, mask_on_body
 from slimlab.plot.curves import label_curve, robustness
 from slimlab.plot.dataset import report
 from slimlab.plot.gallery import gallery
+from slimlab.plot.interventions import ablation, occlusion
 from slimlab.plot.invariants import invariants
 from slimlab.plot.learning import assignments, runs, schedules
 from slimlab.plot.looking import (
@@ -40,6 +41,7 @@ from slimlab.plot.training import training
 __all__ = [
     "Bodies",
     "Masking",
+    "ablation",
     "agreement",
     "anatomy",
     "asked_achieved",
@@ -72,6 +74,7 @@ __all__ = [
     "mask_table",
     "method",
     "neighbours",
+    "occlusion",
     "paper_table",
     "patch_cuts",
     "planes",

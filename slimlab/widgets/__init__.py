@@ -11,6 +11,7 @@ from slimlab.widgets.clips import ClipPlayer
 from slimlab.widgets.curves import Curves
 from slimlab.widgets.embedding import EmbeddingExplorer
 from slimlab.widgets.features import FeatureExplorer
+from slimlab.widgets.interventions import InterventionExplorer
 from slimlab.widgets.masks import MaskExplorer
 from slimlab.widgets.prototypes import PrototypeExplorer
 from slimlab.widgets.retrieval import RetrievalViewer
@@ -27,6 +28,7 @@ __all__ = [
     "Curves",
     "EmbeddingExplorer",
     "FeatureExplorer",
+    "InterventionExplorer",
     "MaskExplorer",
     "MaskedSample",
     "PrototypeExplorer",
