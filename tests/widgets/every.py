@@ -36,6 +36,7 @@ class Every:
             "Curves": self._curves,
             "EmbeddingExplorer": lambda: self._embedding({hostile.TEXT: numbers, "b" + hostile.TEXT: numbers[:, ::-1].copy()}),
             "FeatureExplorer": lambda: widgets.FeatureExplorer(self.store, self.encoder),
+            "InterventionExplorer": lambda: widgets.InterventionExplorer(self.store, self.encoder, hidden=((0, 1),)),
             "MaskExplorer": self._masks,
             "MaskedSample": self._sample,
             "PrototypeExplorer": lambda: widgets.PrototypeExplorer(self.run, self.store),
