@@ -259,6 +259,60 @@ def embed(a: argparse.Namespace) -> None:
     print(f"{len(x)} clips, {x.shape[1]} features each: {out}")
 
 
+def predict(a: argparse.Namespace) -> None:
+    """Labels of new clips, by a predictor that was saved or is fitted on labeled clips first."""
+    from slimlab import data
+    from slimlab import evaluate as e
+    from slimlab.pretrain.run import replace_file
+
+    if a.labels:
+        known = data.open(a.labels)
+        found = e.fit_predictor(_weights(a.model, known.skeleton), known, pool=a.pool, progress=True)
+        about = found.about or {}
+        if "held_out" in about:
+            print(f"accuracy on {about['held_out_by']}, without them in the fit: {about['held_out']:.3f}")
+        if a.save:
+            print(f"predictor: {found.save(a.save)}")
+    else:
+        found = e.load_predictor(a.model)
+    if a.file is None:
+        return
+    table = found.predict(data.open(a.file), progress=True)
+    out = Path(a.out or Path(a.file).with_suffix(".labels.csv").name)
+    replace_file(out, lambda f: table.to_csv(f, index=False, float_format="%.4f"))
+    print(table.head(10).round(3).to_string(index=False))
+    print(f"{len(table)} clips: {out}. A confidence is the probe's own probability, which was not calibrated")
+
+
+def stream(a: argparse.Namespace) -> None:
+    """Labels of frames as they come: lines of V x 3 numbers on standard input, or the frames of a file."""
+    import numpy as np
+
+    from slimlab import data
+    from slimlab import evaluate as e
+
+    live = e.Live(e.load_predictor(a.predictor), a.window, a.stride)
+    joints = len(live.predictor.encoder.config.skeleton)
+
+    def frames():
+        if a.file:
+            for clip in data.open(a.file):
+                yield from np.where(clip.seen[..., None], clip.joints, 0)
+            return
+        for number, line in enumerate(sys.stdin):
+            values = np.array(line.replace(",", " ").split(), dtype=np.float32)
+            if values.size % (joints * 3):
+                raise ValueError(f"line {number + 1} holds {values.size} numbers; a frame is {joints} joints x 3 for each person")
+            yield values.reshape(-1, joints, 3)
+
+    for frame in frames():
+        if (said := live.push(frame)) is not None:
+            print(f"{said['frame']}\t{said['label']}\t{said['confidence']:.3f}", flush=True)
+    if live.latencies:
+        middle, slow = (1000 * np.percentile(live.latencies, q) for q in (50, 99))
+        print(f"{len(live.latencies)} answers, {middle:.1f} ms median, {slow:.1f} ms at the 99th percentile", file=sys.stderr)
+
+
 def figures(a: argparse.Namespace) -> None:
     from slimlab import data, plot
 
@@ -322,7 +376,8 @@ def paper(a: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    f.__name__: f for f in (doctor, lab, convert, export, report, pretrain, evaluate, robustness, embed, figures, cost, paper)
+    f.__name__: f
+    for f in (doctor, lab, convert, export, report, pretrain, evaluate, robustness, embed, predict, stream, figures, cost, paper)
 }
 
 
@@ -441,6 +496,20 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("file")
     p.add_argument("--out")
     p.add_argument("--device", help="cpu (default), cuda, mps")
+    p = command("predict", "Labels of new clips, with a confidence, by a linear probe that is fitted on labeled ones.")
+    p.add_argument(
+        "model", help="a folder that --save wrote; or, with --labels, a run's folder, or small, tiny, tiny-v1 (shipped)"
+    )
+    p.add_argument("file", nargs="?", help="the new clips")
+    p.add_argument("--labels", metavar="DATA", help="labeled clips to fit the probe on")
+    p.add_argument("--pool", default="cls+mean", help="how features are read, as of evaluate")
+    p.add_argument("--save", metavar="FOLDER", help="keep the fitted predictor")
+    p.add_argument("--out", help="another .csv than FILE.labels.csv")
+    p = command("stream", "Labels of frames as they come: lines of numbers on standard input, or the frames of a file.")
+    p.add_argument("predictor", help="a folder that slimlab predict --save wrote")
+    p.add_argument("file", nargs="?", help="replay its clips, frame by frame, and print how long an answer takes")
+    p.add_argument("--window", type=int, default=90, help="frames that an answer is about")
+    p.add_argument("--stride", type=int, default=8, help="frames from one answer to the next")
     p = command("figures", "Every figure of a run, as PDF, PNG and CSV.")
     p.add_argument("run")
     p.add_argument("data", nargs="?", help="trained and held-out clips together (default: where the run's data came from)")

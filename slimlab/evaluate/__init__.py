@@ -8,6 +8,7 @@ from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.fusion import fuse
 from slimlab.evaluate.knn import knn, knn_grid
 from slimlab.evaluate.linear import linear_grid
+from slimlab.evaluate.predictor import Live, Predictor, fit_predictor, load_predictor
 from slimlab.evaluate.probe import NotConverged, linear_probe
 from slimlab.evaluate.protocol import PROTOCOLS, SELECTIONS, Protocol
 from slimlab.evaluate.provenance import provenance
@@ -36,8 +37,10 @@ __all__ = [
     "Features",
     "Inputs",
     "Interval",
+    "Live",
     "NotConverged",
     "Paired",
+    "Predictor",
     "Probe",
     "Protocol",
     "Result",
@@ -50,6 +53,7 @@ __all__ = [
     "features",
     "few_labels",
     "finetune",
+    "fit_predictor",
     "fuse",
     "inputs",
     "inputs_of",
@@ -58,6 +62,7 @@ __all__ = [
     "label_curve",
     "linear_grid",
     "linear_probe",
+    "load_predictor",
     "load_probes",
     "mcnemar",
     "one_labeled_subject",

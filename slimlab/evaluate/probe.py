@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from slimlab.data import DataError
 from slimlab.evaluate.features import Features
@@ -52,6 +53,19 @@ def linear_probe(
         return fit_and_choose(lambda clips: x[clips], [spec], fitted_on, tested_on, settings, rng, seed)[0].result
     if settings.classifier != "logistic":
         raise ValueError(f"linear_probe: classifier '{settings.classifier}' is no linear probe; use evaluate.run")
+    probe = fit_logistic(x, labels, c=c, iterations=iterations)
+    known = torch.from_numpy(probe.classes_).long()
+    scores = torch.full((len(queries), classes), -torch.inf)  # classes that were not trained on
+    with np.errstate(divide="ignore"):  # a class that is out of the question: log 0
+        scores[:, known] = torch.from_numpy(probe.predict_log_proba(queries.numpy())).float()
+    return score(torch.from_numpy(probe.predict(queries.numpy())).long(), truth, classes, scores=scores)
+
+
+def fit_logistic(x: Tensor, labels: Tensor, *, c: float = 1.0, iterations: int = ITERATIONS) -> Any:
+    """scikit-learn's pipeline, fitted on features (N, F) and labels (N,): standardise, then logistic regression.
+
+    Raises NotConverged where the iterations are too few.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -68,8 +82,4 @@ def linear_probe(
                 f"the linear probe did not converge in {iterations} iterations; allow more by iterations={10 * iterations} "
                 f"(command line: --iterations {10 * iterations})"
             ) from warning
-    known = torch.from_numpy(probe.classes_).long()
-    scores = torch.full((len(queries), classes), -torch.inf)  # classes that were not trained on
-    with np.errstate(divide="ignore"):  # a class that is out of the question: log 0
-        scores[:, known] = torch.from_numpy(probe.predict_log_proba(queries.numpy())).float()
-    return score(torch.from_numpy(probe.predict(queries.numpy())).long(), truth, classes, scores=scores)
+    return probe

@@ -1,0 +1,182 @@
+"""A probe that is kept: fitted on labeled clips, saved beside its encoder, and asked about new clips or frames as they come."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from slimlab._system.cache import replace_file
+from slimlab.data import ClipStore, DataError, from_arrays
+from slimlab.encoder import Encoder
+from slimlab.evaluate.features import Features, check_body, features
+from slimlab.evaluate.probe import ITERATIONS, fit_logistic
+from slimlab.evaluate.result import labelled
+from slimlab.evaluate.subsets import check_train_test, held_out
+from slimlab.weights import load_encoder, save_encoder
+
+PROBE, ABOUT = "probe.safetensors", "predictor.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """An encoder and a linear probe on its features: labels for new clips, with a confidence.
+
+    encoder  frozen; pool: how its features are read
+    mean, scale  (F,) by which features are standardised; weight (C, F), bias (C,): logits of the C classes
+    names    of the classes
+    people   most people in a clip of those it was fitted on
+    about    how it was made: clips, their fingerprint, and `held_out`, the accuracy on held-out subjects (or clips) of the
+             same probe fitted without them: what to expect on people that it does not know
+    """
+
+    encoder: Encoder
+    mean: Tensor
+    scale: Tensor
+    weight: Tensor
+    bias: Tensor
+    names: tuple[str, ...]
+    pool: str = "cls+mean"
+    people: int = 1
+    about: dict[str, Any] | None = None
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(N, F) features -> (N, C)."""
+        return (x - self.mean) / self.scale @ self.weight.T + self.bias
+
+    def predict(self, store: ClipStore, progress: bool = False) -> pd.DataFrame:
+        """A line for each clip: clip, label, confidence (the probe's probability, 0..1), second label and its confidence.
+
+        Raises ValueError where the store's body is not the encoder's, DataError where a clip holds more people than known.
+        """
+        check_body(self.encoder, store)
+        if store.max_people > self.people:
+            raise DataError(
+                f"{store.source}: clips of up to {store.max_people} people; this predictor was fitted on clips of at most "
+                f"{self.people}; fit it on clips of as many: fit_predictor(encoder, labeled.with_people({store.max_people}))"
+            )
+        read = features(self.encoder, store.with_people(self.people), pool=self.pool, progress=progress)
+        chances = self.logits(read.x).softmax(dim=1)  # (N, C)
+        top = chances.topk(min(2, chances.shape[1]), dim=1)
+        table = pd.DataFrame({"clip": store.column("clip")})
+        for place, what in enumerate(("", "second_")[: top.indices.shape[1]]):
+            table[f"{what}label"] = [self.names[i] for i in top.indices[:, place].tolist()]
+            table[f"{what}confidence"] = top.values[:, place].numpy()
+        return table
+
+    def save(self, folder: str | Path) -> Path:
+        """Write encoder, probe and what is known of it into a folder, for `load_predictor`. Returns the folder."""
+        from safetensors.torch import save
+
+        folder = Path(folder)
+        save_encoder(self.encoder, folder / "encoder")
+        tensors = {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}
+        replace_file(folder / PROBE, lambda f: f.write(save({k: v.contiguous() for k, v in tensors.items()})))
+        about = {"names": self.names, "pool": self.pool, "people": self.people, "about": self.about}
+        replace_file(folder / ABOUT, lambda f: f.write((json.dumps(about, indent=1) + "\n").encode()))
+        return folder
+
+
+def fit_predictor(
+    encoder: Encoder, store: ClipStore, *, pool: str = "cls+mean", iterations: int = ITERATIONS, progress: bool = False
+) -> Predictor:
+    """Fit a probe on the labeled clips of a store: standardised features, logistic regression, as `linear_probe`.
+
+    Raises DataError where no clip has a label or all have the same, ValueError where the store's body is not the encoder's,
+    NotConverged where the iterations are too few.
+    """
+    check_body(encoder, store)
+    known = store[store.labels >= 0]
+    check_train_test(known, known)
+    read = features(encoder, known, pool=pool, progress=progress)
+    about = {"clips": len(known), "data": known.source, "fingerprint": known.fingerprint}
+    outside, what = held_out(known.table, len(known))
+    if 0 < outside.sum() < len(known) and len(np.unique(known.labels[~outside])) > 1:
+        inside = _fitted(encoder, read.rows(np.flatnonzero(~outside)), known, pool, iterations)
+        judged = read.rows(np.flatnonzero(outside))
+        right = inside.logits(judged.x).argmax(dim=1) == judged.labels
+        about |= {"held_out": float(right.double().mean()), "held_out_clips": int(outside.sum()), "held_out_by": what}
+    return replace(_fitted(encoder, read, known, pool, iterations), about=about)
+
+
+def _fitted(encoder: Encoder, read: Features, store: ClipStore, pool: str, iterations: int) -> Predictor:
+    x, labels, _, _, classes = labelled(read, read)
+    probe = fit_logistic(x, labels, iterations=iterations)
+    scaler, regression = probe[0], probe[-1]
+    found = torch.from_numpy(regression.classes_).long()
+    weight, bias = torch.zeros(classes, x.shape[1]), torch.full((classes,), -torch.inf)
+    rows, offsets = (torch.from_numpy(v).float() for v in (regression.coef_, regression.intercept_))
+    if len(found) == 2:  # one row of logits, of the second class
+        rows, offsets = torch.cat([torch.zeros_like(rows), rows]), torch.cat([torch.zeros_like(offsets), offsets])
+    weight[found], bias[found] = rows, offsets
+    names = tuple(store.label_names[i] if i < len(store.label_names) else str(i) for i in range(classes))
+    mean, scale = (torch.from_numpy(np.asarray(v)).float() for v in (scaler.mean_, scaler.scale_))
+    return Predictor(encoder, mean, scale, weight, bias, names, pool, store.max_people)
+
+
+def load_predictor(folder: str | Path) -> Predictor:
+    """Read what `Predictor.save` wrote. Raises FileNotFoundError or ValueError that names the file and what is wrong with it."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    if not (folder / ABOUT).exists():
+        raise FileNotFoundError(
+            f"{folder / ABOUT}: no such file; give a folder that Predictor.save, or slimlab predict --save, wrote"
+        )
+    encoder = load_encoder(folder / "encoder")
+    try:
+        about, tensors = json.loads((folder / ABOUT).read_text()), load_file(folder / PROBE)
+        mean, scale, weight, bias = (tensors[name] for name in ("mean", "scale", "weight", "bias"))
+        names = tuple(about["names"])
+        if weight.shape != (len(names), len(mean)) or bias.shape != (len(names),) or scale.shape != mean.shape:
+            raise ValueError(f"the probe is {tuple(weight.shape)} for {len(names)} classes and {len(mean)} features")
+        return Predictor(encoder, mean, scale, weight, bias, names, about["pool"], int(about["people"]), about["about"])
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise ValueError(f"{folder}: no predictor ({error}); fit it again") from error
+
+
+class Live:
+    """Labels for frames that arrive one by one: the last `window` frames are asked about every `stride` frames.
+
+    `latencies` are the seconds that each answer took.
+    """
+
+    def __init__(self, predictor: Predictor, window: int = 90, stride: int = 8) -> None:
+        if window < 2 or stride < 1:
+            raise ValueError(f"window {window} must be at least 2 frames, stride {stride} at least 1")
+        self.predictor, self.window, self.stride = predictor, window, stride
+        self.latencies: list[float] = []
+        self._frames: deque[np.ndarray] = deque(maxlen=window)
+        self._count = 0
+
+    def push(self, frame: np.ndarray) -> dict[str, Any] | None:
+        """Take a frame: (V, 3) or (M, V, 3) meters, y up, zeros where a joint was not seen or nobody is there.
+
+        Returns {frame, label, confidence, second_label, second_confidence} once `window` frames are there and `stride` have come
+        since the last answer, None in between. Raises ValueError where the shape does not fit.
+        """
+        body, people = self.predictor.encoder.config.skeleton, self.predictor.people
+        frame = np.asarray(frame, dtype=np.float32)
+        frame = frame[None] if frame.ndim == 2 else frame  # (M, V, 3)
+        if frame.ndim != 3 or frame.shape[1:] != (len(body), 3) or len(frame) > people:
+            raise ValueError(f"a frame is {frame.shape}, should be (V, 3) or (M, V, 3) with V = {len(body)} and M up to {people}")
+        self._frames.append(np.concatenate([frame, np.zeros((people - len(frame), *frame.shape[1:]), np.float32)]))
+        self._count += 1
+        if len(self._frames) < self.window or (self._count - self.window) % self.stride:
+            return None
+        begin = time.perf_counter()
+        clip = np.stack(self._frames).transpose(3, 0, 2, 1)  # (3, T, V, M)
+        if not clip.any():
+            return {"frame": self._count - 1, "label": "", "confidence": 0.0}
+        row = self.predictor.predict(from_arrays(clip, skeleton=body)).iloc[0].drop("clip").to_dict()
+        self.latencies.append(time.perf_counter() - begin)
+        return {"frame": self._count - 1} | row
