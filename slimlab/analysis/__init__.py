@@ -16,6 +16,7 @@ from slimlab.analysis.inside import Inside, inside
 from slimlab.analysis.interventions import Intervention, Occlusion, ablate, hidden_units, intervene, occlude, patch, without
 from slimlab.analysis.norms import token_norms
 from slimlab.analysis.prototypes import Prototypes, prototypes, sinkhorn_stages
+from slimlab.analysis.timeline import peaks, timeline
 from slimlab.analysis.tokens import TokenPCA, token_pca, token_similarity
 from slimlab.evaluate.rank import effective_prototypes, rankme, used_prototypes
 
@@ -42,11 +43,13 @@ __all__ = [
     "intervene",
     "occlude",
     "patch",
+    "peaks",
     "projection",
     "prototypes",
     "rankme",
     "rollout",
     "sinkhorn_stages",
+    "timeline",
     "token_index",
     "token_norms",
     "token_pca",
