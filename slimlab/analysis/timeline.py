@@ -25,7 +25,8 @@ def timeline(
 
     Args:
         predictor: An encoder and its probe (`evaluate.fit_predictor`).
-        store: Holds the recording, which is clip `index`.
+        store: Holds the recording.
+        index: Which of its clips the recording is.
         gallery: Clips to compare with, such as those that the predictor was fitted on; None: nearest, distance and novelty are
             left out.
         seconds: A window's length.
