@@ -265,8 +265,11 @@ def predict(a: argparse.Namespace) -> None:
     from slimlab import evaluate as e
     from slimlab.pretrain.run import replace_file
 
+    if a.save and not a.labels:
+        raise ValueError("--save keeps a predictor that is fitted now; give --labels DATA")
     if a.labels:
         known = data.open(a.labels)
+        known = known.with_people(a.people or known.max_people)
         found = e.fit_predictor(_weights(a.model, known.skeleton), known, pool=a.pool, progress=True)
         about = found.about or {}
         if "held_out" in about:
@@ -291,26 +294,41 @@ def stream(a: argparse.Namespace) -> None:
     from slimlab import data
     from slimlab import evaluate as e
 
-    live = e.Live(e.load_predictor(a.predictor), a.window, a.stride)
-    joints = len(live.predictor.encoder.config.skeleton)
+    predictor = e.load_predictor(a.predictor)
+    joints, latencies = len(predictor.encoder.config.skeleton), []
 
-    def frames():
-        if a.file:
-            for clip in data.open(a.file):
-                yield from np.where(clip.seen[..., None], clip.joints, 0)
+    def recordings():
+        if a.file is None:
+            yield "", _lines(joints)
             return
-        for number, line in enumerate(sys.stdin):
-            values = np.array(line.replace(",", " ").split(), dtype=np.float32)
-            if values.size % (joints * 3):
-                raise ValueError(f"line {number + 1} holds {values.size} numbers; a frame is {joints} joints x 3 for each person")
-            yield values.reshape(-1, joints, 3)
+        store = data.open(a.file)
+        e.check_body(predictor.encoder, store)
+        for clip in store:
+            yield f"{clip.name}\t", iter(np.where(clip.seen[..., None], clip.joints, 0))
 
-    for frame in frames():
-        if (said := live.push(frame)) is not None:
-            print(f"{said['frame']}\t{said['label']}\t{said['confidence']:.3f}", flush=True)
-    if live.latencies:
-        middle, slow = (1000 * np.percentile(live.latencies, q) for q in (50, 99))
-        print(f"{len(live.latencies)} answers, {middle:.1f} ms median, {slow:.1f} ms at the 99th percentile", file=sys.stderr)
+    for name, frames in recordings():
+        live = e.Live(predictor, a.window, a.stride)
+        for frame in frames:
+            if (said := live.push(frame)) is not None:
+                print(f"{name}{said['frame']}\t{said['label']}\t{said['confidence']:.3f}", flush=True)
+        latencies += live.latencies
+    if latencies:
+        middle, slow = (1000 * np.percentile(latencies, q) for q in (50, 99))
+        print(f"{len(latencies)} answers, {middle:.1f} ms median, {slow:.1f} ms at the 99th percentile", file=sys.stderr)
+
+
+def _lines(joints: int):
+    """Frames (M, V, 3) from lines of numbers on standard input. Raises ValueError that names the line."""
+    import numpy as np
+
+    for number, line in enumerate(sys.stdin, 1):
+        try:
+            values = np.array(line.replace(",", " ").split(), dtype=np.float32)
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}; a frame is {joints} joints x 3 numbers for each person") from error
+        if not values.size or values.size % (joints * 3):
+            raise ValueError(f"line {number} holds {values.size} numbers; a frame is {joints} joints x 3 for each person")
+        yield values.reshape(-1, joints, 3)
 
 
 def figures(a: argparse.Namespace) -> None:
@@ -363,13 +381,16 @@ def paper(a: argparse.Namespace) -> None:
     if a.probe:
         _released(a, store, weights)
         return
+    source = data.open(a.source) if a.source else None
     if weights is None:
         for part in tables.planned(a.table, base, a.mirror):
-            guess = p.estimate(store, part.base, device=a.device, method=part.method)
-            print(f"{part.method.name}: {len(part.rows)} rows x {a.seeds} seeds; a run of the first one takes {guess}")
-    out, source = Path(a.out), data.open(a.source) if a.source else None
+            guess = p.estimate(source or store, part.base, device=a.device, method=part.method)
+            count = f"{len(part.rows)} row{'s' * (len(part.rows) > 1)} x {a.seeds} seeds"
+            print(f"{part.method.name}: {count}; a run at the size that they share takes {guess}")
     how = {"minutes": a.minutes, "device": a.device, "steps": a.evaluation_steps, "mirror": a.mirror}
-    found = tables.run(a.table, store, base, seeds=a.seeds, split=a.split, folder=out, weights=weights, source=source, **how)
+    how |= {"weights": weights, "source": source, "source_split": a.source_split}
+    out = Path(a.out)
+    found = tables.run(a.table, store, base, seeds=a.seeds, split=a.split, folder=out, **how)
     print(found.markdown())
     plot.save(plot.paper_table(found), found.save(out / a.table) / "figure.png")
     print(f"table and figure: {out / a.table}; runs: {out}")
@@ -503,6 +524,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("file", nargs="?", help="the new clips")
     p.add_argument("--labels", metavar="DATA", help="labeled clips to fit the probe on")
     p.add_argument("--pool", default="cls+mean", help="how features are read, as of evaluate")
+    p.add_argument("--people", type=int, help="most people in a clip of those to come, where more than in --labels")
     p.add_argument("--save", metavar="FOLDER", help="keep the fitted predictor")
     p.add_argument("--out", help="another .csv than FILE.labels.csv")
     p = command("stream", "Labels of frames as they come: lines of numbers on standard input, or the frames of a file.")
@@ -539,6 +561,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--subfolder", help="of --weights, such as ntu60_xsub")
     p.add_argument("--probe", help="of table 1: a file of released linear probes, judged as they are")
     p.add_argument("--source", help="of table 9: clips to pre-train on")
+    p.add_argument("--source-split", help="how --source is divided (default: as --split)")
     p.add_argument("--evaluation-steps", type=int, help="of the linear protocol and of fine-tuning")
     p.add_argument(
         "--no-mirror", dest="mirror", action="store_false", help="left and right are different classes: mirror nothing"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
-from slimlab.evaluate import check_body, inputs
+from slimlab.evaluate import check_body, evaluating, inputs
 from slimlab.skeleton import Skeleton
 
 Query = str | tuple[int, int]
@@ -76,17 +76,15 @@ def attention_distances(encoder: Encoder, store: ClipStore, frames: int | None =
     """
     config = encoder.config
     check_body(encoder, store)
-    was_training = encoder.training
-    encoder.eval()
     total, count = torch.zeros(2, config.depth, config.heads), 0
     for start in range(0, len(store), batch_size):
         x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, len(store))), frames)
-        out = encoder(x, people=people, seen=seen, return_intermediates=True)
+        with evaluating(encoder):
+            out = encoder(x, people=people, seen=seen, return_intermediates=True)
         for layer, block in enumerate(out.intermediates or []):
             far = attention_distance(block.attention[people], store.skeleton, x.shape[2] // config.patch_frames)
             total[:, layer] += torch.stack(far).sum(dim=1).cpu()  # (2, heads)
         count += int(people.sum())
-    encoder.train(was_training)
     mean = total / max(1, count)
     layer, head = torch.meshgrid(torch.arange(config.depth), torch.arange(config.heads), indexing="ij")
     columns = {"layer": layer, "head": head, "hops": mean[0], "steps": mean[1]}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from slimlab.data import ClipStore, DataError, test_view
 from slimlab.encoder import Encoder
-from slimlab.evaluate import check_body, inputs_of
+from slimlab.evaluate import check_body, evaluating, inputs_of
 from slimlab.skeleton import Skeleton
 
 
@@ -69,12 +69,10 @@ def inside(encoder: Encoder, store: ClipStore, index: int, mask: Tensor | None =
     name = str(store.column("clip")[index])
     if not people.any():
         raise DataError(f"clip '{name}' has nobody in it; there is nothing to look at")
-    device, was_training = encoder.pos_embed.device, encoder.training
-    encoder.eval()
-    hidden = None if mask is None else mask.to(device)
+    hidden = None if mask is None else mask.to(encoder.pos_embed.device)
     given = inputs_of(view, encoder, store)
-    out = encoder(given.x, mask=hidden, people=given.people, seen=given.seen, return_intermediates=True)
-    encoder.train(was_training)
+    with evaluating(encoder):
+        out = encoder(given.x, mask=hidden, people=given.people, seen=given.seen, return_intermediates=True)
     there = people[0]
     first_cell = 1 + config.registers
     attention = torch.stack([i.attention[0].cpu()[there] for i in out.intermediates or []])  # (L, P, H, N, N)

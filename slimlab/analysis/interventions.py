@@ -19,7 +19,7 @@ from torch import Tensor
 from slimlab import augment, evaluate
 from slimlab.data import ClipStore, DataError, test_view
 from slimlab.encoder import Encoder
-from slimlab.evaluate import Features, Inputs, check_body, inputs, inputs_of
+from slimlab.evaluate import Features, Inputs, check_body, evaluating, inputs, inputs_of
 from slimlab.skeleton import Skeleton
 
 UNITS = ("joints", "parts", "steps", "tokens")  # what of the input can be hidden
@@ -75,7 +75,8 @@ def without(
     if registers:
         config = replace(config, registers=0)
         state["register_tokens"] = state["register_tokens"][:, :0]
-    out = Encoder(config).to(encoder.pos_embed)
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+        out = Encoder(config).to(encoder.pos_embed)
     out.load_state_dict(state)
     return out.train(encoder.training)
 
@@ -141,12 +142,11 @@ def occlude(
     hidden = torch.stack(list(units.values()))  # (U, T', V)
     rng = torch.Generator().manual_seed(seed)
     random = torch.stack([_random_like(unit, rng) for unit in hidden])
-    was_training, rows = encoder.training, []
-    encoder.eval()
-    for given in _batches(encoder, store, clips, batch_size):
-        shown = [given, *(_hide(encoder, given, mask) for mask in (*hidden, *random))]
-        rows.append(torch.stack([_read(encoder, each, pool) for each in shown], dim=1))  # (b, 1 + 2U, F)
-    encoder.train(was_training)
+    rows = []
+    with evaluating(encoder):
+        for given in _batches(encoder, store, clips, batch_size):
+            shown = [given, *(_hide(encoder, given, mask) for mask in (*hidden, *random))]
+            rows.append(torch.stack([_read(encoder, each, pool) for each in shown], dim=1))  # (b, 1 + 2U, F)
     clean, changed, control = torch.cat(rows).split([1, len(hidden), len(hidden)], dim=1)
     clean = clean[:, 0]  # (N, F)
     base = None if score is None else score(clean)
@@ -213,14 +213,13 @@ def _ablated(encoder: Encoder, train: ClipStore, test: ClipStore, by: Sequence[s
         x = torch.cat([_read(encoder, _hide(encoder, given, mask), pool) for given in batches])
         return Features(x, clean.labels, clean.table)
 
-    rng, was_training = torch.Generator().manual_seed(seed), encoder.training
-    encoder.eval()
+    rng = torch.Generator().manual_seed(seed)
     for kind in (word for word in by if word in UNITS):
         for name, mask in hidden_units(test.skeleton, config.frames // config.patch_frames, kind).items():
-            control = evaluate.knn(gallery, shown(_random_like(mask, rng)), k=k)
-            row = {"by": kind, "what": name} | lost(evaluate.knn(gallery, shown(mask), k=k))
-            yield row | {"control": whole.accuracy - control.accuracy}
-    encoder.train(was_training)
+            with evaluating(encoder):
+                hidden, others = shown(mask), shown(_random_like(mask, rng))
+            row = {"by": kind, "what": name} | lost(evaluate.knn(gallery, hidden, k=k))
+            yield row | {"control": whole.accuracy - evaluate.knn(gallery, others, k=k).accuracy}
     changes: dict[str, dict] = {}
     if "heads" in by:
         pairs = [(layer, head) for layer in range(config.depth) for head in range(config.heads)]
@@ -231,7 +230,7 @@ def _ablated(encoder: Encoder, train: ClipStore, test: ClipStore, by: Sequence[s
         changes["all registers"] = {"registers": True}
     for name, change in changes.items():
         cut = without(encoder, **change)
-        sides = [evaluate.features(cut, side, pool=pool) for side in (train, test)]
+        sides = [evaluate.features(cut, side, pool=pool, cache=None) for side in (train, test)]
         yield {"by": next(iter(change)), "what": name} | lost(evaluate.knn(sides[0], sides[1], k=k)) | {"control": np.nan}
 
 
@@ -286,6 +285,8 @@ def intervene(
         raise DataError(f"clip '{store.column('clip')[index]}' has nobody in it; there is nothing to change")
     moved = x.clone()
     for joint, by in (pulled or {}).items():
+        if not 0 <= joint < len(store.skeleton):
+            raise ValueError(f"joint {joint} is not there; this body has 0..{len(store.skeleton) - 1}")
         shown = seen[:, None, :, joint] & augment.present(x)[..., 0, :]  # (1, 1, T, M)
         moved[:, :, :, joint] += torch.tensor(by).view(1, 3, 1, 1) * shown
     grid = (config.frames // config.patch_frames, len(store.skeleton))
@@ -293,14 +294,13 @@ def intervene(
     if tuple(mask.shape) != grid:
         raise ValueError(f"hidden is {tuple(mask.shape)}, should be (T', V) = {grid}")
     cut = without(encoder, heads=heads, layers=layers, registers=registers).eval()
-    was_training, whole = encoder.training, encoder.eval()
     given = [inputs_of((view, people, seen), encoder, store) for view in (x, moved)]
     given[1] = _hide(encoder, given[1], mask)
     features, tokens = [], []
-    for network, each in zip((whole, cut), given, strict=True):
-        features.append(_read(network, each, pool)[0])
-        tokens.append(network(each.x, people=each.people, seen=each.seen).tokens[0].cpu()[people[0]])  # (P, T', V, D)
-    encoder.train(was_training)
+    with evaluating(encoder):
+        for network, each in zip((encoder, cut), given, strict=True):
+            features.append(_read(network, each, pool)[0])
+            tokens.append(network(each.x, people=each.people, seen=each.seen).tokens[0].cpu()[people[0]])  # (P, T', V, D)
     joints = moved[0].permute(1, 3, 2, 0)[:, people[0]]  # (T, P, V, 3)
     return Intervention(joints, features[0], features[1], 1 - F.cosine_similarity(tokens[0], tokens[1], dim=-1), mask)
 
@@ -315,26 +315,28 @@ def patch(encoder: Encoder, store: ClipStore, source: int, target: int, by: str 
     Columns: layer (0-based), unit, recovered: 0 where the CLS token stays the target's, 1 where it becomes the source's, by
     cosine.
 
-    Raises ValueError where the two clips do not differ.
+    Raises ValueError where the two clips do not differ, DataError where one has nobody in it.
     """
     check_body(encoder, store)
+    with evaluating(encoder):
+        return _patched(encoder, store, source, target, by)
+
+
+def _patched(encoder: Encoder, store: ClipStore, source: int, target: int, by: str) -> pd.DataFrame:
     config = encoder.config
-    was_training = encoder.training
-    encoder.eval()
     x, people, seen = inputs(encoder, store, [source, target])
+    if not people[:, 0].all():
+        raise DataError(f"patch: clips {source} and {target} need a first person each")
     out = encoder(x, people=people, seen=seen, return_intermediates="tokens")
     theirs, ours = out.cls[0, 0], out.cls[1, 0]  # (D,)
     apart = 1 - F.cosine_similarity(theirs, ours, dim=0)
     if apart < 1e-6:
         raise ValueError(f"patch: clips {source} and {target} have the same CLS token; take two that differ")
     steps = x.shape[2] // config.patch_frames
-    first = 1 + config.registers
-    units = {"CLS": torch.zeros(first, dtype=torch.bool), "registers": torch.ones(first, dtype=torch.bool)}
-    units["CLS"][0], units["registers"][0] = True, False
-    cells = steps * len(store.skeleton)
-    places = {name: torch.cat([mask, torch.zeros(cells, dtype=torch.bool)]) for name, mask in units.items()}
-    for name, mask in hidden_units(store.skeleton, steps, by).items():
-        places[name] = torch.cat([torch.zeros(first, dtype=torch.bool), mask.flatten()])
+    first, cells = torch.zeros(1 + config.registers, dtype=torch.bool), torch.zeros(steps * len(store.skeleton), dtype=torch.bool)
+    is_cls = torch.arange(len(first)) == 0
+    places = {"CLS": torch.cat([is_cls, cells]), "registers": torch.cat([~is_cls, cells])}
+    places |= {name: torch.cat([first, mask.flatten()]) for name, mask in hidden_units(store.skeleton, steps, by).items()}
     which = torch.stack(list(places.values())).to(x.device)  # (U, N)
     lines = []
     for layer, after in enumerate(out.intermediates or []):
@@ -342,7 +344,6 @@ def patch(encoder: Encoder, store: ClipStore, source: int, target: int, by: str 
         cls = encoder.behind(sequence, layer, steps)[:, 0]  # (U, D)
         recovered = (F.cosine_similarity(cls, theirs[None], dim=1) - (1 - apart)) / apart
         lines += [(layer, name, float(value)) for name, value in zip(places, recovered, strict=True)]
-    encoder.train(was_training)
     return pd.DataFrame(lines, columns=["layer", "unit", "recovered"])
 
 

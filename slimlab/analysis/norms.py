@@ -12,7 +12,7 @@ import torch
 
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
-from slimlab.evaluate import check_body, inputs
+from slimlab.evaluate import check_body, evaluating, inputs
 
 
 @torch.inference_mode()
@@ -24,13 +24,12 @@ def token_norms(encoder: Encoder, store: ClipStore, frames: int | None = None, b
     """
     config = encoder.config
     check_body(encoder, store)
-    was_training = encoder.training
-    encoder.eval()
     joints, tables = len(store.skeleton), []
     named = ["cls", *(f"register {r}" for r in range(config.registers))]
     for start in range(0, len(store), batch_size):
         x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, len(store))), frames)
-        out = encoder(x, people=people, seen=seen, return_intermediates="tokens")
+        with evaluating(encoder):
+            out = encoder(x, people=people, seen=seen, return_intermediates="tokens")
         there = people.nonzero().cpu()  # (P, 2)
         steps = x.shape[2] // config.patch_frames
         norms = torch.stack([i.tokens[people].norm(dim=-1).cpu() for i in out.intermediates or []])  # (L, P, N)
@@ -49,5 +48,4 @@ def token_norms(encoder: Encoder, store: ClipStore, frames: int | None = None, b
         }
         columns |= {name: np.tile(np.asarray(values), layers * persons) for name, values in each.items()}
         tables.append(pd.DataFrame(columns | {"norm": norms.flatten().float().numpy()}))
-    encoder.train(was_training)
     return pd.concat(tables, ignore_index=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
-from slimlab.evaluate import check_body, inputs
+from slimlab.evaluate import check_body, evaluating, inputs
 from slimlab.losses import PrototypeHead, sinkhorn_knopp
 
 CHUNK = 4096  # rows whose logits over all K prototypes are held at once
@@ -81,19 +81,17 @@ def prototypes(
     if kind not in ("clips", "cells"):
         raise ValueError(f"kind {kind!r} is unknown; choose clips or cells")
     check_body(encoder, store)
-    was_training = encoder.training
-    encoder.eval()
     rows, places = [], []
     for start in range(0, len(store), batch_size):
         x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, len(store))), frames)
-        out = encoder(x, people=people, seen=seen)
+        with evaluating(encoder):
+            out = encoder(x, people=people, seen=seen)
         values = out.cls if kind == "clips" else out.tokens  # (B, M, D) or (B, M, T', V, D)
         rows.append(head.embed(values[people]).float().cpu().flatten(0, -2))
         there = people.nonzero().cpu()  # (P, 2)
         cells = [torch.arange(n) for n in values.shape[2:-1]]
         grid = torch.cartesian_prod(torch.arange(len(there)), *cells).view(-1, 1 + len(cells))  # (S, 1) or (S, 3)
         places.append(torch.cat([there[grid[:, 0]] + torch.tensor([start, 0]), grid[:, 1:]], dim=1))
-    encoder.train(was_training)
     columns = ["clip", "person", "step", "joint"]
     table = pd.DataFrame(torch.cat(places).numpy(), columns=columns[: places[0].shape[1]])
     return Prototypes(table, torch.cat(rows), head.directions.detach().float().cpu())

@@ -3,7 +3,8 @@
     run = pretrain.fit(train, matched.Config(preset="small", predicts="coordinates"), method=matched.METHOD)
 
 Views, augmentations, masks, GLCL, KoLeo, teacher and schedules are those of `slimlab.pretrain`; the loss at masked tokens is
-another one. The table's own reading: leaving out the decoder or predicting features is not by itself what gains, prototypes are.
+another one. The authors' reading of the table: neither leaving out the decoder nor predicting features brings the gain; the
+assignment to prototypes does.
 """
 
 from __future__ import annotations

@@ -3,7 +3,18 @@
 from slimlab.evaluate import corruption
 from slimlab.evaluate.controls import compare, random_encoder, raw_features, readers
 from slimlab.evaluate.curves import label_curve, one_labeled_subject, robustness
-from slimlab.evaluate.features import Features, Inputs, check_body, features, inputs, inputs_of, prepare, to_input, weights_digest
+from slimlab.evaluate.features import (
+    Features,
+    Inputs,
+    check_body,
+    evaluating,
+    features,
+    inputs,
+    inputs_of,
+    prepare,
+    to_input,
+    weights_digest,
+)
 from slimlab.evaluate.finetune import finetune
 from slimlab.evaluate.fusion import fuse
 from slimlab.evaluate.knn import knn, knn_grid
@@ -50,6 +61,7 @@ __all__ = [
     "check_body",
     "compare",
     "corruption",
+    "evaluating",
     "features",
     "few_labels",
     "finetune",

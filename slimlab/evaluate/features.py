@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -181,25 +182,34 @@ def features(
     return Features(every.contiguous(), torch.from_numpy(store.labels), store.table)
 
 
+@contextmanager
+def evaluating(encoder: FeatureEncoder) -> Iterator[None]:
+    """The encoder in evaluation mode inside, and as it was afterwards, whatever happens."""
+    was_training = encoder.training
+    encoder.eval()
+    try:
+        yield
+    finally:
+        encoder.train(was_training)
+
+
 @torch.inference_mode()
 def _read(encoder, store, blocks, pool, combine, frames, view, batch_size, progress, with_people: bool = False) -> Tensor:
     """(N, F) float32, and with `with_people` who is there as M more columns of 0 and 1."""
     config, device = encoder.config, next(encoder.parameters()).device
-    was_training = encoder.training
-    encoder.eval()
     rows, shared = [], len(store) >= distributed.world_size()
     own = distributed.shard(len(store)) if shared else slice(0, len(store))
     starts = range(own.start, own.stop, batch_size)
-    for start in tqdm(starts, desc="features", disable=not progress or distributed.rank() > 0, leave=False):
-        x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, own.stop)), frames, view)
-        read = encoder.features(x, people, blocks, pool, combine, seen).float()
-        rows.append((torch.cat([read, people.float()], dim=1) if with_people else read).cpu())
-    if not len(store):  # no rows, as wide as those of a clip
-        x = torch.zeros(1, 3, frames, len(config.skeleton), store.max_people, device=device)
-        people = torch.zeros(1, store.max_people, dtype=torch.bool, device=device)
-        read = encoder.features(x, people, blocks, pool, combine).float()
-        rows.append((torch.cat([read, people.float()], dim=1) if with_people else read)[:0].cpu())
-    encoder.train(was_training)
+    with evaluating(encoder):
+        for start in tqdm(starts, desc="features", disable=not progress or distributed.rank() > 0, leave=False):
+            x, people, seen = inputs(encoder, store, np.arange(start, min(start + batch_size, own.stop)), frames, view)
+            read = encoder.features(x, people, blocks, pool, combine, seen).float()
+            rows.append((torch.cat([read, people.float()], dim=1) if with_people else read).cpu())
+        if not len(store):  # no rows, as wide as those of a clip
+            x = torch.zeros(1, 3, frames, len(config.skeleton), store.max_people, device=device)
+            people = torch.zeros(1, store.max_people, dtype=torch.bool, device=device)
+            read = encoder.features(x, people, blocks, pool, combine).float()
+            rows.append((torch.cat([read, people.float()], dim=1) if with_people else read)[:0].cpu())
     return distributed.all_gather(torch.cat(rows)) if shared else torch.cat(rows)
 
 

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from slimlab.data import ClipStore
 from slimlab.encoder import FeatureEncoder
-from slimlab.evaluate.features import TEST_VIEWS, features
+from slimlab.evaluate.features import TEST_VIEWS, evaluating, features
 from slimlab.evaluate.grid import FeatureSpec, LinearGrid, encoder_specs, most_blocks
 from slimlab.evaluate.protocol import Protocol
 from slimlab.evaluate.result import Result, check_finite, score
@@ -60,24 +60,21 @@ def linear_grid(
         x, people, seen = augmented_view(encoder, train, clips, rng, p.mirror, p.rotation, p.noise, p.details)
         return encoder.features(x, people, most, "cls+mean", protocol.combine, seen).float()  # (B, all columns)
 
-    was_training = encoder.training
-    encoder.eval()
-    if protocol.views == "random":
-        draw = fresh
-    else:
-        cached = train_features.x[None]
-        if protocol.views == "cached":
-            pieces = np.array_split(np.arange(len(train)), -(-len(train) // 64))
-            views = range(protocol.cached_views)
-            cached = torch.stack([torch.cat([fresh(p).cpu() for p in pieces]) for _ in views])  # (views, N, all columns)
+    with evaluating(encoder):
+        if protocol.views == "random":
+            draw = fresh
+        else:
+            cached = train_features.x[None]
+            if protocol.views == "cached":
+                pieces = np.array_split(np.arange(len(train)), -(-len(train) // 64))
+                views = range(protocol.cached_views)
+                cached = torch.stack([torch.cat([fresh(p).cpu() for p in pieces]) for _ in views])  # (views, N, all columns)
 
-        def draw(clips: np.ndarray) -> Tensor:
-            return cached[torch.randint(len(cached), (len(clips),), generator=rng), torch.from_numpy(clips)]
+            def draw(clips: np.ndarray) -> Tensor:
+                return cached[torch.randint(len(cached), (len(clips),), generator=rng), torch.from_numpy(clips)]
 
-    device = next(encoder.parameters()).device
-    out = fit_and_choose(draw, specs, train_features, test_features, protocol, rng, seed, device, progress)
-    encoder.train(was_training)
-    return out
+        device = next(encoder.parameters()).device
+        return fit_and_choose(draw, specs, train_features, test_features, protocol, rng, seed, device, progress)
 
 
 def fit_and_choose(

@@ -52,8 +52,10 @@ class Predictor:
         """(N, F) features -> (N, C)."""
         return (x - self.mean) / self.scale @ self.weight.T + self.bias
 
-    def predict(self, store: ClipStore, progress: bool = False) -> pd.DataFrame:
+    def predict(self, store: ClipStore, progress: bool = False, cache: str | Path | None = "default") -> pd.DataFrame:
         """A line for each clip: clip, label, confidence (the probe's probability, 0..1), second label and its confidence.
+
+        A clip with nobody in it has no label, and confidence 0. cache: as of `features`.
 
         Raises ValueError where the store's body is not the encoder's, DataError where a clip holds more people than known.
         """
@@ -63,13 +65,16 @@ class Predictor:
                 f"{store.source}: clips of up to {store.max_people} people; this predictor was fitted on clips of at most "
                 f"{self.people}; fit it on clips of as many: fit_predictor(encoder, labeled.with_people({store.max_people}))"
             )
-        read = features(self.encoder, store.with_people(self.people), pool=self.pool, progress=progress)
+        read = features(self.encoder, store.with_people(self.people), pool=self.pool, progress=progress, cache=cache)
         chances = self.logits(read.x).softmax(dim=1)  # (N, C)
         top = chances.topk(min(2, chances.shape[1]), dim=1)
         table = pd.DataFrame({"clip": store.column("clip")})
         for place, what in enumerate(("", "second_")[: top.indices.shape[1]]):
             table[f"{what}label"] = [self.names[i] for i in top.indices[:, place].tolist()]
             table[f"{what}confidence"] = top.values[:, place].numpy()
+        nobody = store.column("people") == 0
+        table.loc[nobody, table.columns.str.endswith("label")] = ""
+        table.loc[nobody, table.columns.str.endswith("confidence")] = 0.0
         return table
 
     def save(self, folder: str | Path) -> Path:
@@ -77,6 +82,7 @@ class Predictor:
         from safetensors.torch import save
 
         folder = Path(folder)
+        (folder / ABOUT).unlink(missing_ok=True)  # a folder that is half written is no predictor
         save_encoder(self.encoder, folder / "encoder")
         tensors = {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}
         replace_file(folder / PROBE, lambda f: f.write(save({k: v.contiguous() for k, v in tensors.items()})))
@@ -162,7 +168,8 @@ class Live:
         """Take a frame: (V, 3) or (M, V, 3) meters, y up, zeros where a joint was not seen or nobody is there.
 
         Returns {frame, label, confidence, second_label, second_confidence} once `window` frames are there and `stride` have come
-        since the last answer, None in between. Raises ValueError where the shape does not fit.
+        since the last answer, None in between; an empty label where nobody was there in the whole window. Raises ValueError
+        where the shape does not fit.
         """
         body, people = self.predictor.encoder.config.skeleton, self.predictor.people
         frame = np.asarray(frame, dtype=np.float32)
@@ -176,7 +183,7 @@ class Live:
         begin = time.perf_counter()
         clip = np.stack(self._frames).transpose(3, 0, 2, 1)  # (3, T, V, M)
         if not clip.any():
-            return {"frame": self._count - 1, "label": "", "confidence": 0.0}
-        row = self.predictor.predict(from_arrays(clip, skeleton=body)).iloc[0].drop("clip").to_dict()
+            return {"frame": self._count - 1, "label": "", "confidence": 0.0, "second_label": "", "second_confidence": 0.0}
+        row = self.predictor.predict(from_arrays(clip, skeleton=body), cache=None).iloc[0].drop("clip").to_dict()
         self.latencies.append(time.perf_counter() - begin)
         return {"frame": self._count - 1} | row

@@ -38,8 +38,8 @@ class Protocol:
     views       what the grid trains on: deterministic, the test view; random, a new augmented crop in every step; cached,
                 `cached_views` augmented crops of every clip, read once
     mirror, rotation, noise  of those crops: see `augmented_view`; no mirror where left and right are different classes
-    details     "released": training crops and the test view as the released code cuts them (`augmented_view`,
-                `data.released_test_view`); "plain": as slimlab does elsewhere
+    details     "released": training crops of at least 16 frames and frame floor(i L / frames) of the test view, as in the
+                released code (`augmented_view`, `data.released_test_view`); "plain": as slimlab does elsewhere
     select      by what the best of the grid is chosen: "held-out subjects" of the training side (clips, where subjects are
                 unknown), "test split", or both, a row each. The published linear figures are chosen on the test split
 

@@ -117,10 +117,11 @@ def score_probes(
     Raises as `load_probes` and `score_probe`.
     """
     probes = load_probes(file)
+    most = max(probe.blocks for probe in probes.values())
+    read = features(encoder, test, blocks=most, pool="cls+mean", combine="sum", view=view)  # once, for all of them
     rows = []
     for probe in probes.values():
-        read = features(encoder, test, blocks=probe.blocks, pool=probe.pool, combine="sum", view=view)
-        result = score_probe(probe, read)
+        result = score_probe(probe, read, blocks=most)
         low, high = bounds(result, test)
         about = {"probe": probe.name, "blocks": probe.blocks, "pool": probe.pool, "lr": probe.lr}
         rows.append(about | {"accuracy": result.accuracy, "low": low, "high": high})

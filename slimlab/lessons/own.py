@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slimlab._system.cache import replace_file
+from slimlab._system.warn import warn
 
 _folder: Path | None = None  # of the lesson that has begun; without one nothing is kept
 
@@ -29,6 +30,10 @@ def keep(function: Callable[..., Any]) -> None:
         source = textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):
         return
-    if _folder is not None:
+    if _folder is None or not function.__name__.isidentifier():
+        return
+    try:
         _folder.mkdir(parents=True, exist_ok=True)
         replace_file(_folder / f"{function.__name__}.py", lambda f: f.write(source.encode()))
+    except OSError as error:
+        warn(f"your function passed, but could not be kept for lesson 08: {error}")

@@ -48,10 +48,11 @@ def schedule(config: Any, step: int) -> dict[str, float]:
 def learning_rate(config: Any, step: int) -> float:
     """Linear warm-up to config.lr over the `warmup` part of the run, then a cosine to config.min_lr.
 
-    The first step has a rate above zero; of the released details it has none.
+    The first step has a rate above zero; with the released details it has none, unless there is no warm-up.
     """
-    done = step if getattr(config, "details", "plain") == "released" else step + 1
-    rise = done / max(1.0, config.warmup * config.steps)
+    length = max(1.0, config.warmup * config.steps)
+    done = step if length > 1 and getattr(config, "details", "plain") == "released" else step + 1
+    rise = done / length
     fall = (step / config.steps - config.warmup) / max(1e-9, 1 - config.warmup)
     return config.lr * rise if rise < 1 else cosine((config.lr, config.min_lr), fall)
 

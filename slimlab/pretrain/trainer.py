@@ -149,8 +149,8 @@ class Trainer:
         return Targets(assigned, list(self.token_targets(pieces, tokens, temperature=temperature)))
 
     def token_targets(self, pieces: Sequence[Piece], tokens: Sequence[Tensor], *, temperature: float) -> Sequence[Tensor]:
-        """What the student has to find for each piece's masked tokens, of which the teacher's features are (tokens, D): the
-        prototypes (tokens, K) that the teacher assigns."""
+        """What the student has to find for each piece's masked tokens: the teacher's assignments (tokens, K) of its own features
+        (tokens, D) of them."""
         with self._cast():
             logits = self.teacher.token_head(torch.cat(list(tokens)))
         return self.assign("cells", logits, temperature=temperature).split([len(t) for t in tokens])
@@ -257,7 +257,8 @@ class Trainer:
         for network in self.student.children():
             if without and isinstance(network, PrototypeHead):
                 network.prototypes.grad = network.norms.grad = None
-            norms.append(nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip))
+            norm = nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip)
+            norms.append(norm.to(self.device))  # without a gradient it is on the CPU
         return float(torch.stack(norms).norm())
 
     def _frozen(self, step: int) -> bool:

@@ -53,9 +53,14 @@ def shared(
         kept: Reads a finished result; None where there is none yet.
         work: Does a piece of work, keeps its result where `kept` finds it, and returns it.
         folder: Of the claims.
-        deadline: Of `time.monotonic`, after which nothing is begun any more; what is left is then not yielded.
+        deadline: Of `time.monotonic`, after which nothing is begun any more; what is left is then not yielded. What is kept
+            already is yielded first.
     """
     left = list(names)
+    for name in tuple(left):  # what is there is read whatever the time
+        if (result := kept(name)) is not None:
+            left.remove(name)
+            yield name, result
     while left and time.monotonic() < deadline:
         worked = False
         for name in tuple(left):

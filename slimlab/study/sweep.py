@@ -84,7 +84,7 @@ def sweep(
     """
     train, test = (store, test) if test is not None else data.split(store, split)
     name = "given" if store is train else split
-    jobs = planned(grid, seeds, base or method.settings(), train, test)
+    jobs = planned(grid, seeds, base or method.settings(), train, test, method)
     check_train_test(train, test)
     folder = Path(folder) if folder is not None else Path("runs") / f"study-{_digest(''.join(sorted(jobs)))}"
     finished = {key: row for key in jobs if (row := _result(folder, key)) is not None}
@@ -115,6 +115,7 @@ def planned(
     base: Any,
     train: ClipStore,
     test: ClipStore,
+    method: Method = SLIM,
 ) -> dict[str, tuple[Variant, Any]]:
     """id -> (variant, configuration) of every run, seeds outermost. Raises ValueError as `sweep` does."""
     variants = product(grid) if isinstance(grid, Mapping) else list(grid)
@@ -132,7 +133,8 @@ def planned(
                 f"sweep: {', '.join(sorted(fixed))} cannot be a variant's; seeds have their argument, the preset is base's"
             )
         config = replace(base, seed=seed, **variant)
-        text = json.dumps(_recorded(config), sort_keys=True) + train.fingerprint + test.fingerprint
+        own = "" if method.name == SLIM.name else method.name  # SLiM's runs keep the ids of earlier versions
+        text = json.dumps(_recorded(config), sort_keys=True) + own + train.fingerprint + test.fingerprint
         jobs.setdefault(f"{_digest(text)}-seed{seed}", (variant, config))
     return jobs
 
@@ -145,6 +147,8 @@ def read(folder: str | Path, method: Method = SLIM) -> pd.DataFrame:
     folder = Path(folder)
     found = [_result(folder, file.parent.name) for file in sorted(folder.glob("runs/*/result.json"))]
     rows = [row for row in found if row is not None and row["method"] == method.name]
+    if not rows and (others := sorted({row["method"] for row in found if row is not None})):
+        raise StudyError(f"{folder}: its runs are of the method {', '.join(others)}; give that one as method=")
     if not rows:
         raise StudyError(f"{folder}: no finished run there; give the folder of a sweep, or let it finish its first run")
     return _table([(row["variant"], row) for row in rows], method)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ import slimlab
 from slimlab import evaluate, pretrain
 from slimlab._renamed import old_names
 from slimlab.data import ClipStore
-from slimlab.evaluate import Features
+from slimlab.encoder import EncoderConfig
+from slimlab.evaluate import Features, Result
 from slimlab.pretrain.method import SLIM, Method
 from slimlab.pretrain.run import Collapsed, Run, replace_file, write_json
 from slimlab.pretrain.setup import device_of
@@ -110,15 +111,26 @@ def scores(sides: Sequence[Features], name: str = "", iterations: int = 1000) ->
     name  put before the scores: "raw" gives raw_knn, raw_probe; iterations: the most of the probe
     """
     train, test = sides
-    prefix, who = f"{name}_" if name else "", np.asarray(test.table["subject"])
+    prefix = f"{name}_" if name else ""
     results = {"knn": evaluate.knn(train, test), "probe": evaluate.linear_probe(train, test, iterations=iterations)}
-    hits = {f"{prefix}{score}": (r.predictions == r.labels).numpy() for score, r in results.items()}
+    row = by_subject({f"{prefix}{score}": r for score, r in results.items()}, np.asarray(test.table["subject"]))
+    return row, {score: r.predictions.numpy() for score, r in results.items()}
+
+
+def by_subject(results: Mapping[str, Result], who: np.ndarray, mean: str = "") -> dict[str, Any]:
+    """{score: accuracy, subjects: {subject: {clips, score: accuracy}}} of results on the same clips.
+
+    who   (N,) the clips' subjects
+    mean  the name of a further score, the mean of all; "": none
+    """
+    hits = {score: (r.predictions == r.labels).numpy().astype(float) for score, r in results.items()}
+    if mean:
+        hits[mean] = np.mean(list(hits.values()), axis=0)
     subjects = {
         str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}
         for p in np.unique(who)
     }
-    row = {score: float(hit.mean()) for score, hit in hits.items()} | {"subjects": subjects}
-    return row, {score: r.predictions.numpy() for score, r in results.items()}
+    return {score: float(hit.mean()) for score, hit in hits.items()} | {"subjects": subjects}
 
 
 def _monitored(metrics: pd.DataFrame) -> dict[str, float | None]:
@@ -147,7 +159,9 @@ def controls(
         return [evaluate.raw_features(side) for side in (train, test)]
 
     def untrained():
-        encoder = method.trainer(config, train.skeleton, device=device_of(device)).encoder
+        own = isinstance(sized, EncoderConfig)  # else another method's encoder, which its trainer makes
+        encoder = evaluate.random_encoder(sized, config.seed) if own else method.trainer(config, train.skeleton).encoder
+        encoder = encoder.to(device_of(device))
         return [evaluate.features(encoder, side) for side in (train, test)]
 
     return joined(_control(folder, "raw", data, raw), _control(folder, "untrained", [*data, text, str(config.seed)], untrained))

@@ -13,6 +13,7 @@ from slimlab import analysis, evaluate, plot
 from slimlab.analysis import Intervention
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
+from slimlab.evaluate.subsets import alike
 from slimlab.plot import shaded
 from slimlab.plot.markup import html_text
 from slimlab.weights import pretrained
@@ -30,8 +31,8 @@ class InterventionExplorer(Still, w.VBox):
     """Click a token to hide it, a joint to pull it, a head to take it out; see the features move and the neighbors change.
 
     store, encoder   any store and an encoder of its body, or none for the shipped `small`
-    gallery          clips among which neighbors are looked for; None: the other clips of the store. They are read by the whole
-                     network, which nothing is done to
+    gallery          clips among which neighbors are looked for; None: the other clips of the store. Their features are those of
+                     the unchanged network
     index            the clip
     hidden           tokens (time step, joint) that the encoder does not see
     pulled           joint -> (x, y, z) cm by which it is moved; joint: the one that the sliders move
@@ -52,8 +53,8 @@ class InterventionExplorer(Still, w.VBox):
     ) -> None:
         super().__init__()
         encoder = encoder or pretrained("small", skeleton=store.skeleton)
-        self.store, self.encoder, self.gallery = store, encoder, store if gallery is None else gallery
         self._same = gallery is None
+        self.encoder, (self.store, self.gallery) = encoder, (store, store) if gallery is None else alike(store, gallery)
         self._features = evaluate.features(encoder, self.gallery)
         self._names = clip_names(self.gallery)
         config = encoder.config
@@ -64,8 +65,8 @@ class InterventionExplorer(Still, w.VBox):
                 if name not in self.trait_names() or name not in ("hidden", "pulled", "joint", "heads", "registers"):
                     raise ValueError(f"InterventionExplorer has no setting '{name}'")
                 setattr(self, name, value)
-        self.result: Intervention = self._done()
-        self.neighbors = self.votes = np.zeros(0)
+        self.result: Intervention
+        self._look()
         self.stage, self.grid, self.network, self.note = (
             Stage(self._bodies(), height=340),
             Cells(height=400),
@@ -98,7 +99,7 @@ class InterventionExplorer(Still, w.VBox):
         self.network.on_cell(lambda panel, head, layer: self._toggle("heads", (layer, head)))
         self.stage.observe(lambda change: setattr(self, "joint", change["new"]["joint"]), "clicked")
         self.observe(lambda _: self._refresh(), ["index", "hidden", "pulled", "heads", "registers"])
-        self.observe(lambda _: self._show_pull(), "joint")
+        self.observe(lambda _: self._show_pull(), ["joint", "pulled"])
         self._show_pull()
         self._refresh()
 
@@ -129,7 +130,17 @@ class InterventionExplorer(Still, w.VBox):
         highest = (len(self.store) if name == "index" else len(self.store.skeleton)) - 1
         if not 0 <= value <= highest:
             raise ValueError(f"{name} {value} must lie in 0..{highest}")
+        if name == "index" and not self.store.column("people")[value]:
+            raise ValueError(f"index {value}: nobody is in this clip")
         return value
+
+    @traitlets.validate("pulled")
+    def _joints(self, proposal) -> dict[int, tuple[float, ...]]:
+        pulled = {int(joint): tuple(by) for joint, by in proposal["value"].items()}
+        for joint, by in pulled.items():
+            if not 0 <= joint < len(self.store.skeleton) or len(by) != 3:
+                raise ValueError(f"pulled {joint}: {by} should be a joint 0..{len(self.store.skeleton) - 1} and three cm")
+        return pulled
 
     @traitlets.validate("hidden", "heads")
     def _pairs(self, proposal) -> tuple:
@@ -152,10 +163,10 @@ class InterventionExplorer(Still, w.VBox):
 
     def _near(self, features: torch.Tensor) -> tuple[int, np.ndarray]:
         """The nearest clip of the gallery, and the votes (classes,) of the 20 nearest, weighted as kNN weights them."""
-        alike = F.cosine_similarity(features[None], self._features.x, dim=1)  # (N,)
+        close = F.cosine_similarity(features[None], self._features.x, dim=1)  # (N,)
         if self._same:
-            alike[self.index] = -2
-        best = alike.topk(min(20, max(1, len(alike) - self._same)))
+            close[self.index] = -2
+        best = close.topk(min(20, max(1, len(close) - self._same)))
         labels = self._features.labels[best.indices]
         votes = np.zeros(max(1, int(self._features.labels.max()) + 1))
         known = labels >= 0
@@ -163,18 +174,21 @@ class InterventionExplorer(Still, w.VBox):
         return int(best.indices[0]), votes
 
     def _bodies(self):
-        look = self.result
-        before, after = (self._near(f)[0] for f in (look.before, look.after))
+        look, (before, after) = self.result, self.neighbors
         clips = [look.joints.numpy(), self.gallery[before], self.gallery[after]]
         titles = ["what the encoder sees", f"nearest before: {self._names[before]}", f"nearest now: {self._names[after]}"]
         return plot.bodies(clips, self.store.skeleton, titles=titles)
 
-    def _refresh(self) -> None:
-        self.result = look = self._done()
-        found = [self._near(f) for f in (look.before, look.after)]
+    def _look(self) -> None:
+        """Intervene as the settings say, and find the neighbors before and after."""
+        self.result = self._done()
+        found = [self._near(f) for f in (self.result.before, self.result.after)]
         self.neighbors = np.array([place for place, _ in found])
         self.votes = np.stack([votes for _, votes in found])
-        bodies = self._bodies()
+
+    def _refresh(self) -> None:
+        self._look()
+        look, bodies = self.result, self._bodies()
         self.stage.show(bodies)
         shown = look.hidden.repeat_interleave(len(look.joints) // self._grid[0], dim=0).numpy()  # (T, V)
         shown = shown[np.minimum(np.arange(len(bodies)), len(shown) - 1), None, :, None]  # (F, 1, V, 1): held as the body is

@@ -65,8 +65,8 @@ def test_hiding_is_the_encoders_own_mask(encoder, synthetic):
     torch.testing.assert_close(again.score[:, 2], hidden[:, 0] - clean[:, 0], atol=1e-4, rtol=1e-3)
 
 
-def test_an_encoder_that_looks_at_one_joint_alone_changes_with_that_joint_alone(synthetic):
-    """A network made for it: blocks pass on, and every joint's token but one's is multiplied away."""
+def test_what_reaches_no_feature_changes_none(synthetic):
+    """A norm that lets nothing through; and without blocks, CLS, which then knows of no joint."""
     model = analysis.without(evaluate.random_encoder(CONFIG, 1), layers=range(2))
     with torch.no_grad():
         model.norm.weight.zero_()
@@ -113,8 +113,8 @@ def test_the_layers_behind_a_block_give_what_forward_gives(encoder, synthetic):
         torch.testing.assert_close(encoder.behind(after.tokens[:, 0], block, 4)[:, 0], out.cls[:, 0], atol=1e-5, rtol=1e-4)
 
 
-def test_patching_everything_gives_the_source(encoder, synthetic):
-    """All of a layer's tokens, CLS and registers among them, are the source's; each alone recovers a part of it."""
+def test_patching_moves_the_cls_token_to_the_source(encoder, synthetic):
+    """Behind the last block nothing mixes, so CLS alone is all of it; before it, every unit recovers a part."""
     table = analysis.patch(encoder, synthetic, 3, 40, by="parts")
     assert set(table["layer"]) == {0, 1} and table["unit"].unique().tolist() == ["CLS", "registers", *KINECT_V2.parts]
     last = table[table["layer"] == 1].set_index("unit")["recovered"]
@@ -123,8 +123,14 @@ def test_patching_everything_gives_the_source(encoder, synthetic):
     )  # behind the last block nothing mixes
     first = table[table["layer"] == 0].set_index("unit")["recovered"]
     assert first.drop("CLS").abs().max() > 1e-4
-    with pytest.raises(ValueError, match="have the same CLS token"):
-        analysis.patch(encoder, synthetic, 3, 3)
+    encoder.train()
+    for wrong in ({"target": 3}, {"target": 40, "by": "limbs"}):
+        with pytest.raises(ValueError, match=r"have the same CLS token|by is 'limbs'"):
+            analysis.patch(encoder, synthetic, 3, **wrong)
+        assert encoder.training  # as it was, whatever happens
+    encoder.eval()
+    with pytest.raises(ValueError, match=r"joint 25 is not there; this body has 0\.\.24"):
+        analysis.intervene(encoder, synthetic, 3, pulled={25: (0, 0, 1)})
 
 
 def test_what_knn_loses(encoder, synthetic):

@@ -1,5 +1,6 @@
 """Labels for new clips: as the probe gives them, saved and loaded, and frame by frame."""
 
+import io
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from slimlab import data, evaluate, skeleton
 from slimlab.__main__ import main
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
+from tests.conftest import counting_clip, make_store
 
 CONFIG = EncoderConfig(
     width=16, depth=1, heads=2, frames=16, patch_frames=8, init_std=None, centering="every_frame", input_scale=3.0
@@ -43,8 +45,11 @@ def test_two_classes_and_clips_without_a_label(synthetic):
     read = evaluate.features(some.encoder, two)
     expected = evaluate.linear_probe(read, read)
     np.testing.assert_allclose(some.logits(read.x).log_softmax(dim=1), expected.scores, atol=1e-3)
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="single class"):
         evaluate.fit_predictor(some.encoder, synthetic[synthetic.labels == 0])
+    empty = make_store([np.zeros((9, 1, 25, 3), np.float32), counting_clip(20)])
+    said = evaluate.fit_predictor(some.encoder, two.with_people(2)).predict(empty.with_people(2))
+    assert said["label"][0] == "" and said["confidence"][0] == 0 and said["label"][1] != ""
 
 
 def test_a_saved_predictor_says_the_same(fitted, sides, tmp_path):
@@ -95,6 +100,11 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     data.export(data.synthetic(clips=22)[:2], tmp_path / "two.npz", "ragged")
     assert main(["predict", "p", "two.npz"]) == 0 and (tmp_path / "two.labels.csv").exists()
     capsys.readouterr()
+    assert main(["predict", "p", "two.npz", "--save", "q"]) == 1 and "give --labels DATA" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO("0 " * 75 + "\n1 2 x\n"))
+    assert main(["stream", "p"]) == 1 and "line 2: " in capsys.readouterr().err
+    data.export(data.on_body(data.synthetic(clips=22), skeleton.KINECT_V1)[:1], tmp_path / "v1.npz", "ragged")
+    assert main(["stream", "p", "v1.npz"]) == 1 and "made for 25 joints" in capsys.readouterr().err
     assert main(["stream", "p", "two.npz", "--window", "40", "--stride", "20"]) == 0
     said = capsys.readouterr()
-    assert len(said.out.splitlines()[0].split("\t")) == 3 and "ms median" in said.err
+    assert len(said.out.splitlines()[0].split("\t")) == 4 and "ms median" in said.err

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from slimlab import data, evaluate, plot
+from slimlab import data, evaluate, plot, study
 from slimlab.__main__ import main
+from slimlab.baselines import mae
 from slimlab.pretrain import PRESETS, Config
-from slimlab.study import paper
-from slimlab.study.paper import running
+from slimlab.pretrain.trainer import Trainer
+from slimlab.study import StudyError, paper
+from slimlab.study.paper import judging, running
 
 BEST = "MFP + GLCL"
 
@@ -41,6 +43,9 @@ def test_rows_are_those_that_were_printed_and_one_is_the_baseline(table):
         assert {*(about.faults or about.rows), *about.masked} <= set(printed)
     assert about.faults or about.rows[about.baseline] == {}
     assert about.baseline in printed and set(paper.TRAINED) == set(paper.TABLES) - {"3"}
+    assert not set(about.measured) & set(paper.published(table).columns), (
+        "what is measured would take the place of what is printed"
+    )
     columns = set(paper.accuracies(table).columns)
     assert columns and not columns & {"frames", "frames a token", "GFLOPs"}
 
@@ -54,7 +59,7 @@ def test_a_row_differs_from_the_baseline_in_what_it_names_and_in_a_loss_within_t
         for row, changes in part.rows.items():
             config = replace(part.base, **changes)
             differ = {f.name for f in fields(config) if getattr(config, f.name) != getattr(part.base, f.name)}
-            assert differ == {name for name in changes if changes[name] != getattr(part.base, name)} and (changes == {} or differ)
+            assert differ == set(changes), f"{row} names a setting that is the base's own"
             trainer = part.method.trainer(config, synthetic.skeleton)
             steps = [trainer.step(synthetic, np.arange(16), step) for step in range(2)]
             losses[row] = [step[name] for step in steps for name in ("loss", "glcl", "mfp") if name in step]
@@ -96,6 +101,8 @@ def test_weights_are_judged_and_what_was_judged_is_kept(tmp_path, quick, table):
     about, rows = paper.TABLES[table], found.rows.set_index("row")
     own = list(about.faults) or ["SLiM", "untrained (control)"]
     assert rows.loc[own, list(about.measured)].notna().all(axis=None) and found.scores == about.measured
+    printed = paper.published(table)
+    assert rows.loc[printed.index, list(printed.columns)].equals(printed)
     if table == "2b":
         assert (
             rows.loc["raw coordinates (control)", "kNN, k = 1"]
@@ -128,12 +135,54 @@ def test_methods_are_trained_and_judged_side_by_side(tmp_path, quick):
     assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == runs
     for table, wrong, says in (
         ("9", {}, "give source="),
-        ("1", {"source": other}, "source serves table 9"),
+        ("1", {"source": other}, "source= serves table 9 alone"),
+        ("1", {"weights": mae.Encoder(mae.EncoderConfig(width=16, depth=1, heads=2))}, "a masked autoencoder's"),
         ("4", {"weights": evaluate.random_encoder(quick.encoder(store.skeleton))}, "weights serve tables 1, 2a"),
         ("5b", {"mirror": False}, "about mirroring"),
     ):
         with pytest.raises(ValueError, match=says):
             paper.run(table, store, base, **how | wrong)
+
+
+def test_tables_share_a_folder_and_each_method_has_its_runs(tmp_path, quick):
+    """Table 10's last row is SLiM itself, which 5a and 1 have, too; its others and the autoencoder's have ids of their own."""
+    store, base = data.synthetic(clips=88), replace(quick, steps=2, evaluations=1)
+    how = {"seeds": 1, "folder": tmp_path, "progress": False}
+    five, ten = (paper.run(table, store, base, **how) for table in ("5a", "10"))
+    shared = ten.runs.set_index("variant").loc["teacher's prototypes, cross-entropy"]
+    assert shared["run"] == five.runs.set_index("variant").loc["STM / STM, 50 to 90 %", "run"] and shared["method"] == "slim"
+    assert set(ten.runs["method"]) == {"slim", "matched"} and ten.runs["run"].is_unique
+    one = paper.run("1", store, base, **how, steps=2)
+    assert one.rows.set_index("row").loc[["SLiM", "MAMP"], "linear protocol"].notna().all()
+    late = paper.run("1", store, base, **how, steps=2, minutes=0.0)  # what was judged is read whatever the time
+    assert late.rows.equals(one.rows)
+    assert set(study.read(tmp_path)["method"]) == {"slim"}
+    with pytest.raises(StudyError, match="give that one as method="):
+        study.read(tmp_path, method=replace(mae.METHOD, name="another"))
+
+
+def test_a_run_that_failed_is_said(tmp_path, quick, monkeypatch):
+    store, base = data.synthetic(clips=88), replace(quick, steps=3, evaluations=1)
+    real = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda self, s, c, step: real(self, s, c, step) if step < 2 else fail(step))
+    found = paper.run("2b", store, base, seeds=1, folder=tmp_path, progress=False)
+    row = found.rows.set_index("row").loc["SLiM"]
+    assert row["seeds"] == 0 and row["failed"] == 1 and "| 0 (1 failed) |" in found.markdown()
+
+
+def fail(step):
+    raise FloatingPointError(f"step {step}: loss is nan")
+
+
+@pytest.mark.parametrize("whole, steps", [(True, None), (False, None), (False, 1000)])
+def test_fine_tuning_below_the_papers_scale_has_the_same_rate_times_steps(whole, steps):
+    """As `finetune` applies them: rates times batch / 256."""
+    ours, paper_s = judging.Judging(whole, steps).few, judging.Judging(True).few
+    assert (paper_s.steps, paper_s.batch_size, paper_s.head_lr, paper_s.encoder_lr) == (20_000, 256, 1e-3, 1e-5)
+    for name in ("head_lr", "encoder_lr"):
+        total = [getattr(p, name) * p.batch_size / 256 * p.steps for p in (ours, paper_s)]
+        assert total[0] == pytest.approx(total[1])
+    assert judging.Judging(whole).measured("2a")[0] == ("1 %" if whole else "1 clip a class")
 
 
 def test_an_order_is_seen_where_subjects_and_seeds_agree(tmp_path, quick):
@@ -149,7 +198,7 @@ def test_an_order_is_seen_where_subjects_and_seeds_agree(tmp_path, quick):
             for number, subject in enumerate(subjects):
                 runs.loc[place, f"probe@{subject}"] = probe(row["variant"], row["seed"], number)
         runs["probe"] = runs[[f"probe@{s}" for s in subjects]].mean(axis=1)
-        return running.beside("4", runs)["order"].tolist()
+        return running.beside("4", runs, ("knn", "probe"))["order"].tolist()
 
     noise = np.random.default_rng(0).uniform(-0.01, 0.01, (3, len(subjects)))
     assert verdicts(lambda v, s, p: 0.6 + 0.2 * (v == BEST) + noise[s, p]) == ["seen"] * 4 + ["baseline"]

@@ -49,6 +49,9 @@ def test_clicks_hide_pull_and_take_out(explorer, synthetic, encoder):
     torch.testing.assert_close(now.joints[..., 11, 1], before.joints[..., 11, 1] + 0.3)
     both = analysis.intervene(encoder, synthetic, 5, pulled={11: (0, 0.3, 0)}, heads=[(0, 1)])
     assert explorer.result.change == pytest.approx(both.change, abs=1e-6) and both.change > now.change / 100
+    explorer.pulled = {11: (5, 0, 7)}  # from Python: the sliders follow
+    assert [axis.value for axis in explorer._axes] == [5, 0, 7]
+    explorer.pulled = {11: (0, 30, 0)}
     assert "pulled={11: (0.0, 0.3, 0.0)}, heads=[(0, 1)]" in explorer.code()
     explorer._limb.value = "left arm"
     assert len(explorer.hidden) == 4 * 6
@@ -78,7 +81,7 @@ def test_neighbors_and_votes_are_those_of_another_gallery(synthetic, encoder):
 
 
 def test_what_is_not_there_is_named(explorer, synthetic, encoder):
-    for name, value in (("hidden", ((4, 0),)), ("heads", ((2, 0),)), ("joint", 25), ("index", -1)):
+    for name, value in (("hidden", ((4, 0),)), ("heads", ((2, 0),)), ("joint", 25), ("index", -1), ("pulled", {25: (0, 0, 1)})):
         with pytest.raises(ValueError, match=name.rstrip("s")):
             setattr(explorer, name, value)
     with pytest.raises(ValueError, match="no setting 'colour'"):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from slimlab import evaluate
 from slimlab.data import ClipStore, released_test_view
 from slimlab.encoder import FeatureEncoder
 from slimlab.evaluate.corruption import CORRUPTIONS
 from slimlab.evaluate.curves import on_each
-from slimlab.evaluate.protocol import PROTOCOLS, named
+from slimlab.evaluate.protocol import PROTOCOLS, Protocol, named
 from slimlab.evaluate.result import Result
 from slimlab.evaluate.training import ENCODER_LR, HEAD_LR
 from slimlab.study.paper.tables import TABLES
@@ -24,6 +22,7 @@ AMOUNTS: dict[str, dict[str, Any]] = {
     "5 clips a class": {"per_class": 5},
     "10 %": {"fraction": 0.1},
 }
+PRINTED_AMOUNTS: dict[str, dict[str, Any]] = {"1 %": {"fraction": 0.01}, "10 %": {"fraction": 0.1}}
 LINEAR_STEPS, FEW_STEPS = 2_000, 300  # at a scale below the paper's
 
 
@@ -41,29 +40,66 @@ class Judging:
     steps: int | None = None
     mirror: bool = True
 
+    @property
+    def linear(self) -> Protocol:
+        """Of tables 1 and 9."""
+        name = "slim-linear" if self.whole else "slim-linear-cached"
+        return named(name, steps=self.steps or (PROTOCOLS[name].steps if self.whole else LINEAR_STEPS), mirror=self.mirror)
+
+    @property
+    def few(self) -> Protocol:
+        """Of table 2a."""
+        whole = PROTOCOLS["slim-finetune"]
+        steps, batch = self.steps or (whole.steps if self.whole else FEW_STEPS), whole.batch_size if self.whole else 64
+        longer = whole.steps * whole.batch_size / (steps * batch)  # `finetune` multiplies rates by batch / 256
+        rates = {"head_lr": HEAD_LR * longer, "encoder_lr": ENCODER_LR * longer}
+        return named("slim-finetune", steps=steps, batch_size=batch, mirror=self.mirror, **rates)
+
+    @property
+    def amounts(self) -> dict[str, dict[str, Any]]:
+        """Labels of table 2a: the printed ones, or those that small recordings have."""
+        return PRINTED_AMOUNTS if self.whole else AMOUNTS
+
+    def measured(self, table: str) -> tuple[str, ...]:
+        """What is measured of each row."""
+        return (*self.amounts, "mean") if table == "2a" else TABLES[table].measured
+
+    def words(self, table: str) -> str:
+        """How, for the text below a table."""
+        if table in ("1", "9"):
+            p = self.linear
+            return (
+                f"linear protocol of {p.steps} steps of {p.batch_size} clips on {'new' if self.whole else 'cached'} views, "
+                "chosen on held-out training subjects"
+            )
+        if table == "2a":
+            p = self.few
+            return f"fine-tuning, {p.steps} steps of {p.batch_size} clips, rates {p.head_lr:.2g} (head) and {p.encoder_lr:.2g}"
+        return {
+            "2b": "kNN with k = 1",
+            "11a": "kNN (k = 1) and logistic regression on frozen features of clean clips",
+            "11b": "logistic regression on frozen features of clean clips",
+        }[table]
+
 
 Rows = Iterator[tuple[str, dict[str, Result]]]  # printed row ("": the encoder's own) and what was measured
 
 
 def linear(encoder: FeatureEncoder, train: ClipStore, test: ClipStore, seed: int, how: Judging) -> Rows:
     """Tables 1 and 9: the grid of linear classifiers, chosen on held-out training subjects."""
-    name = "slim-linear" if how.whole else "slim-linear-cached"
-    steps = how.steps or (PROTOCOLS[name].steps if how.whole else LINEAR_STEPS)
-    [choice] = evaluate.linear_grid(encoder, train, test, named(name, steps=steps, mirror=how.mirror), seed)
+    [choice] = evaluate.linear_grid(encoder, train, test, how.linear, seed)
     yield "", {"linear protocol": choice.result}
 
 
 def few_labels(encoder: FeatureEncoder, train: ClipStore, test: ClipStore, seed: int, how: Judging) -> Rows:
     """Table 2a: the whole network, fine-tuned on few labels."""
-    whole = PROTOCOLS["slim-finetune"]
-    steps = how.steps or (whole.steps if how.whole else FEW_STEPS)
-    longer = whole.steps / steps
-    sizes = {"steps": steps, "batch_size": whole.batch_size if how.whole else 64, "details": whole.details}
-    rates = {"head_lr": HEAD_LR * longer, "encoder_lr": ENCODER_LR * longer}
-    more = {"mirror": how.mirror, "combine": whole.combine, "seed": seed}
+    p = how.few
+    training = {
+        name: getattr(p, name) for name in ("steps", "batch_size", "head_lr", "encoder_lr", "combine", "mirror", "details")
+    }
     yield (
         "",
-        {name: evaluate.finetune(encoder, train, test, **amount, **sizes, **rates, **more) for name, amount in AMOUNTS.items()},
+        {name: evaluate.finetune(encoder, train, test, **amount, **training, seed=seed) for name, amount in how.amounts.items()},
     )
 
 
@@ -89,7 +125,7 @@ def given_as(encoder: FeatureEncoder, train: ClipStore, test: ClipStore, seed: i
     given = [CORRUPTIONS[fault](test, n / 25, seed) for fault, _ in table.faults.values() for n in counts]
     results = on_each("probe", evaluate.features(encoder, train), [evaluate.features(encoder, side) for side in given])
     for number, row in enumerate(table.faults):
-        yield row, {f"{n} of 25": results[len(counts) * number + i] for i, n in enumerate(counts)}
+        yield row, {f"{n} of 25 missing": results[len(counts) * number + i] for i, n in enumerate(counts)}
 
 
 Judge = Callable[[FeatureEncoder, ClipStore, ClipStore, int, Judging], Rows]
@@ -101,16 +137,3 @@ JUDGES: dict[str, Judge] = {
     "11a": worse_clips,
     "11b": given_as,
 }
-
-
-def measured(table: str, results: Mapping[str, Result], test: ClipStore) -> dict[str, Any]:
-    """{score: accuracy, subjects: {subject: {clips, score: accuracy}}}, with the mean of all where the table asks for it."""
-    who = test.column("subject")
-    hits = {score: (r.predictions == r.labels).numpy().astype(float) for score, r in results.items()}
-    if "mean" in TABLES[table].measured:
-        hits["mean"] = np.mean(list(hits.values()), axis=0)
-    subjects = {
-        str(p): {"clips": int((who == p).sum())} | {score: float(hit[who == p].mean()) for score, hit in hits.items()}
-        for p in np.unique(who)
-    }
-    return {score: float(hit.mean()) for score, hit in hits.items()} | {"subjects": subjects}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
+import slimlab
 from slimlab import data, evaluate, pretrain
 from slimlab.baselines import mae, matched
 from slimlab.data import ClipStore
@@ -24,11 +26,11 @@ from slimlab.pretrain.method import Method
 from slimlab.pretrain.run import Run, replace_file, write_json
 from slimlab.pretrain.setup import device_of
 from slimlab.study.claims import shared
-from slimlab.study.paper.judging import JUDGES, Judging, measured
-from slimlab.study.paper.tables import COMMON, MAMP, SCORES, SOURCE, TABLES, TRAINED, accuracies, check, published
+from slimlab.study.paper.judging import JUDGES, Judging
+from slimlab.study.paper.tables import COMMON, MAMP, SOURCE, TABLES, TRAINED, accuracies, check, published
 from slimlab.study.report import TITLES, compare, spread, summary
-from slimlab.study.sweep import Variant, sweep, words
-from slimlab.study.trial import read_row
+from slimlab.study.sweep import StudyError, Variant, sweep, words
+from slimlab.study.trial import by_subject, read_row
 from slimlab.weights import on_body
 
 SEEN, REVERSED, OPEN, FEW = "seen", "reversed", "cannot be told apart", "too few seeds or subjects"
@@ -99,8 +101,11 @@ def planned(table: str, base: Config, mirror: bool = True) -> list[Part]:
         raise ValueError("table 5b is about mirroring; run it on recordings whose classes do not tell left from right")
     about = TABLES[table]
     settings = base.to_dict() | COMMON | dict(about.shared) | {"mirror": mirror}
-    method = matched.METHOD if about.targets else pretrain.SLIM
-    parts = [Part(method, method.settings(**settings), {row: dict(changes) for row, changes in about.rows.items()})]
+    rows = {row: dict(changes) for row, changes in about.rows.items()}
+    others = {row: changes for row, changes in rows.items() if about.targets and changes}  # predict something else
+    parts = [Part(pretrain.SLIM, Config(**settings), {row: changes for row, changes in rows.items() if row not in others})]
+    if others:
+        parts.append(Part(matched.METHOD, matched.Config(**settings), others))
     if about.masked:
         size = {name: settings[name] for name in ("seed", "steps", "batch_size", "width", "depth", "heads", "evaluations")}
         preset = "mamp" if base.preset == "paper" else "tiny"
@@ -123,6 +128,7 @@ def run(
     progress: bool = True,
     weights: FeatureEncoder | None = None,
     source: ClipStore | None = None,
+    source_split: str | None = None,
     steps: int | None = None,
     mirror: bool = True,
 ) -> Comparison:
@@ -134,7 +140,8 @@ def run(
              (`study.sweep`)
     minutes  begin no further run after so many wall minutes; rows without a run are then left out
     weights  judge this encoder instead of training one: tables 1, 2a, 2b, 9, 11a and 11b. Seeds are then draws
-    source   recordings to pre-train on, of table 9
+    source   recordings to pre-train on, of table 9, and how they are divided (None: as `store`). Where their body is another,
+             the masked autoencoder, which cannot move to it, is left out
     steps    of the linear protocol or of fine-tuning (`Judging`)
     mirror   False where left and right are different classes
 
@@ -146,23 +153,27 @@ def run(
         raise ValueError(f"table {table} trains every row; weights serve tables {', '.join(JUDGES)}")
     if table == "9" and weights is None and source is None:
         raise ValueError("table 9 is about transfer: give source=, the recordings to pre-train on, or weights=")
-    if table != "9" and source is not None:
-        raise ValueError(f"table {table} trains and tests on the same recordings; source serves table 9")
+    if source is not None and (table != "9" or weights is not None):
+        raise ValueError("source= serves table 9 alone, and without weights=; leave it out")
+    if isinstance(weights, mae.Encoder):
+        raise ValueError("weights are a masked autoencoder's; give an encoder of SLiM's, `slimlab.load_encoder(…)`")
+    if source is not None and source.skeleton.names != store.skeleton.names:
+        parts = [part for part in parts if part.method.name != mae.METHOD.name]
     seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     folder = Path(folder) if folder is not None else Path("runs") / "tables"
     train, test = data.split(store, split)
     check_train_test(train, test)
-    trained = pd.DataFrame()
+    how, trained = Judging(base.preset == "paper", steps, mirror), pd.DataFrame()
     if weights is None:
-        trained = _trained(parts, source or store, seeds, split, folder, minutes, device, progress)
-    runs, scores = trained, SCORES
+        clips, by = (store, split) if source is None else (source, source_split or split)
+        trained = _trained(parts, clips, seeds, by, folder, minutes, device, progress)
+    runs, scores = trained, how.measured(table)
     if table in JUDGES:
-        how, scores = Judging(base.preset == "paper", steps, mirror), TABLES[table].measured
         deadline = float("inf") if minutes is None else begin + 60 * minutes
-        encoders = _encoders(table, parts, trained, weights, seeds, folder, train, test, device_of(device))
-        runs = pd.DataFrame(_judged(table, encoders, train, test, how, folder, deadline))
-    rows = beside(table, runs)
-    return Comparison(table, rows, runs, scores, _differs(table, store, source, base, runs, weights))
+        encoders = list(_encoders(table, parts, trained, weights, seeds, folder, train, test))
+        runs = pd.DataFrame(_judged(table, encoders, train, test, how, folder, device_of(device), deadline))
+    rows = beside(table, runs, scores)
+    return Comparison(table, rows, runs, scores, _differs(table, store, source, base, runs, weights, how))
 
 
 def _trained(
@@ -181,7 +192,14 @@ def _trained(
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-Judged = tuple[str, int, FeatureEncoder | None]  # row, seed, encoder; None: raw coordinates
+class Judged(NamedTuple):
+    """What a table judges: the row and seed it stands for, and the encoder; None: raw coordinates, or a run that failed."""
+
+    row: str
+    seed: int
+    encoder: FeatureEncoder | None
+    run: str = ""
+    failed: bool = False
 
 
 def _encoders(
@@ -193,24 +211,28 @@ def _encoders(
     folder: Path,
     train: ClipStore,
     test: ClipStore,
-    device: torch.device,
 ) -> Iterator[Judged]:
-    """What a table judges, seed after seed, controls last."""
+    """What a table judges, method after method, controls last."""
     methods = {row: part.method for part in parts for row in part.rows}
-    for row in trained[trained["error"] == ""].itertuples() if len(trained) else ():
-        done = Run(folder / "runs" / str(row.run), methods[str(row.variant)])
+    for line in trained.to_dict("records"):
+        row, seed, key = str(line["variant"]), int(line["seed"]), str(line["run"])
+        done = Run(folder / "runs" / key, methods[row])
+        if done.step < done.config.steps:  # it diverged or collapsed
+            yield Judged(row, seed, None, key, failed=True)
+            continue
         done.check_unseen(test)
-        yield str(row.variant), int(str(row.seed)), _fitting(done.encoder, train).to(device)
+        yield Judged(row, seed, _fitting(done.encoder, train), key)
     if weights is not None:
+        fitting = copy.deepcopy(_fitting(weights, train))  # the given one stays on its device
         for seed in seeds[:1] if table == "2b" else seeds:  # kNN draws nothing
-            yield "SLiM", seed, _fitting(weights, train).to(device)
+            yield Judged("SLiM", seed, fitting)
     if TABLES[table].faults:
         return
     config = weights.config if weights is not None else parts[0].base.encoder(train.skeleton)
     for seed in seeds:
-        yield UNTRAINED, seed, _fitting(evaluate.random_encoder(config, seed), train).to(device)
+        yield Judged(UNTRAINED, seed, _fitting(evaluate.random_encoder(config, seed), train))
     if table == "2b":
-        yield RAW, seeds[0], None
+        yield Judged(RAW, seeds[0], None)
 
 
 def _fitting(encoder: FeatureEncoder, store: ClipStore) -> FeatureEncoder:
@@ -223,47 +245,68 @@ def _fitting(encoder: FeatureEncoder, store: ClipStore) -> FeatureEncoder:
 
 
 def _judged(
-    table: str, encoders: Iterator[Judged], train: ClipStore, test: ClipStore, how: Judging, folder: Path, deadline: float
+    table: str,
+    encoders: list[Judged],
+    train: ClipStore,
+    test: ClipStore,
+    how: Judging,
+    folder: Path,
+    device: torch.device,
+    deadline: float,
 ) -> Iterator[dict[str, Any]]:
-    """A line for each row and seed; what was judged is kept in the folder."""
+    """A line for each row and seed; what was judged is kept in the folder, under all that decides it."""
     jobs: dict[str, Judged] = {}
-    for row, seed, encoder in encoders:
-        digest = "raw" if encoder is None else weights_digest(encoder)
-        text = json.dumps([table, digest, seed, asdict(how), train.fingerprint, test.fingerprint])
-        jobs[f"{table}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"] = row, seed, encoder
+    for one in encoders:
+        if one.failed:
+            yield {"variant": one.row, "seed": one.seed, "run": one.run} | dict.fromkeys(how.measured(table), float("nan"))
+            continue
+        digest = "raw" if one.encoder is None else weights_digest(one.encoder)
+        settings = [asdict(how), asdict(how.linear), asdict(how.few), how.amounts, list(TABLES[table].faults.items())]
+        what = [table, one.row, one.seed, digest, train.fingerprint, test.fingerprint, how.measured(table), slimlab.__version__]
+        text = json.dumps([*what, *settings], sort_keys=True)
+        jobs[f"{table}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"] = one
+    names = {"mean": "mean"} if "mean" in how.measured(table) else {}
 
     def kept(name: str) -> list[dict[str, Any]] | None:
         file = folder / "judged" / f"{name}.json"
-        return read_row(file)["rows"] if file.exists() else None
+        if not file.exists():
+            return None
+        try:
+            return [dict(row) for row in read_row(file)["rows"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StudyError(f"{file}: damaged result ({error}); delete the file to judge this again") from error
 
     def work(name: str) -> list[dict[str, Any]]:
-        _, seed, encoder = jobs[name]
-        if encoder is None:
+        one = jobs[name]
+        if one.encoder is None:
             sides = [evaluate.raw_features(side) for side in (train, test)]
-            found = [("", {"kNN, k = 1": evaluate.knn(sides[0], sides[1])})]
+            found: Any = [("", {"kNN, k = 1": evaluate.knn(sides[0], sides[1])})]
         else:
-            found = JUDGES[table](encoder, train, test, seed, how)
-        rows = [{"variant": row} | measured(table, results, test) for row, results in found]
+            found = JUDGES[table](one.encoder.to(device), train, test, one.seed, how)
+        who = test.column("subject")
+        rows = [{"variant": row} | by_subject(results, who, **names) for row, results in found]
         (folder / "judged").mkdir(parents=True, exist_ok=True)
         write_json(folder / "judged" / f"{name}.json", {"rows": rows})
         return rows
 
     for name, rows in shared(jobs, kept, work, folder / "claims", deadline):
-        own, seed, _ = jobs[name]
+        one = jobs[name]
+        weights = "" if one.encoder is None else weights_digest(one.encoder)
         for found in rows:
             line = {k: v for k, v in found.items() if k not in ("variant", "subjects")}
-            by_subject = {f"{score}@{p}": v for p, each in found["subjects"].items() for score, v in each.items()}
-            yield {"variant": found["variant"] or own, "seed": seed} | line | by_subject
+            subjects = {f"{score}@{p}": v for p, each in found["subjects"].items() for score, v in each.items()}
+            about = {"variant": found["variant"] or one.row, "seed": one.seed, "run": one.run, "weights": weights}
+            yield about | line | subjects | {"judged": how.words(table), "slimlab": slimlab.__version__}
 
 
-def beside(table: str, runs: pd.DataFrame) -> pd.DataFrame:
+def beside(table: str, runs: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     """The printed rows in their order, with what was measured of each and what that says of the printed order.
 
-    runs  a line for each row (`variant`) and seed
+    runs    a line for each row (`variant`) and seed
+    scores  what was measured; the last one decides about the order
     """
-    about, printed = TABLES[table], published(table)
-    scores = list(about.measured)
-    found = summary(runs, scores, controls=False).set_index("variant") if len(runs) else pd.DataFrame()
+    printed = published(table)
+    found = summary(runs, list(scores), controls=False).set_index("variant") if len(runs) else pd.DataFrame()
     controls = [row for row in found.index if row not in printed.index]
     lines = []
     for row in [*printed.index, *controls]:
@@ -271,11 +314,11 @@ def beside(table: str, runs: pd.DataFrame) -> pd.DataFrame:
         if row in found.index:
             columns = [c for c in found.columns if c.startswith(tuple(scores))]
             line |= found.loc[row, ["seeds", "failed", *columns]].to_dict()
-        lines.append(line | {"order": "" if row in controls else _order(table, runs, row)})
+        lines.append(line | {"order": "" if row in controls else _order(table, runs, row, scores[-1])})
     return pd.DataFrame(lines)
 
 
-def _order(table: str, runs: pd.DataFrame, row: str) -> str:
+def _order(table: str, runs: pd.DataFrame, row: str, score: str) -> str:
     """Whether this row's printed difference from the baseline is seen here, over subjects and over seeds."""
     about, printed = TABLES[table], accuracies(table)
     if row == about.baseline:
@@ -283,7 +326,6 @@ def _order(table: str, runs: pd.DataFrame, row: str) -> str:
     if row not in {*about.rows, *about.masked, *about.faults}:
         return "printed alone"
     expected = float((printed.loc[row] - printed.loc[about.baseline]).mean())  # over the columns that both have
-    score = about.measured[-1]
     try:
         found = compare(runs, "variant", row, about.baseline, scores=[score]).to_dict("records")[0]
     except (ValueError, KeyError):  # not run, or failed
@@ -315,28 +357,30 @@ def _words(row: dict[str, Any], score: str) -> str:
 
 
 def _differs(
-    table: str, store: ClipStore, source: ClipStore | None, base: Config, runs: pd.DataFrame, weights: FeatureEncoder | None
+    table: str,
+    store: ClipStore,
+    source: ClipStore | None,
+    base: Config,
+    runs: pd.DataFrame,
+    weights: FeatureEncoder | None,
+    how: Judging,
 ) -> str:
     """What differs from the paper, in words."""
     about, seeds = TABLES[table], len(set(runs["seed"])) if len(runs) else 0
-    how = "" if source is None else f"pre-trained on {source.source}, {len(source)} clips; "
+    trained = "" if source is None else f"pre-trained on {source.source}, {len(source)} clips; "
     if weights is None:
-        how += f"preset {base.preset} with the paper's masks and augmentations, {base.steps} steps of {base.batch_size} clips"
+        changed = "with the paper's masks and augmentations" + ("" if how.mirror else ", but no mirroring")
+        trained += f"preset {base.preset} {changed}, {base.steps} steps of {base.batch_size} clips"
     else:
-        how += "weights as given, not trained here"
-    by = {
-        **dict.fromkeys(("1", "9"), "the linear protocol of the paper, chosen on held-out training subjects"),
-        "2a": "fine-tuning with few labels",
-        "2b": "kNN with k = 1",
-        "11a": "kNN (k = 1) and logistic regression on frozen features of clean clips",
-        "11b": "logistic regression on frozen features of clean clips",
-    }.get(table, "kNN (k = 1) and logistic regression on frozen features")
+        trained += "weights as given, not trained here"
+    by = how.words(table) if table in JUDGES else "kNN (k = 1) and logistic regression on frozen features"
     reading = about.reading if weights is None else about.reading.replace(MAMP, "").strip()
-    judged = TITLES.get(about.measured[-1], about.measured[-1])
+    last = how.measured(table)[-1]
+    chance = f" In {seeds} seeds, signs agree by chance with p = {2.0 ** (1 - seeds):g}." if seeds > 1 else ""
     return (
         f"Printed: top-1 accuracy in %, 100 to 150 epochs of 1,250 steps of 768 clips of NTU RGB+D 60 or 120 ({SOURCE}). "
-        f"Measured: {store.source}, {len(store)} clips; {how}, {seeds} seed{'' if seeds == 1 else 's'}; {by}; mean ± standard "
-        f"deviation over seeds (95 % bootstrap interval over the test side's subjects). {reading} The last column says "
-        f"whether “{judged}” differs from the baseline in the printed direction, by intervals over subjects and over seeds that "
-        "both leave out zero."
+        f"Measured: {store.source}, {len(store)} clips; {trained}, {seeds} seed{'' if seeds == 1 else 's'}; {by}; mean ± "
+        f"standard deviation over seeds (95 % bootstrap interval over the test side's subjects). {reading} The last column says "
+        f"whether “{TITLES.get(last, last)}” differs from the baseline in the printed direction, by intervals over subjects and "
+        f"over seeds that both leave out zero.{chance}"
     )

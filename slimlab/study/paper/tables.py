@@ -196,7 +196,7 @@ TABLES: dict[str, Table] = {
             "at the parent's place": (f"{MISSING}, parent's place", math.nan),
             "zeros": (f"{MISSING}, zeros", math.nan),
         },
-        measured=("3 of 25", "5 of 25", "8 of 25", "mean"),
+        measured=("3 of 25 missing", "5 of 25 missing", "8 of 25 missing", "mean"),
     ),
 }
 TRAINED = [name for name, table in TABLES.items() if table.rows]
