@@ -37,7 +37,7 @@ plot.method("clip")
 # %%
 clip = store[here.example]
 print(clip, "->", clip.joints.shape, clip.joints.dtype)
-name = store.table["label_name"][here.example] or "unlabelled"
+name = store.table["label_name"][here.example] or "unlabeled"
 figure = plot.frames_strip(clip, body, title=f"{clip.name}: {name}")
 plot.save(figure, here.out / "figures" / "clip.pdf")
 figure

@@ -12,10 +12,13 @@ from torch import Tensor
 from slimlab import augment
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
 from slimlab.lessons.bodies import RENUMBERED, UPSIDE_DOWN
+from slimlab.released import naive
 from slimlab.skeleton import H36M, KINECT_V2, Skeleton
 
 DRAWS = 4000
 CLOSE = 1e-4  # m
+
+released_scaling = naive.scale_bones_by_index  # for the lesson, under a name that does not give the case away
 
 
 def check_bone_scaling(function: Callable[..., Tensor]) -> None:

@@ -271,3 +271,6 @@ def test_local_interval_wrong(function, says):
 
 def test_the_story_of_the_lesson_is_about_kinect_v2():
     assert [j for j, p in enumerate(KINECT_V2.parents) if p > j] == [2, 4, 8]
+    x = torch.randn(1, 3, 5, 25, 1, generator=torch.Generator().manual_seed(0))
+    off = (lessons.released_scaling(x, KINECT_V2, torch.ones(1, 5)) - x).abs().amax(dim=(0, 1, 2, 4))
+    assert int((off > 1e-3).sum()) == 14
