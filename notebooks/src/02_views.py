@@ -107,11 +107,13 @@ plot.view_timeline(shown, 150, "ten views of a clip of 150 frames")
 # %%
 many = data.sample_views(clock(150), [0] * (200 if quick else 2000), dice)
 ends = [(v.min(axis=1), v.max(axis=1)) for v in map(frames_read, many.globals)]
+cover = np.concatenate([last - first + 1 for first, last in ends]) / 150
 shared = np.minimum(ends[0][1], ends[1][1]) - np.maximum(ends[0][0], ends[1][0])
 part = np.clip(shared, 0, None) / (ends[0][1] - ends[0][0])
-cover = np.concatenate([last - first + 1 for first, last in ends]) / 150
 print(f"a global view covers {cover.min():.0%} to {cover.max():.0%} of the clip, {cover.mean():.0%} on average")
 print(f"of global view 1, view 2 shows {part.mean():.0%} on average, at least {part.min():.0%}")
+
+# %%
 for local in many.locals:
     low, high = (f(frames_read(local[0]), axis=1) for f in (np.min, np.max))
     own, other = (np.mean((low >= a - 1) & (high <= b + 1)) for a, b in ends)
@@ -273,11 +275,13 @@ case = store if body == skeleton.KINECT_V2 else data.synthetic(clips=22)
 suspect, evidence = case.skeleton, case[1]
 seen = torch.from_numpy(evidence.joints[:, :1]).permute(3, 0, 2, 1)[None].contiguous()  # (1, 3, T, V, 1)
 seen = augment.center(seen, suspect)
+print(f"case: {case}")
+
+# %%
 ones = torch.ones(1, len(suspect.parts))
 right, wrong = augment.scale_bones(seen, suspect, ones), lessons.released_scaling(seen, suspect, ones)
 off = (wrong - seen).norm(dim=1)[0, :, :, 0]  # (T, V) m
 moved = (off.amax(dim=0) > 1e-3).nonzero().flatten().tolist()
-print(f"case: {case}")
 print(f"ours moves {int(((right - seen).norm(dim=1).amax(dim=(0, 1, 3)) > 1e-3).sum())} of {len(suspect)} joints,", end=" ")
 print(f"the released way {len(moved)}, by {100 * off[:, moved].mean():.0f} cm on average")
 
