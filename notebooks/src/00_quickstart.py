@@ -73,8 +73,8 @@ for part, joints in body.parts.items():
 # ## What the student does not see
 # In the paper a view has 64 frames, and eight frames of one joint make one *token*. The tokens form a grid of $T' = 8$ time steps
 # and $V$ joints. A mask ratio $r$ hides $\mathrm{round}(r\,T'V)$ of them (section 3.2). **Semantic tube masking** hides tubes:
-# runs of joints along a limb, over a stretch of time. A hidden wrist then seldom has a visible elbow beside it or a visible
-# moment before it, from which it could be guessed.
+# runs of joints along a limb, over a stretch of time. A
+# hidden wrist then has less often a visible elbow beside it, or a visible moment before it, from which it could be guessed.
 #
 # *Predict before you run the cell: at a ratio of 0.7, how many of the tokens stay visible?*
 
@@ -162,9 +162,9 @@ for name in ("random_cells", "semantic_tubes"):
 # width 64, views of 32 frames, tokens of 16 frames, long crops that cover 80 to 100 % of a clip (50 to 100 % in the paper).
 #
 # Two settings encode what does not change an action's meaning in this data set. The first is mirroring: an exercise done with the
-# other arm is the same exercise. UTD-MHAD has "swipe left" and "swipe right" as two classes, so clips of your own are not
-# mirrored. The second is rotation: UI-PRMD's people face the camera, so clips are turned by small angles. The people of the
-# synthetic set do not, so their clips are turned further about the vertical axis.
+# other arm is the same exercise. Other sets differ: UTD-MHAD has "swipe left" and "swipe right" as two classes. So clips of your
+# own are not mirrored. The second is rotation: UI-PRMD's people face the camera, so clips are turned by small angles. The people
+# of the synthetic set do not, so their clips are turned further about the vertical axis.
 #
 # *Predict: after two minutes, will the features beat a plain comparison of raw coordinates? Write your guess down.*
 

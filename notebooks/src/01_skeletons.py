@@ -202,7 +202,7 @@ plot.anatomy(nameless, clip, title="the same body without its names")
 chain = body.parts[max(body.parts, key=lambda part: len(body.parts[part]))]
 limb = skeleton.Skeleton([body.names[j] for j in chain], range(-1, len(chain) - 1))
 assert data.on_body(store[:3], limb)[0].joints.shape[2] == len(chain)
-print("one limb as a body of its own:", ", ".join(limb.names))
+print("one part as a body of its own:", ", ".join(limb.names))
 try:
     data.on_body(store[:3], skeleton.COCO)
 except data.DataError as refusal:

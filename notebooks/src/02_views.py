@@ -298,8 +298,8 @@ witness = {"name": suspect.names, "parent": suspect.parents, "moved by (cm)": (1
 pd.DataFrame(witness).rename_axis("joint")
 
 # %% [markdown]
-# *Predict: name your suspect before you read on. Legs and lower spine did not move. Take the topmost joints of those that moved:
-# what do they have in common that no other joint has?*
+# *Predict: name your suspect before you read on. Legs and spine did not move, and all others moved by the same distance. Take the
+# topmost joints of those that moved: what do they have in common that no other joint has?*
 
 # %%
 late = [j for j, p in enumerate(suspect.parents) if p > j]
@@ -316,13 +316,21 @@ for j in late:
 #
 # When the loop comes to joint 2, joint 20 has no new place yet: `new[20]` is still **zero**, the origin. So joints 2, 4 and 8,
 # neck and both shoulders, are placed at the origin plus a bone, and all joints that hang from them follow. If this loop is the
-# culprit, it must account for exactly those joints that moved, no more and no less.
+# culprit, it must account for exactly those joints that moved, no more and no less, and for the distance: that of joint 20 from
+# the origin.
 
 # %%
 blamed = np.flatnonzero(suspect.from_bones[:, late].any(axis=1)).tolist()  # a late joint is an ancestor, or the joint itself
 assert moved == blamed
-print(f"{len(late)} late joints and all that hangs from them: {len(blamed)} of {len(suspect)} joints. Case closed.")
-assert len(moved) == 14 and late == [2, 4, 8]
+distance = seen[0, :, :, 20, 0].norm(dim=0)  # (T,) m
+assert len(moved) == 14 and late == [2, 4, 8] and (off[:, moved] - distance[:, None]).abs().max() < 1e-4
+print(f"{len(late)} late joints and all that hangs from them: {len(blamed)} of {len(suspect)} joints.")
+print(f"Joint 20 is {100 * distance.mean():.1f} cm from the origin. Case closed.")
+
+# %% [markdown]
+# Would the loop do this to any body?
+
+# %%
 bodies = {n: getattr(skeleton, n) for n in ("KINECT_V2", "KINECT_V1", "H36M", "COCO")} | {"this store": body}
 for name, other in bodies.items():
     faulty = faults.IndexOrdered(**other.to_dict())  # the same body, rebuilt in index order
