@@ -73,8 +73,8 @@ for part, joints in body.parts.items():
 # ## What the student does not see
 # In the paper a view has 64 frames, and eight frames of one joint make one *token*. The tokens form a grid of $T' = 8$ time steps
 # and $V$ joints. A mask ratio $r$ hides $\mathrm{round}(r\,T'V)$ of them (section 3.2). **Semantic tube masking** hides tubes:
-# runs of joints along a limb, over a stretch of time. A
-# hidden wrist then has less often a visible elbow beside it, or a visible moment before it, from which it could be guessed.
+# runs of joints along one body part, over a stretch of time. A hidden wrist then has less often a visible elbow beside it, or a
+# visible moment before it, from which it could be guessed.
 #
 # *Predict before you run the cell: at a ratio of 0.7, how many of the tokens stay visible?*
 
