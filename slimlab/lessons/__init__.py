@@ -14,12 +14,12 @@ from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
 from slimlab.lessons.paper import check_honest_choice, check_people_ratios
-from slimlab.lessons.quickstart import check_nearest_label, check_visible_tokens
+from slimlab.lessons.quickstart import check_nearest_label, check_visible_neighbor, with_visible_neighbor
 from slimlab.lessons.studies import check_chosen, check_sign_flips, check_subject_interval, finished_study
 from slimlab.lessons.teacher import check_ema
 from slimlab.lessons.tokens import check_block_flops, check_patchify, check_rotary
 from slimlab.lessons.training import check_diagnosis, check_rank, check_schedule, riddle
-from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror
+from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror, released_scaling
 
 __all__ = [
     "Lesson",
@@ -63,13 +63,15 @@ __all__ = [
     "check_subject_interval",
     "check_trim",
     "check_tube_mask",
-    "check_visible_tokens",
+    "check_visible_neighbor",
     "expect",
     "expect_tensor",
     "finished_study",
     "passed",
+    "released_scaling",
     "riddle",
     "with_clips",
     "with_copies",
+    "with_visible_neighbor",
     "write_samples",
 ]

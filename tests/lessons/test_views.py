@@ -1,5 +1,7 @@
 """The checks of lesson 02 take right answers and name the mistakes that readers make."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,33 @@ def parents_factor(joints, parents, factors):
     return scale_bones(joints, parents, torch.stack([factors[max(p, 0)] for p in parents]))
 
 
+def repeated(count, begin=torch.zeros_like):
+    def function(joints, parents, factors):
+        out = begin(joints)
+        for joint, parent in [*enumerate(parents)] * count:
+            bone = joints[:, joint] - joints[:, parent]
+            out[:, joint] = joints[:, joint] if parent < 0 else out[:, parent] + factors[joint] * bone
+        return out
+
+    return function
+
+
+def by_parents_number(joints, parents, factors):
+    return scale_bones(joints, parents, factors, lambda parents: sorted(range(len(parents)), key=parents.__getitem__))
+
+
+def by_ancestors(joints, parents, factors):
+    """Along the way to the root, scaled bones added up; as double."""
+
+    def place(joint):
+        parent = parents[joint]
+        if parent < 0:
+            return joints[:, joint].double()
+        return place(parent) + factors[joint] * (joints[:, joint] - joints[:, parent]).double()
+
+    return torch.stack([place(joint) for joint in range(len(parents))], dim=1)
+
+
 def places(joints, parents, factors):
     return joints * factors[:, None]
 
@@ -62,7 +91,9 @@ def places_around_the_root(joints, parents, factors):
 
 def test_bone_scaling_right(capsys):
     lessons.check_bone_scaling(scale_bones)
-    assert capsys.readouterr().out.count("✓") == 1
+    lessons.check_bone_scaling(by_ancestors)
+    lessons.check_bone_scaling(repeated(30))
+    assert capsys.readouterr().out.count("✓") == 3
 
 
 def test_bone_scaling_by_the_library_is_right():
@@ -85,6 +116,11 @@ def test_bone_scaling_by_the_library_is_right():
     "function, says",
     [
         (by_index, "moves 14 of 25 joints although every factor is 1: it rebuilds joints in index order"),
+        (repeated(2), "2 times, which does not suffice"),
+        (repeated(4), "4 times, which does not suffice"),
+        (repeated(1, torch.clone), "takes the old place of a parent that comes later"),
+        (repeated(3, torch.clone), "3 times, which does not suffice"),
+        (by_parents_number, "in the order of their parents' numbers"),
         (in_place, "work on a new tensor"),
         (old_parent, "parent's old place"),
         (moves_the_root, "moves the root"),
@@ -144,6 +180,7 @@ def changes_its_input(joints, pairs):
 
 def test_mirror_right():
     lessons.check_mirror(mirror)
+    lessons.check_mirror(lambda joints, pairs: mirror(joints.double(), pairs).double())
 
 
 @pytest.mark.parametrize(
@@ -174,21 +211,34 @@ def changed(**wrong):
     def function(start, span, low, high, shortest, rng):
         whole = start + span if wrong.get("of_clip") else span
         part = low if wrong.get("fixed") else rng.uniform(low, high) ** wrong.get("power", 1)
-        length = round(part * whole)
+        part = rng.choice([low, high]) if wrong.get("two_lengths") else part
+        length = wrong.get("whole", round)(part * whole)
         length = length if wrong.get("too_short") else max(shortest, length)
         length = min(span, length)
         places = span - length + (0 if wrong.get("off_by_one") else 1)
         begin = rng.integers(span + 1) if wrong.get("too_far") else rng.integers(max(1, places))
         begin = (span - length) // 2 if wrong.get("centered") else begin
         begin = min(begin, rng.integers(max(1, places))) if wrong.get("early") else begin
+        begin = rng.choice([0, span - length]) if wrong.get("ends") else begin
+        begin = round((begin + rng.integers(max(1, places))) / 2) if wrong.get("middle") else begin
+        begin = round(rng.uniform(0, span - length)) if wrong.get("rounded_place") else begin
         return begin + (0 if wrong.get("from_zero") else start), length
 
     return function
 
 
+def other_draws(start, span, low, high, shortest, rng):
+    """The same rule with other calls of the generator, and a list of floats."""
+    begins_from = rng.random()
+    length = int(np.clip(np.floor((low + (high - low) * rng.random()) * span + 0.5), min(shortest, span), span))
+    return [float(start + int(begins_from * (span - length + 1))), float(length)]
+
+
 def test_local_interval_right():
     lessons.check_local_interval(local_interval)
     lessons.check_local_interval(lambda *a: tuple(np.array(local_interval(*a))))
+    lessons.check_local_interval(lambda *a: torch.tensor(local_interval(*a)))
+    lessons.check_local_interval(other_draws)
 
 
 @pytest.mark.parametrize(
@@ -199,10 +249,17 @@ def test_local_interval_right():
         (changed(off_by_one=True), "never reaches the last frame"),
         (changed(of_clip=True), "of span, not of the clip|at most|mean length"),
         (changed(fixed=True), "draw the part uniformly"),
+        (changed(two_lengths=True), "every length has its chance"),
+        (changed(whole=int), "neither cut off nor rounded up"),
+        (changed(whole=math.ceil), "neither cut off nor rounded up"),
         (changed(too_short=True), "at least"),
+        (changed(ends=True), "begins at either end and nowhere between"),
+        (changed(middle=True), "favors the middle"),
+        (changed(rounded_place=True), "favors the middle"),
         (changed(centered=True), "same place"),
-        (changed(early=True), "favours one end"),
+        (changed(early=True), "favors one end"),
         (changed(power=2), "at least|mean length"),
+        (lambda *a: (a[0] + 0.5, a[1]), "a pair of whole numbers"),
         (lambda *a: 3, "a pair of whole numbers"),
         (lambda *a: (a[0], a[1] + 5), "no view is longer"),
     ],
@@ -214,3 +271,6 @@ def test_local_interval_wrong(function, says):
 
 def test_the_story_of_the_lesson_is_about_kinect_v2():
     assert [j for j, p in enumerate(KINECT_V2.parents) if p > j] == [2, 4, 8]
+    x = torch.randn(1, 3, 5, 25, 1, generator=torch.Generator().manual_seed(0))
+    off = (lessons.released_scaling(x, KINECT_V2, torch.ones(1, 5)) - x).abs().amax(dim=(0, 1, 2, 4))
+    assert int((off > 1e-3).sum()) == 14
