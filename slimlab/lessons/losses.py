@@ -63,7 +63,7 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
     even, wanted_even = (float(q.sum(dim=0).std() / q.sum(dim=0).mean()) for q in (got, wanted))
     expect(
         even > 0.2 * wanted_even,
-        f"sinkhorn makes more than {iterations} iterations, which are asked for: its columns are more even than they can be by then.",
+        f"sinkhorn makes more than {iterations} iterations: use the argument, by then the columns are not that even.",
     )
     worst = f"sinkhorn differs from the library by up to {(got - wanted).abs().max():.2g}"
     expect(False, f"{worst}: in each iteration first divide the columns by their sum, then the rows by theirs.")
