@@ -337,9 +337,8 @@ each_block = attention + mlp + 2 * (2 * d)  # two LayerNorms
 rest = (24 * d + d) + (1 + joints) * d + d + 4 * d + d + 2 * d  # patches, positions, CLS, registers, mask token, last norm
 assert h == printed.config.hidden == math.ceil(4 * d * 2 / 3 / 8) * 8
 assert depth * each_block + rest == cost.parameters(printed)
-print(
-    f"{depth} x {each_block:,} + {rest:,} = {depth * each_block + rest:,}; the MLPs have {depth * mlp / cost.parameters(printed):.0%}"
-)
+share = depth * mlp / cost.parameters(printed)
+print(f"{depth} x {each_block:,} + {rest:,} = {depth * each_block + rest:,} parameters; the SwiGLUs have {share:.0%} of them")
 
 # %% [markdown]
 # ## Looking inside
