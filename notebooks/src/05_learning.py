@@ -238,7 +238,7 @@ lessons.check_sinkhorn(sinkhorn)
 # <details><summary>Common mistakes</summary>
 #
 # - Rows before columns: the result then has even columns, and rows that do not sum to one.
-# - Forgetting the temperature, or using it as a factor.
+# - Forgetting the temperature, or multiplying by it.
 # - Overflow: `exp` of logits / 0.02 is easily too large. Subtract the largest logit first, which changes no assignment.
 # - A fixed number of iterations, or going on until both constraints hold: use the argument.
 # </details>
@@ -489,20 +489,15 @@ for name, target in made_up.items():
 # prototypes over which the most likely answers of a batch spread.
 #
 # A **collapse** comes in two kinds. The *answers* collapse when all clips get the same target. The *features* collapse when all
-# clips get nearly the same feature; then the **rank**, the effective number of directions in which features vary (RankMe), is
+# clips get nearly the same feature; then the **rank**, the effective number of directions that the features use (RankMe), is
 # near one. Neither implies the other:
 
 # %%
 apart, bunched = torch.randn(64, 64, generator=dice), 1 + 0.005 * torch.randn(64, 64, generator=dice)  # features
 with torch.no_grad():
-    targets = {
-        name: losses.sinkhorn_knopp(networks.cls_head(x), 0.002) for name, x in {"apart": apart, "bunched": bunched}.items()
-    }
-made_up = {
-    "healthy": (apart, targets["apart"]),
-    "answers collapsed": (apart, torch.eye(128)[[7] * 64]),
-    "features collapsed": (bunched, targets["bunched"]),
-}
+    of_apart, of_bunched = (losses.sinkhorn_knopp(networks.cls_head(x), 0.02) for x in (apart, bunched))
+made_up = {"healthy": (apart, of_apart), "answers collapsed": (apart, torch.eye(128)[[7] * 64])}
+made_up["features collapsed"] = (bunched, of_bunched)
 rows = {name: (analysis.rankme(x), analysis.used_prototypes(q)) for name, (x, q) in made_up.items()}
 pd.DataFrame(rows, index=["rank of features", "prototypes in use"]).T.round(1)
 

@@ -55,6 +55,10 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
         not torch.allclose(got, losses.sinkhorn_knopp(logits, 1.0, iterations), atol=1e-4),
         "sinkhorn does not use the temperature: divide the logits by it before exp.",
     )
+    expect(
+        not torch.allclose(got, losses.sinkhorn_knopp(logits, 1 / temperature, iterations), atol=1e-4),
+        "sinkhorn multiplies by the temperature: divide the logits by it before exp.",
+    )
     for other in range(1, 9):
         expect(
             other == iterations or not torch.allclose(got, losses.sinkhorn_knopp(logits, temperature, other), atol=1e-5),

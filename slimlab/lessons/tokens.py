@@ -110,7 +110,7 @@ def _name_the_turn(got: Tensor, x: Tensor, times: Tensor) -> None:
     neighbours = torch.stack([a * c - b * s, a * s + b * c], dim=2).flatten(1)
     expect(
         x.shape[1] == 2 or still or not torch.allclose(got, neighbours, atol=1e-4),
-        "rotary pairs neighbours (0, 1), (2, 3), …: here number i goes with number i + D/2.",
+        "rotary pairs neighbors (0, 1), (2, 3), …: here number i goes with number i + D/2.",
     )
     expect(
         still or not torch.allclose(got, _turned(x, times, power=1.0), atol=1e-4),

@@ -64,6 +64,7 @@ def test_sinkhorn_right(function, capsys):
         (lambda x, t, n=3: (x / t).softmax(dim=1), "plain softmax"),
         (columns_last, "dividing each row"),
         (lambda x, t, n=3: sinkhorn(x, 1.0, n), "temperature"),
+        (lambda x, t, n=3: sinkhorn(x, 1 / t, n), "multiplies by the temperature"),
         (lambda x, t, n=3: sinkhorn(x, t, 3), "iterations"),
         (lambda x, t, n=3: sinkhorn(x.T, t, n).T, "dividing each row"),
         (lambda x, t, n=3: with_factors(x, t, n) / len(x), "sum to 1/N"),

@@ -195,6 +195,7 @@ def test_stratified_ratios_right():
     "function, says",
     [
         (of_ratios(independent=True), "leaves bins empty"),
+        (lambda *a: ratios(*a, independent=True).sort().values, "leaves bins empty"),
         (of_ratios(ordered=True), "rising ratios"),
         (of_ratios(middles=True), "same place inside a bin"),
         (of_ratios(rolled=True), "favors some places"),
