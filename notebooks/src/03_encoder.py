@@ -467,8 +467,8 @@ print(f"{30 * joints / n:.2f} times the tokens, {cost.flops(mae.Encoder()) / cos
 # stay in the sequence as mask tokens.
 #
 # This section is about cost. Leaving out the decoder is not by itself what makes the features better, as the authors say of
-# their table 10. At equal settings (NTU-60, mean of both protocols), coordinates with a decoder of five blocks reach 86.96,
-# the teacher's features without a decoder 86.92, and the teacher's prototype assignments 90.17. Lesson 05 explains these.
+# their table 10: predicting the teacher's features without a decoder is no better than predicting coordinates with one. Lesson 05
+# has the numbers.
 #
 # *Predict, before the clock runs: how many times slower is MAMP's inference than the encoder pass of its own pre-training? How
 # many times slower than that pass together with the decoder? And than SLiM's inference?*
