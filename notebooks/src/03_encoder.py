@@ -196,8 +196,8 @@ assert moved["without"] < 1e-4
 
 # %% [markdown]
 # Look at the left panel of the picture again. These frequencies were made for texts of thousands of words, and here they meet
-# eight time steps, so most pairs hardly turn. One more detail: CLS stays at time 0. The difference between CLS and a token
-# therefore *is* the token's time, and absolute time can enter through CLS.
+# eight time steps, so many pairs hardly turn. The next cell counts them. One more detail: CLS stays at time 0. The difference
+# between CLS and a token therefore *is* the token's time, and absolute time can enter through CLS.
 
 # %%
 angle = 7 * 10000.0 ** (-torch.arange(size // 2) / (size // 2))  # rad, at the last of 8 steps
@@ -259,8 +259,8 @@ for frames in (64, 32, 16, 8):
 
 # %% [markdown]
 # Do the lengths also give the *same* feature? We sample the same clips at 64 frames and at fewer, and ask how often a clip's
-# short feature is nearest to its own long one. (In pre-training, short views are crops at full speed; here they cover the whole
-# clip and skip frames.) *Predict: which of the two networks, trained or untrained, recognizes more clips at 8 frames?*
+# short feature is nearest to its own long one. (In pre-training, short views are short crops; here they cover the whole clip and
+# skip frames.) *Predict: which of the two networks, trained or untrained, recognizes more clips at 8 frames?*
 
 # %%
 some = store[:: max(1, len(store) // (10 if quick else 60))]

@@ -132,7 +132,8 @@ print(
 
 # %% [markdown]
 # Read the columns. Under `joint_tubes`, neighbors in time are hidden, and under `time_blocks`, neighbors along the body. Tubes
-# take away much of both. Random tokens take away neither, and motion-aware masking picks tokens that move, but one by one.
+# take away much of both. Random tokens leave most hidden tokens one of the two, and motion-aware masking picks tokens that
+# move, but one by one.
 #
 # Why not simply hide more random tokens? *Predict: at which ratio are random tokens as hard as tubes at 0.5, if at any?*
 
@@ -153,11 +154,11 @@ print(f"tubes at 0.5 miss by {goal:.1f} cm; random tokens reach this {where}: {l
 # which masked autoencoders justify high ratios: 75 % for images ([arXiv 2111.06377](https://arxiv.org/abs/2111.06377)), 90 % for
 # video ([arXiv 2203.12602](https://arxiv.org/abs/2203.12602)).
 #
-# **Harder is not better.** Compare each line with its dotted control, whole body parts for instance. Where the two meet, the
-# neighbors give away nothing, and a network can only use distant relations, such as one leg for the other. A good mask leaves a
-# task that is *possible, but not by copying*. Whether tubes are the right choice is an empirical question. In the paper's table
-# 5a (NTU-60 X-Sub, linear evaluation after 100 epochs), independent joints instead of tubes in the global views reach 84.2,
-# tubes 87.7. Lesson 12 asks the same question of small runs.
+# **Harder is not better.** Compare each line with its dotted control, whole body parts for instance. Where the two meet,
+# interpolation finds nothing in the neighbors. A network can then only use other relations, such as one leg for the other. A
+# good mask leaves a task that is *possible, but not by copying*. Whether tubes are the right choice is an empirical question. In
+# the paper's table 5a (NTU-60 X-Sub, linear evaluation after 100 epochs), independent joints instead of tubes in the global
+# views reach 84.2, tubes 87.7. Lesson 12 asks the same question of small runs.
 #
 # ## The algorithm, step by step
 # A **tube** is a contiguous run of joints along one limb, over a span of time steps. The budget is
