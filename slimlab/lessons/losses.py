@@ -20,11 +20,13 @@ def check_sinkhorn(function: Callable[..., Tensor]) -> None:
     for samples, prototypes, temperature, iterations in ((6, 6, 0.1, 3), (5, 40, 0.07, 3), (64, 8, 0.04, 3), (16, 4, 0.5, 1)):
         logits = torch.randn(samples, prototypes, generator=dice).clamp(-1, 1)
         got = attempt(function, logits.clone(), temperature, iterations)
-        got = expect_tensor(got, "sinkhorn", (samples, prototypes), "(N, K)")
+        got = expect_tensor(got, "sinkhorn", (samples, prototypes), "(N, K)").to(logits)
         wanted = losses.sinkhorn_knopp(logits, temperature, iterations)
         _name_the_mistake(got, wanted, logits, temperature, iterations)
     shifted = logits + 100
-    got = expect_tensor(attempt(function, shifted, 0.04, 3), "sinkhorn of large logits", tuple(shifted.shape), "(N, K)")
+    got = expect_tensor(attempt(function, shifted, 0.04, 3), "sinkhorn of large logits", tuple(shifted.shape), "(N, K)").to(
+        logits
+    )
     expect(
         torch.allclose(got, losses.sinkhorn_knopp(shifted, 0.04), atol=1e-3),
         "sinkhorn changes when 100 is added to all logits: subtract their largest before exp, which changes no assignment.",
@@ -36,6 +38,10 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
     if torch.allclose(got, wanted, atol=1e-4):
         return
     rows, columns = got.sum(dim=1), got.sum(dim=0)
+    expect(
+        not torch.allclose(got * len(got), wanted, atol=1e-4),
+        "sinkhorn leaves rows that sum to 1/N: the last rows have to sum to one, so leave out the factors 1/K and 1/N.",
+    )
     expect(
         not torch.allclose(got, (logits / temperature).softmax(dim=1), atol=1e-4),
         "sinkhorn gives a plain softmax: the columns have to be evened out too, in every iteration.",
@@ -49,11 +55,20 @@ def _name_the_mistake(got: Tensor, wanted: Tensor, logits: Tensor, temperature: 
         not torch.allclose(got, losses.sinkhorn_knopp(logits, 1.0, iterations), atol=1e-4),
         "sinkhorn does not use the temperature: divide the logits by it before exp.",
     )
+    expect(
+        not torch.allclose(got, losses.sinkhorn_knopp(logits, 1 / temperature, iterations), atol=1e-4),
+        "sinkhorn multiplies by the temperature: divide the logits by it before exp.",
+    )
     for other in range(1, 9):
         expect(
             other == iterations or not torch.allclose(got, losses.sinkhorn_knopp(logits, temperature, other), atol=1e-5),
             f"sinkhorn makes {other} iterations where {iterations} are asked for: use the argument.",
         )
+    even, wanted_even = (float(q.sum(dim=0).std() / q.sum(dim=0).mean()) for q in (got, wanted))
+    expect(
+        even > 0.2 * wanted_even,
+        f"sinkhorn makes more than {iterations} iterations: use the argument, by then the columns are not that even.",
+    )
     worst = f"sinkhorn differs from the library by up to {(got - wanted).abs().max():.2g}"
     expect(False, f"{worst}: in each iteration first divide the columns by their sum, then the rows by theirs.")
 
@@ -71,7 +86,8 @@ def check_masked_loss(function: Callable[..., Tensor]) -> None:
         cells = int(mask.sum())
         logits = torch.randn(cells, prototypes, generator=dice).requires_grad_()
         targets = losses.sinkhorn_knopp(torch.randn(cells, prototypes, generator=dice), 0.3)
-        got = expect_tensor(attempt(function, logits, targets, mask, temperature), "masked_loss", (), "a scalar")
+        got = attempt(function, logits, targets, mask, temperature)
+        got = expect_tensor(got, "masked_loss", (), "a scalar, without axes").to(logits)
         wanted = losses.masked_feature_loss(logits, targets, mask, temperature)
         if not torch.allclose(got, wanted, atol=1e-5):
             _name_the_masked_mistake(got.detach(), logits.detach(), targets, mask, temperature)
@@ -106,6 +122,12 @@ def _name_the_masked_mistake(got: Tensor, logits: Tensor, targets: Tensor, mask:
         "masked_loss has the wrong sign: a cross-entropy is minus the sum.": -right,
         "masked_loss divides the sum over tokens by all tokens of the mask: divide by the masked ones of each view.": loss.sum()
         / mask.numel(),
+        "masked_loss takes the logarithm of the mean, not the mean of the logarithms: log_softmax first, then sum and mean.": -(
+            targets * shares
+        )
+        .sum(dim=-1)
+        .mean()
+        .log(),
         "masked_loss multiplies by the student's shares, not by their logarithm: use log_softmax.": _per_view(
             -(targets * shares).sum(dim=-1), mask
         ),

@@ -9,65 +9,107 @@ import torch
 from torch import Tensor
 
 from slimlab import masking
-from slimlab.lessons.asking import attempt, expect, expect_tensor, passed
-from slimlab.skeleton import COCO, KINECT_V2, Skeleton
+from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
+from slimlab.released import faults
+from slimlab.skeleton import KINECT_V2, Skeleton
 
 DRAWS = 150
+REFERENCE = 3000  # draws of the library that the reader's are compared with
+LUCK = 4.5  # standard errors between the reader's statistic and the library's; a right answer is seldom more than 3 away
 
 
 def check_tube_mask(function: Callable[..., Tensor]) -> None:
     """function(steps, skeleton, ratio, generator) -> (steps, V) bool, semantic tubes on one clip's token grid.
 
-    Masks are random, so their statistics are compared with `masking.semantic_tubes`: the budget, how long tubes last, how many
-    joints they take, and that a single tube keeps to one part's chain. Raises NotYet.
+    Masks are random, so single tubes are looked at one by one, and of many masks the statistics are compared with those of the
+    same rules in `released.faults.semantic_tubes`: how often the budget is missed, how long tubes last, how many joints they
+    take, and how often each part is hidden. One of the bodies has parts of very different sizes and joints in no order, one of
+    the grids is so long that the limit of an area shows. Raises NotYet.
     """
-    for skeleton, steps, ratio in ((KINECT_V2, 8, 0.35), (COCO, 4, 0.5)):
-        joints = len(skeleton)
-        ours = _drawn(function, steps, skeleton, ratio)
-        goal = int(masking.budget(ratio, steps, joints))
-        hidden = ours.flatten(1).sum(dim=1).double()
-        most = int(hidden.max())
-        expect(most <= goal, f"tube_mask hides {most} tokens where the budget is {goal}: skip what is too large.")
-        expect(
-            hidden.mean() >= 0.9 * goal,
-            f"tube_mask hides {hidden.mean():.0f} tokens on average where {goal} are asked for: go on until ten proposals fail.",
-        )
-        _compare(ours, masking.semantic_tubes(DRAWS, steps, skeleton, ratio, torch.Generator().manual_seed(2)), skeleton)
-    _single_tubes(function, KINECT_V2, 8)
-    passed("Tube mask: it keeps to the budget, to time and to the chains of the body, as the library's does.", function)
+    for skeleton in (KINECT_V2, LOPSIDED):
+        _single_tubes(function, skeleton, 8)
+    for skeleton, steps, ratio, draws in ((KINECT_V2, 8, 0.35, 150), (LOPSIDED, 8, 0.3, 150), (KINECT_V2, 8, 0.9, 150), TALL):
+        ours = _drawn(function, steps, skeleton, ratio, draws)
+        goal = int(masking.budget(ratio, steps, len(skeleton)))
+        wanted = faults.semantic_tubes(REFERENCE, steps, skeleton, ratio, torch.Generator().manual_seed(2))
+        _compare(_statistics(ours, goal, skeleton), _statistics(wanted, goal, skeleton), skeleton, steps)
+    passed("Tube mask: it keeps to the budget, to time and to the chains of the body, and gives up where it should.", function)
 
 
-def _drawn(function: Callable[..., Tensor], steps: int, skeleton: Skeleton, ratio: float) -> Tensor:
-    """(DRAWS, steps, V) masks of the reader's function, after looking at their form."""
-    dice, shape = torch.Generator().manual_seed(1), (steps, len(skeleton))
-    masks = [expect_tensor(attempt(function, steps, skeleton, ratio, dice), "tube_mask", shape, "(T', V)", torch.bool)]
-    again = attempt(function, steps, skeleton, ratio, torch.Generator().manual_seed(1))
+def _lopsided() -> Skeleton:
+    """Twelve joints in no order: a tail of nine, an arm of two, a crest of one."""
+    chains = {"tail": (7, 2, 11, 0, 9, 4, 5, 10, 1), "arm": (8, 3), "crest": (6,)}
+    parents, names = [-1] * 12, [""] * 12
+    for (name, chain), root in zip(chains.items(), (-1, 9, 7), strict=True):
+        for place, (parent, joint) in enumerate(pairwise((root, *chain))):
+            parents[joint], names[joint] = parent, f"{name}_{place}"
+    return Skeleton(names, parents, chains, (), 7)
+
+
+LOPSIDED = _lopsided()
+TALL = (LOPSIDED, 32, 0.6, 100)  # an area is at most 48 tokens there, the budget 230
+
+
+def _drawn(function: Callable[..., Tensor], steps: int, skeleton: Skeleton, ratio: float, draws: int = DRAWS) -> Tensor:
+    """(draws, steps, V) masks of the reader's function, after looking at their form."""
+    dice, form = torch.Generator().manual_seed(1), ("tube_mask", (steps, len(skeleton)), "(T', V)", torch.bool)
+    masks = [expect_tensor(attempt(function, steps, skeleton, ratio, dice), *form)]
+    again = expect_tensor(attempt(function, steps, skeleton, ratio, torch.Generator().manual_seed(1)), *form)
     expect(
         torch.equal(masks[0], again),
         "tube_mask gives another mask from the same seed: draw every number with generator=generator.",
     )
-    masks += [attempt(function, steps, skeleton, ratio, dice) for _ in range(DRAWS - 1)]
+    masks += [expect_tensor(attempt(function, steps, skeleton, ratio, dice), *form) for _ in range(draws - 1)]
     expect(
         any(not torch.equal(masks[0], m) for m in masks[1:]),
         "tube_mask always gives the same mask: part, run, area and start are all drawn.",
     )
+    goal, most = int(masking.budget(ratio, steps, len(skeleton))), max(int(m.sum()) for m in masks)
+    expect(most <= goal, f"tube_mask hides {most} tokens where the budget is {goal}: skip what is too large.")
     return torch.stack(masks)
 
 
-def _compare(ours: Tensor, library: Tensor, skeleton: Skeleton) -> None:
-    """How alike hidden tokens are to their neighbours in time and along the chain, ours against the library's."""
-    got, wanted = (_agreement(m[:, 1:], m[:, :-1]) for m in (ours, library))
-    said = f"hidden tokens stay hidden in the next step in {got:.0%} of cases, the library's in {wanted:.0%}"
-    expect(got > wanted - 0.06, f"{said}: a tube lasts for a stretch of consecutive steps, its area divided by its joints.")
-    expect(got < wanted + 0.06, f"{said}: a tube's duration is its area divided by its joints, not all the time.")
+def _statistics(masks: Tensor, goal: int, skeleton: Skeleton) -> dict[str, Tensor]:
+    """What is compared, each (draws,): budgets missed, hidden tokens whose next step, or next joint, is hidden, parts' shares."""
+    hidden = masks.flatten(1).sum(dim=1).double()
     a, b = (list(side) for side in zip(*_links(skeleton), strict=True))
-    got, wanted = (_agreement(m[:, :, a], m[:, :, b]) for m in (ours, library))
-    said = f"the next joint of a chain is hidden too in {got:.0%} of cases, the library's in {wanted:.0%}"
-    expect(got > wanted - 0.06, f"{said}: a tube takes a contiguous run of joints along a part's chain.")
-    expect(got < wanted + 0.06, f"{said}: draw the run's length from 1 to the part's size.")
-    for name, chain in skeleton.parts.items():
-        share = ours[:, :, list(chain)].float().mean() / ours.float().mean()
-        expect(share > 0.5, f"the {name} is hidden in {share:.0%} of its share: draw uniformly among all parts.")
+    per_token = hidden.clamp(min=1)
+    found = {
+        "short": (hidden < goal).double(),
+        "time": (masks[:, 1:] & masks[:, :-1]).flatten(1).sum(dim=1) / per_token,
+        "chain": (masks[:, :, a] & masks[:, :, b]).flatten(1).sum(dim=1) / per_token,
+    }
+    return found | {part: masks[:, :, list(c)].flatten(1).sum(dim=1) / per_token for part, c in skeleton.parts.items()}
+
+
+def _compare(ours: dict[str, Tensor], theirs: dict[str, Tensor], skeleton: Skeleton, steps: int) -> None:
+    """Raise NotYet for the statistic that is farthest from the reference, where that is more than luck explains."""
+    apart = {}
+    for name, of in theirs.items():
+        spread = (ours[name].var() / len(ours[name]) + of.var() / len(of) + 1e-9).sqrt()
+        apart[name] = float((ours[name].mean() - of.mean()) / spread)
+    worst = max(apart, key=lambda name: abs(apart[name]))
+    if abs(apart[worst]) < LUCK:
+        return
+    got, wanted, more = float(ours[worst].mean()), float(theirs[worst].mean()), apart[worst] > 0
+    at = f"on a grid of {steps} steps x {len(skeleton)} joints"
+    numbers = f"{got:.0%} (the four steps of the lesson: {wanted:.0%})"
+    if worst == "short" and more:
+        advice = "go on until ten proposals in a row fail; a success sets the count back, and only a tube's new tokens count"
+        raise NotYet(f"{at}, the share of masks that miss the budget is {numbers}: {advice}.")
+    if worst == "short":
+        raise NotYet(f"{at}, the share of masks that miss the budget is {numbers}: give up after ten failed proposals in a row.")
+    if worst == "time":
+        said = f"{at}, the share of hidden tokens that stay hidden in the next step is {numbers}"
+        if steps > 8:
+            raise NotYet(f"{said}: the upper end of an area is what is missing, or 4 V tokens where that is less.")
+        raise NotYet(f"{said}: a tube lasts for consecutive steps, as many as its area divided by its joints gives.")
+    if worst == "chain":
+        said = f"{at}, the share of hidden tokens whose next joint on the chain is hidden too is {numbers}"
+        raise NotYet(f"{said}: a tube takes a contiguous run along a part's chain; draw its length from 1 to the part's size.")
+    raise NotYet(
+        f"{at}, the {worst}'s share of the hidden tokens is {numbers}: draw uniformly among all parts, whatever their size."
+    )
 
 
 def _single_tubes(function: Callable[..., Tensor], skeleton: Skeleton, steps: int) -> None:
@@ -103,11 +145,6 @@ def _single_tubes(function: Callable[..., Tensor], skeleton: Skeleton, steps: in
 
 def _links(skeleton: Skeleton) -> list[tuple[int, int]]:
     return [(a, b) for chain in skeleton.parts.values() for a, b in pairwise(chain)]
-
-
-def _agreement(first: Tensor, second: Tensor) -> float:
-    """The share of hidden tokens whose neighbour is hidden too."""
-    return float((first & second).sum() / first.sum().clamp(min=1))
 
 
 def _contiguous(numbers: Sequence[int]) -> bool:
@@ -147,7 +184,13 @@ def check_stratified_ratios(function: Callable[..., Tensor]) -> None:
         )
         expect(
             n == 1 or float(bins.double().mean(dim=0).std()) < 0.15 * n,
-            f"{said} favours some places of the batch: use a random permutation of all n.",
+            f"{said} favors some places of the batch: use a random permutation of all n.",
+        )
+        follow = torch.bincount((bins.diff(dim=1) % n).flatten(), minlength=n) / (len(bins) * max(1, n - 1))
+        expect(
+            n < 8 or float(follow.max()) < 0.5,
+            f"{said} only shifts the bins in a circle, so neighbors in a batch always have neighboring ratios: use a random "
+            "permutation (torch.randperm).",
         )
     passed("Stratified ratios: every batch spans the range, in random order.", function)
 
@@ -167,6 +210,11 @@ def check_joint_tubes(function: Callable[..., Tensor]) -> None:
         expect(
             2 * goal == steps * joints or not bool((hidden == steps * joints - goal).all()),
             f"{said} hides {int(hidden[0])} tokens where {goal} are asked for: True means hidden, not visible.",
+        )
+        whole = masks.all(dim=1)  # (draws, V)
+        expect(
+            not bool((whole.sum(dim=1) == goal // steps).all()) or int(partly.max()) <= 1,
+            f"{said} spreads the leftover tokens over {int(partly.max())} joints: hide them in one more joint, from one end on.",
         )
         expect(
             float(partly.double().mean()) < 2,
@@ -191,5 +239,11 @@ def check_joint_tubes(function: Callable[..., Tensor]) -> None:
             float(often.min()) > ratio - 0.25 and float(often.max()) < min(1.0, ratio + 0.25),
             f"{said} hides joint {int(often.argmax())} in {often.max():.0%} of draws and joint {int(often.argmin())} in "
             f"{often.min():.0%}: choose the joints with torch.randperm(joints, generator=generator).",
+        )
+        together = whole.double().T @ whole.double() / len(masks)  # (V, V): how often two joints are hidden together
+        pairs = together[~torch.eye(joints, dtype=torch.bool)]
+        expect(
+            float((pairs - pairs.mean()).abs().max()) < 0.16,
+            f"{said} hides some joints nearly always together: draw a permutation of all joints, not a shift of their numbers.",
         )
     passed("Joint tubes: whole joints, drawn anew each time, exactly on budget.", function)

@@ -24,7 +24,7 @@ def check_patchify(function: Callable[..., Tensor]) -> None:
         x = torch.randn(2, 3, frames, joints, generator=dice)
         weight, bias = torch.randn(6, 3, span, 1, generator=dice), torch.randn(6, generator=dice)
         shape = (2, frames // span, joints, 3 * span)
-        got = expect_tensor(attempt(function, x.clone(), span), "patchify", shape, "(B, T/P, V, 3*P)")
+        got = expect_tensor(attempt(function, x.clone(), span), "patchify", shape, "(B, T/P, V, 3*P)").to(x)
         cut = x.unflatten(2, (-1, span))  # (B, 3, T/P, P, V)
         wrong = {
             "patchify reshapes without bringing the axes in order, so a token mixes several joints: permute first.": [
@@ -40,6 +40,11 @@ def check_patchify(function: Callable[..., Tensor]) -> None:
         }
         for sentence, answers in wrong.items():
             expect(not any(torch.allclose(got, answer) for answer in answers), sentence)
+        right = cut.permute(0, 2, 4, 1, 3).flatten(3)
+        expect(
+            not any(torch.allclose(got, right.flip(axis)) for axis in (1, 2)),
+            "patchify has the right tokens in the wrong order: time steps and joints stay in the order of x.",
+        )
         tokens = F.linear(got, weight.flatten(1), bias)
         wanted = F.conv2d(x, weight, bias, stride=(span, 1)).permute(0, 2, 3, 1)  # (B, T/P, V, D)
         expect(
@@ -67,8 +72,8 @@ def check_rotary(function: Callable[..., Tensor]) -> None:
             "rotary differs from the encoder's: (a, b) = (x[i], x[i+D/2]) becomes (a cos - b sin, a sin + b cos) with the angle "
             "time * base^(-2i/D).",
         )
-    got = attempt(function, x, times, base=100.0)
-    expect(torch.allclose(got.to(x), _turned(x, times, base=100.0), atol=1e-4), "rotary ignores its argument base.")
+    got = expect_tensor(attempt(function, x, times, base=100.0), "rotary", tuple(x.shape), "(N, D)").to(x)
+    expect(torch.allclose(got, _turned(x, times, base=100.0), atol=1e-4), "rotary ignores its argument base.")
     passed("Rotary: lengths stay, and q·k depends on the difference in time alone.", function)
 
 
@@ -105,7 +110,7 @@ def _name_the_turn(got: Tensor, x: Tensor, times: Tensor) -> None:
     neighbours = torch.stack([a * c - b * s, a * s + b * c], dim=2).flatten(1)
     expect(
         x.shape[1] == 2 or still or not torch.allclose(got, neighbours, atol=1e-4),
-        "rotary pairs neighbours (0, 1), (2, 3), …: here number i goes with number i + D/2.",
+        "rotary pairs neighbors (0, 1), (2, 3), …: here number i goes with number i + D/2.",
     )
     expect(
         still or not torch.allclose(got, _turned(x, times, power=1.0), atol=1e-4),

@@ -30,9 +30,32 @@ def columns_last(logits, temperature, iterations=3):
     return q
 
 
-def test_sinkhorn_right():
-    lessons.check_sinkhorn(sinkhorn)
-    lessons.check_sinkhorn(losses.sinkhorn_knopp)
+def in_double(logits, temperature, iterations=3):
+    return sinkhorn(logits.double(), temperature, iterations)
+
+
+def by_loops(logits, temperature, iterations=3):
+    """Column by column and row by row."""
+    q = ((logits - logits.max()) / temperature).exp().double()
+    for _ in range(iterations):
+        q = torch.stack([column / column.sum() for column in q.T], dim=1)
+        q = torch.stack([row / row.sum() for row in q])
+    return q
+
+
+def with_factors(logits, temperature, iterations=3):
+    """As the equations have it, rows made to sum to one at the end."""
+    q = ((logits - logits.max()) / temperature).exp()
+    for _ in range(iterations):
+        q = q / (q.shape[1] * q.sum(dim=0, keepdim=True))
+        q = q / (q.shape[0] * q.sum(dim=1, keepdim=True))
+    return q * len(q)
+
+
+@pytest.mark.parametrize("function", [sinkhorn, losses.sinkhorn_knopp, in_double, by_loops, with_factors])
+def test_sinkhorn_right(function, capsys):
+    lessons.check_sinkhorn(function)
+    assert capsys.readouterr().out.count("✓") == 1
 
 
 @pytest.mark.parametrize(
@@ -41,8 +64,14 @@ def test_sinkhorn_right():
         (lambda x, t, n=3: (x / t).softmax(dim=1), "plain softmax"),
         (columns_last, "dividing each row"),
         (lambda x, t, n=3: sinkhorn(x, 1.0, n), "temperature"),
+        (lambda x, t, n=3: sinkhorn(x, 1 / t, n), "multiplies by the temperature"),
         (lambda x, t, n=3: sinkhorn(x, t, 3), "iterations"),
         (lambda x, t, n=3: sinkhorn(x.T, t, n).T, "dividing each row"),
+        (lambda x, t, n=3: with_factors(x, t, n) / len(x), "sum to 1/N"),
+        (lambda x, t, n=3: sinkhorn(x, t, 300), "makes more than"),
+        (lambda x, t, n=3: columns_last(x, t, n).double(), "dividing each row"),
+        (lambda x, t, n=3: without_shift(x.double(), t, n), "infinite or NaN|100 is added"),
+        (lambda x, t, n=3: sinkhorn(x, t, n).numpy(), "torch tensor"),
         (without_shift, "infinite or NaN|100 is added"),
         (lambda x, t, n=3: sinkhorn(x, t, n)[0], "shape"),
     ],

@@ -66,7 +66,25 @@ def per_clip(logits, targets, mask, temperature=0.1):
     return cells_loss(logits, targets, temperature)
 
 
-@pytest.mark.parametrize("function", [right, by_loop])
+def in_double(logits, targets, mask, temperature=0.1):
+    return right(logits.double(), targets.double(), mask, temperature)
+
+
+def with_softmax_and_log(logits, targets, mask, temperature=0.1):
+    loss = -(targets * (logits / temperature).softmax(dim=-1).log()).sum(dim=-1)
+    views = mask.nonzero()[:, 0]
+    return sum(loss[views == v].mean() for v in views.unique()) / len(mask)
+
+
+def log_of_the_mean(logits, targets, mask, temperature=0.1):
+    return -(targets * (logits / temperature).softmax(dim=-1)).sum(dim=-1).mean().log()
+
+
+def kept_axis(logits, targets, mask, temperature=0.1):
+    return right(logits, targets, mask, temperature)[None]
+
+
+@pytest.mark.parametrize("function", [right, by_loop, in_double, with_softmax_and_log])
 def test_right_ones_pass(function, capsys):
     lessons.check_masked_loss(function)
     assert "Masked feature loss" in capsys.readouterr().out
@@ -86,6 +104,11 @@ def test_right_ones_pass(function, capsys):
         (detached, "no gradient"),
         (half_gradient, "gradient is not"),
         (per_clip, "a scalar"),
+        (kept_axis, "a scalar"),
+        (log_of_the_mean, "logarithm of the mean"),
+        (lambda *a, **k: per_cell(*a, **k).double(), "all tokens at once"),
+        (lambda *a, **k: float(right(*a, **k)), "torch tensor"),
+        (lambda *a, **k: None, "returned nothing"),
     ],
 )
 def test_mistakes_are_named(wrong, said):

@@ -16,28 +16,33 @@ def tube_mask(steps, skeleton, ratio, generator, **wrong):
     mask = torch.zeros(steps, len(skeleton), dtype=torch.bool)
     goal, failed = round(ratio * steps * len(skeleton)), 0
     parts = wrong.get("parts", list(skeleton.parts.values()))
-    while mask.sum() < goal and failed < 10:
+    while mask.sum() < goal and failed < wrong.get("patience", 10):
         missing = goal - int(mask.sum())
         chain = parts[int(uniform(0, len(parts)))]
+        if wrong.get("parts_by_size"):
+            chain = parts[skeleton.part_of[int(uniform(0, len(skeleton)))]]
         length = int(uniform(1, len(chain) + 1))
         if wrong.get("whole_parts"):
             length = len(chain)
         first = int(uniform(0, len(chain) - length + 1))
-        most = min(missing, 4 * len(skeleton))
+        most = missing if wrong.get("without_the_cap") else min(missing, 4 * len(skeleton))
         area = uniform(min(steps, most), max(steps, most))
         duration = min(max(round(area / length), 1), steps)
         if wrong.get("all_time"):
             duration = steps
+        if wrong.get("uniform_duration"):
+            duration = int(uniform(1, steps + 1))
         start = int(uniform(0, steps - duration + 1))
         tube = torch.zeros_like(mask)
         tube[start : start + duration, list(chain[first : first + length])] = True
         if wrong.get("scattered"):
             tube = tube[:, torch.randperm(len(skeleton), generator=generator)]
         added = int((tube & ~mask).sum())
-        if added > 0 and (added <= missing or wrong.get("too_much")):
-            mask, failed = mask | tube, 0
+        counted = int(tube.sum()) if wrong.get("all_tokens_count") else added
+        if added > 0 and (counted <= missing or wrong.get("too_much")):
+            mask, failed = mask | tube, failed if wrong.get("in_all") else 0
         else:
-            failed += 1 if not wrong.get("impatient") else 10
+            failed += 1
     return mask
 
 
@@ -46,8 +51,40 @@ def joint_numbers(skeleton):
     return [tuple(range(i, i + 5)) for i in range(0, len(skeleton) - 4, 5)]
 
 
-def test_it_takes_a_right_answer(capsys):
-    lessons.check_tube_mask(tube_mask)
+def one_proposal(steps, skeleton, ratio, generator):
+    """The same rules in another order of draws, and with NumPy's rounding."""
+    mask, failed = torch.zeros(steps, len(skeleton), dtype=torch.bool), 0
+    goal = int(masking.budget(ratio, steps, len(skeleton)))
+    parts = list(skeleton.parts.values())
+    while failed < 10 and (missing := goal - int(mask.sum())) > 0:
+        u = torch.rand(5, generator=generator, dtype=torch.float64)
+        cap = min(missing, 4 * len(skeleton))
+        area = min(steps, cap) + (max(steps, cap) - min(steps, cap)) * u[0]
+        chain = parts[int(torch.randint(len(parts), (), generator=generator))]
+        length = int(u[1] * len(chain)) + 1
+        duration = int((area / length).round().clamp(1, steps))
+        first, start = int(u[2] * (len(chain) - length + 1)), int(u[3] * (steps - duration + 1))
+        new = torch.zeros_like(mask)
+        new[start : start + duration, list(chain)[first : first + length]] = True
+        new &= ~mask
+        fits = 0 < new.sum() <= missing
+        mask, failed = (mask | new, 0) if fits else (mask, failed + 1)
+    return mask
+
+
+@pytest.mark.parametrize("function", [tube_mask, one_proposal])
+def test_it_takes_a_right_answer(function, capsys):
+    lessons.check_tube_mask(function)
+    assert capsys.readouterr().out.count("✓") == 1
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_a_right_answer_passes_whatever_numbers_it_draws(shift, capsys):
+    def other_numbers(steps, skeleton, ratio, generator):
+        torch.rand(shift, generator=generator)
+        return tube_mask(steps, skeleton, ratio, generator)
+
+    lessons.check_tube_mask(other_numbers)
     assert capsys.readouterr().out.count("✓") == 1
 
 
@@ -61,6 +98,10 @@ def joint_tubes(steps, skeleton, ratio, generator):
 
 def by_number(steps, skeleton, ratio, generator):
     return tube_mask(steps, skeleton, ratio, generator, parts=joint_numbers(skeleton))
+
+
+def on_one_joint(steps, skeleton, ratio, generator):
+    return tube_mask(steps, skeleton, ratio, generator, parts=[(j,) for j in range(len(skeleton))])
 
 
 def sorted_parts(steps, skeleton, ratio, generator):
@@ -78,16 +119,24 @@ def of(**wrong):
 @pytest.mark.parametrize(
     "function, says",
     [
-        (random_cells, "consecutive steps"),
-        (joint_tubes, "area divided by its joints"),
-        (by_number, "several parts|run of joints"),
-        (sorted_parts, "skips joints of its chain|along a part's chain"),
+        (random_cells, "hide a whole tube at a time|several parts"),
+        (joint_tubes, "hide a whole tube at a time|several parts|area divided by its joints"),
+        (by_number, "several parts|skips joints of its chain"),
+        (on_one_joint, "along a part's chain|area divided by its joints"),
+        (sorted_parts, "skips joints of its chain"),
         (last_part_never, "among all parts"),
-        (of(all_time=True), "area divided by its joints|go on until"),
-        (of(whole_parts=True), "length from 1|its area divided"),
-        (of(scattered=True), "run of joints|chain"),
+        (of(parts_by_size=True), "among all parts, whatever their size"),
+        (of(without_the_cap=True), "or 4 V tokens where that is less"),
+        (of(all_time=True), "area divided by its joints"),
+        (of(uniform_duration=True), "area divided by its joints"),
+        (of(whole_parts=True), "length from 1|hide a whole tube|area divided"),
+        (of(scattered=True), "several parts|skips joints|chain"),
         (of(too_much=True), "budget is"),
-        (of(impatient=True), "ten proposals"),
+        (of(patience=1), "until ten proposals in a row fail"),
+        (of(patience=5), "until ten proposals in a row fail"),
+        (of(in_all=True), "a success sets the count back"),
+        (of(all_tokens_count=True), "only a tube's new tokens count"),
+        (of(patience=500), "give up after ten failed proposals in a row"),
         (of(dice=torch.Generator().manual_seed(7)), "same seed"),
         (lambda *_: tube_mask(*_[:3], torch.Generator().manual_seed(7)), "always gives the same"),
         (lambda *_: tube_mask(*_).float(), "bool"),
@@ -126,6 +175,8 @@ def ratios(n, low, high, generator, **wrong):
         where = torch.full((n,), 0.5)
     if wrong.get("rolled"):
         bins = torch.arange(n).roll(int(torch.randint(2, (), generator=generator)))
+    if wrong.get("shifted"):
+        bins = (wrong["shifted"] * torch.arange(n)).roll(int(torch.randint(n, (), generator=generator))) % n
     return low + (high - low) * (bins + where) / n
 
 
@@ -135,6 +186,8 @@ def of_ratios(**wrong):
 
 def test_stratified_ratios_right():
     lessons.check_stratified_ratios(ratios)
+    lessons.check_stratified_ratios(lambda *a: ratios(*a).double())
+    lessons.check_stratified_ratios(lambda n, low, high, dice: ratios(n, low, high, dice)[torch.randperm(n, generator=dice)])
     lessons.check_stratified_ratios(lambda n, low, high, dice: masking.stratified_ratios(n, (low, high), dice))
 
 
@@ -142,9 +195,15 @@ def test_stratified_ratios_right():
     "function, says",
     [
         (of_ratios(independent=True), "leaves bins empty"),
+        (lambda *a: ratios(*a, independent=True).sort().values, "leaves bins empty"),
         (of_ratios(ordered=True), "rising ratios"),
         (of_ratios(middles=True), "same place inside a bin"),
-        (of_ratios(rolled=True), "favours some places"),
+        (of_ratios(rolled=True), "favors some places"),
+        (of_ratios(shifted=1), "shifts the bins in a circle"),
+        (of_ratios(shifted=-1), "shifts the bins in a circle"),
+        (of_ratios(shifted=3), "shifts the bins in a circle"),
+        (lambda n, low, high, dice: ratios(n, low, high, dice).sort().values, "rising ratios"),
+        (lambda *a: ratios(*a).tolist(), "torch tensor"),
         (lambda n, low, high, dice: ratios(n, 0.0, 1.0, dice), "scale numbers"),
         (
             lambda n, low, high, dice: ratios(n, low, high, torch.Generator().manual_seed(int(torch.randint(9**9, ())))),
@@ -161,9 +220,17 @@ def test_stratified_ratios_wrong(function, says):
 def whole_tubes(steps, joints, ratio, generator, **wrong):
     goal = round(ratio * steps * joints)
     order = torch.arange(joints) if wrong.get("ordered") else torch.randperm(joints, generator=generator)
+    if wrong.get("shifted"):
+        order = torch.arange(joints).roll(int(torch.randint(joints, (), generator=generator)))
+    if wrong.get("consecutive"):
+        order = torch.arange(joints) + int(torch.randint(joints - goal // steps, (), generator=generator))
     mask = torch.zeros(steps, joints, dtype=torch.bool)
-    mask[:, order[: goal // steps]] = True
-    if not wrong.get("untrimmed"):
+    mask[:, order[: round(ratio * joints) if wrong.get("rounded") else goal // steps]] = True
+    if wrong.get("lone"):
+        free = (~mask).nonzero()
+        chosen = free[torch.randperm(len(free), generator=generator)[: goal % steps]]
+        mask[chosen[:, 0], chosen[:, 1]] = True
+    elif not wrong.get("untrimmed") and not wrong.get("rounded"):
         mask[: goal % steps, order[goal // steps :][:1]] = True
     return mask
 
@@ -199,6 +266,10 @@ def chain_of(joints):
         (lambda t, v, r, dice: masking.random_cells(1, t, chain_of(v), r, dice)[0], "hidden over all time"),
         (of_tubes(untrimmed=True), "whole joints while they fit"),
         (of_tubes(ordered=True), "randperm"),
+        (of_tubes(shifted=True), "not a shift of their numbers"),
+        (of_tubes(consecutive=True), "randperm|not a shift"),
+        (of_tubes(rounded=True), "whole joints while they fit"),
+        (of_tubes(lone=True), "in one more joint, from one end"),
         (lambda *a: ~whole_tubes(*a), "True means hidden"),
         (scattered_last, "scatters the trimmed joint's steps"),
         (own_dice, "same seed"),

@@ -16,6 +16,19 @@ def test_patchify_right(capsys):
     assert capsys.readouterr().out.count("✓") == 1
 
 
+def by_loops(x, p):
+    """In float64, and token by token."""
+    steps = x.shape[2] // p
+    rows = [torch.stack([x[:, :, t * p : (t + 1) * p, v].flatten(1) for v in range(x.shape[3])], 1) for t in range(steps)]
+    return torch.stack(rows, dim=1).double()
+
+
+@pytest.mark.parametrize("function", [by_loops, lambda x, p: torch.stack(patchify(x, p).unbind(2), 2).contiguous()])
+def test_patchify_right_in_other_words(function, capsys):
+    lessons.check_patchify(function)
+    assert capsys.readouterr().out.count("✓") == 1
+
+
 @pytest.mark.parametrize(
     "function, says",
     [
@@ -23,7 +36,11 @@ def test_patchify_right(capsys):
         (lambda x, p: x.transpose(1, 2).reshape(len(x), -1, x.shape[3], 3 * p), "several joints"),
         (lambda x, p: x.unflatten(2, (-1, p)).permute(0, 2, 4, 3, 1).flatten(3), "each frame's x, y, z"),
         (lambda x, p: x.unflatten(2, (p, -1)).permute(0, 3, 4, 1, 2).flatten(3), "every T/P-th frame"),
-        (lambda x, p: patchify(x, p).flip(1), "differ from the strided convolution"),
+        (lambda x, p: patchify(x, p).flip(1), "wrong order"),
+        (lambda x, p: patchify(x, p).flip(2), "wrong order"),
+        (lambda x, p: patchify(x, p).flip(3), "differ from the strided convolution"),
+        (lambda x, p: patchify(x, p).double() + 1, "differ from the strided convolution"),
+        (lambda x, p: None, "returned nothing"),
         (lambda x, p: patchify(x, p).transpose(1, 2), "shape"),
         (lambda x, p: patchify(x, p).numpy(), "torch tensor"),
     ],
@@ -59,8 +76,17 @@ def in_place(x, time, base=10000.0):
     return x
 
 
-def test_rotary_right():
-    lessons.check_rotary(rotary)
+def by_pairs(x, time, base=10000.0):
+    """With complex numbers, in float64."""
+    half = x.shape[1] // 2
+    angle = time.double()[:, None] * base ** (-torch.arange(half, dtype=torch.float64) / half)
+    turned = torch.complex(x[:, :half].double(), x[:, half:].double()) * torch.polar(torch.ones_like(angle), angle)
+    return torch.cat([turned.real, turned.imag], dim=1)
+
+
+@pytest.mark.parametrize("function", [rotary, by_pairs])
+def test_rotary_right(function):
+    lessons.check_rotary(function)
 
 
 def test_rotary_is_the_encoders():
@@ -75,12 +101,15 @@ def test_rotary_is_the_encoders():
         (lambda x, t, base=1e4: rotary(x, t, base, sign=-1.0), "backwards"),
         (lambda x, t, base=1e4: rotary(x, t, base, power=1.0), "fall too slowly"),
         (lambda x, t, base=1e4: rotary(x, t, base, power=0.0), "same angle"),
-        (interleaved, "pairs neighbours"),
+        (interleaved, "pairs neighbors"),
         (one_sign, "length of vectors"),
         (in_place, "new tensor"),
         (lambda x, t, base=1e4: rotary(x, t), "ignores its argument base"),
         (lambda x, t, base=1e4: rotary(x, t + 1), "differs from the encoder"),
         (lambda x, t, base=1e4: rotary(x, t).T, "shape"),
+        (lambda x, t, base=1e4: interleaved(x, t, base).double(), "pairs neighbors"),
+        (lambda x, t, base=1e4: rotary(x, t) if base == 1e4 else None, "returned nothing"),
+        (lambda x, t, base=1e4: rotary(x, t) if base == 1e4 else rotary(x, t)[:, :1], "shape"),
     ],
 )
 def test_rotary_wrong(function, says):
@@ -93,8 +122,9 @@ def block_flops(tokens, width, hidden, qkv=3, products=2, proj=1, w12=2, w3=1, e
     return each * (attention + (w12 + w3) * tokens * width * hidden)
 
 
-def test_block_flops_right():
-    lessons.check_block_flops(block_flops)
+@pytest.mark.parametrize("form", [int, float, torch.tensor, lambda n: torch.tensor([float(n)], dtype=torch.float64)])
+def test_block_flops_right(form):
+    lessons.check_block_flops(lambda *a: form(block_flops(*a)))
 
 
 @pytest.mark.parametrize(
