@@ -184,7 +184,7 @@ assert moved.loc["frozen_prototypes=0.5", "prototypes"] == 0
 # %% [markdown]
 # **Four: gradient clipping** (`gradient_clip`, 3.0). If the norm of a network's gradient exceeds this limit, the gradient is
 # scaled down to it. Encoder and heads are clipped separately, so that a large gradient in one of them does not slow down the
-# others. The curve `gradient` below shows the norm before clipping, over all three networks.
+# others. The metrics record the norm before clipping, over all three networks, as `gradient`.
 #
 # **Five: Sinkhorn or a running center** (`targets="centering"`). Both prevent that one prototype takes all clips. Sinkhorn
 # balances each batch. A running center needs no balancing: it keeps the mean of the teacher's logits over past batches, with
@@ -210,7 +210,7 @@ pd.DataFrame(rows).T.rename_axis(f"prototypes in use, of {count}").round(1)
 # ## Preprint, paper, released code
 # Three sources describe the method, and they differ. slimlab names the differences instead of hiding them. The first preprint
 # cuts one local view of each length from the first global view alone; the released code cuts more, from both. The paper
-# says that clips are turned by any angle about the vertical axis; the released code turns by 0.3 rad. Masked feature prediction
+# turns clips by any angle about the vertical axis (figure 4f); the released code turns by 0.3 rad. Masked feature prediction
 # is called MFM, masked feature modeling, in the preprint. Where the paper is silent, the preset `paper` follows the released code
 # (`details="released"`). Its known mistakes are made only if you ask for them (`released_quirks=True`).
 

@@ -258,8 +258,8 @@ pd.DataFrame(own, index=layers).T.round(2).rename_axis("own time step over the o
 
 # %% [markdown]
 # ## Does CLS follow the action?
-# In these exercises a person leaves a starting pose, reaches the farthest pose and returns. A CLS token that looks for the
-# action should attend to the moments at which the body is far from its starting pose. Below is one clip.
+# Take as the peak of an action the moment at which the body is farthest from its first pose. A CLS token that looks for the
+# action should attend to this moment. Below is one clip.
 #
 # *Predict: does the trained CLS attend to the farthest pose? Does the untrained one?*
 
@@ -296,7 +296,7 @@ def correlation(a, b):
 rows = {}
 for name, share in shares.items():
     rows[f"{name}, own clip"] = [correlation(s, away) for s in share]
-    rows[f"{name}, other clips"] = [np.mean([correlation(s, away.roll(n, dims=0)) for n in range(1, 6)]) for s in share]
+    rows[f"{name}, other clips"] = [np.mean([correlation(s, away.roll(n, dims=0)) for n in range(7, 42, 7)]) for s in share]
 table = pd.DataFrame(rows, index=layers).T
 gap = table.loc["trained, own clip"] - table.loc["trained, other clips"]
 print(
@@ -327,20 +327,23 @@ table.round(2)
 # Attention is not importance. We test it: hide all tokens of one joint and see how far CLS moves. We hide the joint with the most
 # attention in each clip, the one with the least, and a random one. *Predict the order of the three.*
 
+
 # %%
-most = analysis.attention_map(maps["trained"][-1], "cls", steps, joints).sum(dim=1)  # (clips, V)
-dice = torch.Generator().manual_seed(here.seed)
-chosen = {"most attention": most.argmax(dim=1), "least attention": most.argmin(dim=1)}
-chosen["random joint"] = torch.randint(joints, (len(clips),), generator=dice)
-rows = {}
-for name, encoder in both.items():
+def shift_of_cls(encoder, hidden):
+    """Mean 1 - cosine of CLS, before and after all tokens of one joint per clip are hidden; hidden (clips,) joints."""
+    mask = torch.nn.functional.one_hot(hidden, joints).bool()[:, None, None].expand(-1, 1, steps, -1)
     with torch.no_grad():
-        plain = encoder(given.x, people=given.people, seen=given.seen).cls[:, 0]
-        for what, joint_of in chosen.items():
-            hidden = torch.nn.functional.one_hot(joint_of, joints).bool()[:, None, None].expand(-1, 1, steps, -1)
-            changed = encoder(given.x, mask=hidden, people=given.people, seen=given.seen).cls[:, 0]
-            change = 1 - torch.nn.functional.cosine_similarity(plain, changed, dim=-1)
-            rows[name] = rows.get(name, {}) | {what: float(change.mean())}
+        before, after = (encoder(given.x, mask=m, people=given.people, seen=given.seen).cls[:, 0] for m in (None, mask))
+    return float((1 - torch.nn.functional.cosine_similarity(before, after, dim=-1)).mean())
+
+
+# %%
+rows, dice = {}, torch.Generator().manual_seed(here.seed)
+for name, encoder in both.items():
+    of_joint = analysis.attention_map(maps[name][-1], "cls", steps, joints).sum(dim=1)  # (clips, V)
+    chosen = {"most attention": of_joint.argmax(dim=1), "least attention": of_joint.argmin(dim=1)}
+    chosen["random joint"] = torch.randint(joints, (len(clips),), generator=dice)
+    rows[name] = {what: shift_of_cls(encoder, hidden) for what, hidden in chosen.items()}
 pd.DataFrame(rows).T.rename_axis("1 - cosine of CLS before and after hiding a joint").round(4)
 
 # %% [markdown]
@@ -549,7 +552,7 @@ for name, encoder in both.items():
     with torch.no_grad():
         tokens = encoder(given.x, people=given.people, seen=given.seen).tokens[:, 0]  # (clips, T', V, D)
     paths = tokens.diff(dim=1).norm(dim=-1).sum(dim=1)  # (clips, V)
-    others = np.mean([correlation(paths, ways.roll(n, dims=0)) for n in range(1, 6)])
+    others = np.mean([correlation(paths, ways.roll(n, dims=0)) for n in range(7, 42, 7)])
     rows[name] = {"its own clip": correlation(paths, ways), "other clips (control)": others}
 pd.DataFrame(rows).T.rename_axis("correlation of a token's path with its joint's way").round(2)
 

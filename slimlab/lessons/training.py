@@ -73,10 +73,14 @@ def _spliced(first: str, then: str, seed: int, steps: int = 12) -> pd.DataFrame:
 
 
 def _with_prototypes(metrics: pd.DataFrame, prototypes: int) -> pd.DataFrame:
-    """The same run with another number of prototypes: entropies keep their share of ln K, and counts are exp of entropies."""
+    """The same run with another number of prototypes: entropies keep their share of ln K, and counts are exp of entropies.
+
+    A collapse to one prototype stays one.
+    """
     step = metrics.iloc[0]
     ratio = log(prototypes) / (step["glcl"] / step["glcl_over_lnk"])
-    glcl, counts = metrics["glcl"] * ratio, metrics[["target_prototypes", "used_prototypes"]] ** ratio
+    glcl, counts = metrics["glcl"] * ratio, metrics[["target_prototypes", "used_prototypes"]]
+    counts = counts.where(counts < 3, counts**ratio)
     loss = metrics["loss"] + glcl - metrics["glcl"]
     return metrics.assign(loss=loss, glcl=glcl, **{name: counts[name] for name in counts})
 
