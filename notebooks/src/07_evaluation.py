@@ -108,6 +108,8 @@ lessons.check_knn_votes(knn_votes)
 # An accuracy alone says little. Raw coordinates already separate many classes, and a network that never learned passes much of
 # that on.
 #
+# The table has two columns of accuracies: kNN with k = 1, and a linear probe, which the next section explains.
+#
 # *Predict: how far above chance is an untrained encoder?*
 
 # %%
