@@ -215,7 +215,7 @@ lessons.check_distance(mean_distance)
 # prefer anything?*
 
 # %%
-clips = np.linspace(0, len(store) - 1, 8 if quick else 48).astype(int)
+clips = np.r_[index, np.linspace(0, len(store) - 1, 8 if quick else 48).astype(int)]  # the clip above, and many others
 given = evaluate.inputs(trained, store, clips)
 
 
@@ -261,7 +261,7 @@ pd.DataFrame(own, index=layers).T.round(2).rename_axis("own time step over the o
 # %% [markdown]
 # ## Does CLS follow the action?
 # Take as the peak of an action the moment at which the body is farthest from its first pose. A CLS token that looks for the
-# action should attend to this moment. Below is one clip.
+# action should attend to this moment. Below is the clip of the first picture.
 #
 # *Predict: does the trained CLS attend to the farthest pose? Does the untrained one?*
 
@@ -277,10 +277,9 @@ shares = {name: over_time(m) for name, m in maps.items()}
 away = (given.x - given.x[:, :, :1])[..., 0].norm(dim=1).mean(dim=-1)  # (clips, T) mean distance of joints from the first pose
 away = away.unflatten(1, (steps, -1)).mean(dim=-1)
 away = away / away.sum(dim=-1, keepdim=True)
-one = int(np.abs(clips - index).argmin())
-curves = {"distance from the first pose": away[one]} | {f"CLS, {n}": s[-1, one] for n, s in shares.items()}
+curves = {"distance from the first pose": away[0]} | {f"CLS, {n}": s[-1, 0] for n, s in shares.items()}
 table = {n: pd.DataFrame({"step": range(steps), "share": c.tolist()}) for n, c in curves.items()}
-plot.runs(table, ["share"], smooth=1, title=f"{store.column('clip')[clips[one]]}: share of each time step, last layer")
+plot.runs(table, ["share"], smooth=1, title=f"{look.name}: share of each time step, last layer")
 
 # %% [markdown]
 # One clip is an anecdote. Over many clips we correlate the two curves. The control is the distance curve of *other* clips: if

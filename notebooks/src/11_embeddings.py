@@ -434,7 +434,7 @@ found = {name: {n: evaluate.knn(beginnings(e, train, n), beginnings(e, test, n))
 whole = {n: [evaluate.features(trained, side, frames=n * trained.config.patch_frames) for side in (train, test)] for n in counts}
 found["trained, whole clip in as few frames"] = {n: evaluate.knn(*sides) for n, sides in whole.items()}
 lines = {name: pd.DataFrame({"step": counts, "kNN": [r.accuracy for r in of.values()]}) for name, of in found.items()}
-figure = plot.runs(lines, ["kNN"], smooth=1, title="kNN accuracy by time steps seen, test subjects")
+figure = plot.runs(lines, ["kNN"], smooth=1, title="kNN accuracy, test subjects")
 figure.axes[0].set_xlabel("time steps seen, of 8")
 figure
 
@@ -443,12 +443,8 @@ for name, of in found.items():
     enough = next(n for n in counts if of[n].accuracy >= 0.9 * of[8].accuracy)
     print(f"{name}: {of[1].accuracy:.3f} after one step, {of[8].accuracy:.3f} after all; 90 % of that after {enough}")
 for n in (counts[0], counts[-1]):
-    difference = evaluate.paired(found["trained"][n], found["untrained"][n], test)
-    print(
-        f"trained minus untrained after {n}: {difference.difference:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]",
-        end=" ",
-    )
-    print(f"over {difference.units} subjects")
+    d = evaluate.paired(found["trained"][n], found["untrained"][n], test)
+    print(f"trained minus untrained after {n}: {d.difference:+.3f} [{d.low:+.3f}, {d.high:+.3f}] over {d.units} subjects")
 
 # %% [markdown]
 # A curve that is high after one time step means that clips differ in their first frames already: in the starting pose, or in the
