@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 06 · Pre-training, live
 #
-# **After this lesson** you can set up a run and say what each setting does, watch it, stop it and resume it exactly, read its
-# curves, find everything that it leaves on disk, judge it beside its controls, and tell a broken run from a young one.
-# **Needs** lesson 05; no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the machine's part.
+# **After this lesson** you can set up a run and say what each setting does. You can watch it, stop it, resume it exactly and
+# find everything that it leaves on disk. You can read its curves, judge it beside its controls, and tell a broken run from a
+# young one. **Needs** lesson 05; no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the machine's
+# part.
 #
 # The paper ([arXiv 2603.10648](https://arxiv.org/abs/2603.10648), section 4.1) trains 187,500 steps with batches of 768 clips.
 # Here we train for about a minute with batches of 32. This is long enough to see every curve move, and far too short for the
@@ -71,7 +72,7 @@ config = pretrain.Config(
 # %% [markdown]
 # `mirror` and `rotation` state what makes *no difference* to an action. An exercise done with the other arm is the same exercise.
 # UTD-MHAD has "swipe left" and "swipe right" as two classes; your own data are therefore not mirrored here. The people of UI-PRMD
-# face the camera, so their clips are turned by 0.3 rad at most; the people of the synthetic set do not, and their clips are
+# face the camera, so their clips are turned by 0.3 rad at most. The people of the synthetic set do not, and their clips are
 # turned further about the vertical axis. An augmentation is a statement about the data.
 #
 # ## Four schedules
@@ -456,9 +457,13 @@ pd.DataFrame({"shipped": [theirs[n] for n in differ], "this run": [ours[n] for n
 # curve.
 #
 # ## What goes wrong, and how it shows
-# slimlab ships the curves of four short runs of `tiny` (80 steps on synthetic clips). One is healthy. In each of the others one
-# thing was changed: the prototypes are not balanced and KoLeo is off (its answers *collapsed*; `pretrain` stops such a run after
-# 30 steps, this one was allowed to continue); the targets are *too warm*; the learning *rate* is *too high*.
+# slimlab ships the curves of four short runs of `tiny` (80 steps on synthetic clips). One is healthy. In each of the others, one
+# thing was changed:
+#
+# - *collapsed*: the prototypes are not balanced and KoLeo is off. `pretrain` stops such a run after 30 steps; this one was
+#   allowed to continue.
+# - *too warm*: the temperature of the targets is too high.
+# - *rate too high*: the learning rate is.
 #
 # The table does not tell the learning rate, because that would give one of them away. *Predict: which run is which? Write down A
 # to D before you read on.*

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 07 · What is a number worth?
 #
-# **After this lesson** you can read frozen features with kNN, a linear probe, few labels and retrieval; you know how the choice
-# of a protocol moves a number; you can put an interval on it and say what the interval is worth; you can show what a split by
-# clip hides; and you can find the clips behind a number. **Needs** lesson 03 or a rough idea of what an encoder is, means and
+# **After this lesson** you can read frozen features with kNN, a linear probe, few labels and retrieval. You know how the choice
+# of a protocol moves a number, you can put an interval on it, and you can say what the interval is worth. You can show what a
+# split by clip hides, and find the clips behind a number. **Needs** lesson 03 or a rough idea of what an encoder is, means and
 # standard deviations; no GPU. **Takes** about 90 minutes with its four exercises; the last cell prints the machine's part.
 #
 # Evaluation is where papers differ most and say least. Nothing is pre-trained in this lesson: the encoder is one of those that

@@ -1,11 +1,10 @@
 # %% [markdown]
 # # 10 · Attention, and what registers do
 #
-# **After this lesson** you can draw where a joint, a token or CLS looks, on the body and head by head; compute attention from q
-# and k; measure how far it reaches on the body and in time; test whether CLS follows the action; roll attention out over the
-# layers; and say, with numbers and controls, whether registers do anything in a small model. **Needs** lesson 03 (tokens,
-# encoder) and kNN from lesson 07; no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the
-# machine's part.
+# **After this lesson** you can draw where a joint, a token or CLS looks, and compute attention from q and k. You can measure how
+# far it reaches on the body and in time, test whether CLS follows the action, and roll attention out over the layers. You can
+# say, with numbers and controls, whether registers do anything in a small model. **Needs** lesson 03 (tokens, encoder) and kNN
+# from lesson 07; no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the machine's part.
 #
 # SLiM's encoder ([arXiv 2603.10648](https://arxiv.org/abs/2603.10648), section 3.1) reads a CLS token, four registers and one
 # token for each joint and stretch of time. Its fused attention kernel does not return the attention weights; slimlab computes
@@ -152,8 +151,8 @@ print({f"{name}, the same in all clips": f"{share:.0%}" for name, share in fixed
 
 # %% [markdown]
 # ## How far heads look
-# The *mean attention distance* ([arXiv 2010.11929](https://arxiv.org/abs/2010.11929), figure 7) measures how far away the tokens
-# are that a head reads, here in bones between joints and in time steps. Let $h_{ij}$ be the distance between tokens $i$ and $j$,
+# The *mean attention distance* ([arXiv 2010.11929](https://arxiv.org/abs/2010.11929), figure 7) says how far away the tokens are
+# that a head reads. Here it counts bones between joints, and time steps. Let $h_{ij}$ be the distance between tokens $i$ and $j$,
 # and let $C$ be the tokens without CLS and registers, which have no place:
 #
 # $$D = \frac{1}{|C|} \sum_{i \in C} \frac{\sum_{j \in C} A_{ij}\, h_{ij}}{\sum_{j \in C} A_{ij}}$$
@@ -367,8 +366,8 @@ assert torch.allclose(rolled.sum(dim=-1), torch.ones_like(rolled[..., 0]), atol=
 plot.attention(look, "cls", rolled=True, title="trained: CLS, rolled out over all layers")
 
 # %% [markdown]
-# We count the tokens that a map spreads over as the exponential of its entropy, for the map of each layer alone and rolled out
-# from that layer to the input, a mean over clips.
+# How many tokens does a map spread over? The exponential of its entropy counts them. We compute it for the map of each layer
+# alone, and rolled out from that layer to the input, as a mean over clips.
 
 
 # %%
@@ -492,8 +491,8 @@ for name in both:
     print(f"over {difference.units} subjects; {moved:.0%} of the test clips get another nearest neighbor")
 
 # %% [markdown]
-# Read the three together, in your own output. If registers get little attention, if there are no artifacts for them to take up,
-# and if removing them changes kNN by less than its interval, then this network does not need them. That is no argument against
+# Read the three together, in your own output. This network does not need its registers if they get little attention, if there
+# are no artifacts for them to take up, and if removing them changes kNN by less than its interval. That is no argument against
 # registers in the paper's network (width 256, 8 layers, far longer training): a network without artifacts cannot show what
 # registers are for. You can repeat the measurement on released weights with `slimlab.load_encoder(…)`.
 #

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 11 · Embeddings, honestly
 #
-# **After this lesson** you can draw features with PCA, t-SNE and UMAP and say how far each picture can be trusted; show the same
-# features in ways that look different, and noise that looks like clusters; hold every picture against its controls; lay two
-# checkpoints into one plane; and say after how much of a clip its action is recognized. **Needs** what a feature is (lesson 00)
-# and kNN (lesson 07); no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the machine's part. UMAP
-# compiles itself when it is first imported, which takes a quarter of a minute or more.
+# **After this lesson** you can draw features with PCA, t-SNE and UMAP and say how far each picture can be trusted. You can show
+# the same features in ways that look different, and noise that looks like clusters, and hold every picture against its controls.
+# You can lay two checkpoints into one plane, and say after how much of a clip its action is recognized. **Needs** what a feature
+# is (lesson 00) and kNN (lesson 07); no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the
+# machine's part. UMAP compiles itself when it is first imported, which takes a quarter of a minute or more.
 #
 # Many papers end with a colored cloud of points. This lesson is about what such a cloud shows, and about what it cannot show.
 #
@@ -42,9 +42,12 @@ print(f"{len(features)} clips, {features.x.shape[1]} dimensions each, {len(np.un
 
 # %% [markdown]
 # ## A first picture
-# The numbers above the picture are measures of the *picture*: how much of the variance the plane holds; whether neighbors in the
-# plane are neighbors among the features (*trustworthiness*); how many neighbors are kept; and how often neighbors share a label,
-# in the plane, among the features, and with shuffled labels.
+# The numbers above the picture are measures of the *picture*:
+#
+# - the share of the variance that the plane holds;
+# - *trustworthiness*: whether neighbors in the plane are neighbors among the features;
+# - the share of neighbors that are kept;
+# - how often neighbors share a label, in the plane, among the features, and with shuffled labels.
 
 # %%
 flat = projection.fit(features.x, labels=labels)
