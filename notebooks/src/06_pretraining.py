@@ -191,8 +191,7 @@ assert moved.loc["frozen_prototypes=0.5", "prototypes"] == 0
 # balances each batch. A running center needs no balancing: it keeps the mean of the teacher's logits over past batches, with
 # momentum 0.9, and subtracts it before the softmax. It is zero at first and has to catch up.
 #
-# *Predict: the logits below prefer prototype 3. After how many batches does the running center use as many prototypes as
-# Sinkhorn?*
+# *Predict: the logits below prefer prototype 3. How many batches does the running center need to catch up with Sinkhorn?*
 
 # %%
 count, temperature = 32, 0.07
