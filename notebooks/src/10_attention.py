@@ -1,20 +1,21 @@
 # %% [markdown]
-# # 07 · Attention, and what registers do
+# # 10 · Attention, and what registers do
 #
-# **After this lesson** you can draw where a joint, a token or CLS looks, on the body and head by head, compute attention from q
-# and k, measure how far it reaches, roll it out over the layers, see what masking changes, and say, with numbers and controls,
-# whether registers do anything in this small model. **Needs** lesson 03 (tokens, encoder); no GPU. **Takes** about 50 minutes
-# with its three exercises; the machine's part is printed at the end.
+# **After this lesson** you can draw where a joint, a token or CLS looks, and compute attention from q and k. You can measure how
+# far it reaches on the body and in time, test whether CLS follows the action, and roll attention out over the layers. You can
+# say, with numbers and controls, whether registers do anything in a small model. **Needs** lesson 03 (tokens, encoder) and kNN
+# from lesson 07; no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the machine's part.
 #
-# SLiM's encoder ([arXiv 2603.10648](https://arxiv.org/abs/2603.10648), section 3.1) reads CLS, four registers and one token
-# for each joint and stretch of time. Its fused attention kernel shows nothing; slimlab computes attention explicitly when asked.
+# SLiM's encoder ([arXiv 2603.10648](https://arxiv.org/abs/2603.10648), section 3.1) reads a CLS token, four registers and one
+# token for each joint and stretch of time. Its fused attention kernel does not return the attention weights; slimlab computes
+# them explicitly when asked.
 #
-# Attention is *where numbers are read from*, not why a decision was made. Every picture below has a control: the same network,
-# untrained. A pattern that is in both was put there by the architecture and the data, not by learning.
+# Attention says *where numbers are read from*. It does not say why a decision was made. Every picture below has a control: the
+# same network, untrained. A pattern that appears in both comes from the architecture and the data, not from learning.
 #
-# The encoder is `small`: a small network on the paper's grid of eight time steps, pre-trained on synthetic motion. The clips are
-# of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly on purpose
-# (UI-PRMD, public domain, in the package).
+# The encoder is `small`: a small network on the paper's grid of eight time steps, pre-trained on synthetic motion. The clips show
+# real people: ten of them did ten rehabilitation exercises in front of a Kinect v2, first correctly and then incorrectly on
+# purpose (UI-PRMD, public domain, in the package). The [glossary](../docs/glossary.md) explains the words of the field.
 
 # %%
 from dataclasses import replace
@@ -30,23 +31,32 @@ from slimlab.encoder import Encoder
 here = lessons.begin("10_attention")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store[here.store.column("people") > 0], here.quick
 body = store.skeleton
+
+# %% [markdown]
+# You are here: inside the encoder.
+
+# %%
+plot.method("encoder")
+
+# %%
 trained = slimlab.pretrained("small", skeleton=body).eval()  # a warning names joints that it takes from their parent
 both = {"trained": trained, "untrained": evaluate.random_encoder(trained.config, here.seed).eval()}  # the encoder and its control
+print(f"{trained.config.depth} layers of {trained.config.heads} heads, {trained.config.registers} registers")
 
 # %% [markdown]
 # ## One joint's view
-# The joint that moves most in this clip, at the step at which it moves most, in the last layer. Brighter and larger is more
-# attention; what is missing to 100 % goes to CLS and the registers. The grid has a column for each of the eight time steps.
+# We take the joint that moves most in this clip, at the time step at which it moves most, in the last layer. Brighter and larger
+# means more attention. What is missing to 100 % goes to CLS and the registers. The grid has one column per time step.
 #
-# *Predict: does a moving joint look at itself, at its neighbours on the limb, or at the other side of the body? At its own
-# moment, or before and after it?*
+# *Predict: does a moving joint attend to itself, to its neighbors on the limb, or to the other side of the body? To its own time
+# step, or to others?*
 
 # %%
 index = here.example
 look, blank = (analysis.inside(e, store, index) for e in both.values())
 steps, joints = look.steps, len(body)
-paces = look.joints[1:, 0].sub(look.joints[:-1, 0]).norm(dim=-1)  # (T - 1, V) metres from frame to frame
-travel = paces.sum(dim=0)  # (V,) metres
+paces = look.joints[1:, 0].sub(look.joints[:-1, 0]).norm(dim=-1)  # (T - 1, V) meters from frame to frame
+travel = paces.sum(dim=0)  # (V,) meters
 joint = int(travel.argmax())
 moment = int(paces[:, joint].argmax()) // look.patch_frames
 cell = (moment, joint)
@@ -57,80 +67,18 @@ plot.attention(look, cell, title=f"trained: where the {body.names[joint]} looks,
 # %%
 plot.attention(blank, cell, title="the control: the same network, untrained")
 
-
-# %%
-def reach(look):
-    """(V,) share of the token's attention on each joint, last layer."""
-    map_ = analysis.attention_map(look.attention[-1, 0].mean(dim=0), cell, steps, joints)
-    return map_.sum(dim=0) / map_.sum()
-
-
-table = pd.DataFrame({name: reach(x) for name, x in (("trained", look), ("untrained", blank))}, index=list(body.names))
-print(f"evenly: {1 / joints:.3f} a joint; trained: itself {table['trained'].iloc[joint]:.3f}")
-table.sort_values("trained", ascending=False).head(6).round(3)
-
-# %% [markdown]
-# ## Attention over time
-# The same numbers, asked of time: how much of what a token takes from tokens comes from so many steps away, over what it would be
-# if attention were spread evenly? All tokens of the clip, a mean over heads, last layer.
-#
-# *Predict: is it more than even at distance 0? Does it fall with the distance? And in the untrained network, whose queries and
-# keys are turned by time as well?*
-
-
-# %%
-def over_time(look, layer=-1):
-    """T' numbers: the share of the tokens' attention that goes so many steps away, over the share if spread evenly."""
-    among = look.attention[layer, 0].mean(dim=0)[-steps * joints :, -steps * joints :]  # (T' V, T' V)
-    among = among / among.sum(dim=-1, keepdim=True)
-    between = among.view(steps, joints, steps, joints).sum(dim=3).mean(dim=1)  # (T', T') from step to step
-    away = (torch.arange(steps)[:, None] - torch.arange(steps)).abs()
-    return [float(between[away == d].mean() * steps) for d in range(steps)]
-
-
-# %%
-evenly = over_time(replace(look, attention=torch.ones_like(look.attention)))
-assert np.allclose(evenly, 1, atol=1e-4)  # the measure itself prefers no distance
-lines = {name: over_time(x) for name, x in (("trained", look), ("untrained", blank))}
-shown = {n: pd.DataFrame({"step": range(steps), "attention, evenly = 1": line}) for n, line in lines.items()}
-figure = plot.runs(shown, ["attention, evenly = 1"], smooth=1, title="attention by distance in time, last layer")
-figure.axes[0].set_xlabel("distance in time steps")
-figure.axes[0].axhline(1, color="0.6", linestyle=":")
-figure
-
-# %%
-near = {name: line[0] / np.mean(line[1:]) for name, line in lines.items()}
-print("own moment over the other moments:", {name: f"{ratio:.2f}" for name, ratio in near.items()})
-print("The trained network looks", "more" if near["trained"] > near["untrained"] else "less", end=" ")
-print("at its own moment than the untrained one, in this clip and layer.")
-
 # %% [markdown]
 # ## From q and k
-# Each head (width $d$) makes a query and a key of every token. How much token $i$ takes from token $j$ (section 3.1, and
-# [arXiv 1706.03762](https://arxiv.org/abs/1706.03762)):
+# Each head (width $d$) makes a query $q_i$ and a key $k_i$ from every token $i$. The share that token $i$ reads from token $j$ is
+# ([arXiv 1706.03762](https://arxiv.org/abs/1706.03762))
 #
 # $$A_{ij} = \frac{\exp(q_i \cdot k_j / \sqrt{d})}{\sum_{j'} \exp(q_i \cdot k_{j'} / \sqrt{d})}$$
-#
-# Before that, q and k are turned by an angle that goes with the time step (rotary embedding); CLS and registers are not. A view
-# of a *single* time step is turned by zero, so there we can redo by hand what the encoder does.
-
-# %%
-single = evaluate.inputs(trained, store, [index], trained.config.patch_frames)  # one time step
-with torch.no_grad():
-    out = trained(single.x, people=single.people, return_intermediates=True)
-    block, into = trained.blocks[-1], out.intermediates[-2].tokens[0, 0]  # (N, D), what enters the last block
-    q, k, _ = block.attn.qkv(block.norm1(into)).view(len(into), 3, block.attn.heads, -1).permute(1, 2, 0, 3)  # (heads, N, d)
-weights = out.intermediates[-1].attention[0, 0]  # (heads, N, N), the library's
-i, j, other = 0, 1 + trained.config.registers + joint, 1 + trained.config.registers  # CLS, that joint, the first joint
-odds = ((q[0, i] * (k[0, j] - k[0, other])).sum() / q.shape[-1] ** 0.5).exp()
-assert torch.allclose(weights[0, i, j] / weights[0, i, other], odds, rtol=1e-3)  # the sum over j' cancels in a ratio
-print(f"CLS takes {odds:.2f} times as much from the {body.names[joint]} as from the {body.names[0]} (head 1)")
 
 
 # %% tags=["exercise", "raises-exception"]
 # Exercise 1 · difficulty 1 of 3 · about 10 minutes
 def attention(q, k):
-    """q, k (…, heads, N, d) -> weights (…, heads, N, N); row i: what token i takes from each token."""
+    """q, k (…, heads, N, d) -> weights (…, heads, N, N); row i: what token i reads from each token."""
     raise NotImplementedError
 
 
@@ -143,8 +91,8 @@ lessons.check_attention(attention)
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# `softmax(dim=-2)`: then what each *key* gives sums to one. Dividing by $d$ instead of its root. $d$ is a head's width, not the
-# model's.
+# `softmax(dim=-2)`: then the columns sum to one, not the rows. A division by $d$ instead of its root. The width of the model in
+# place of $d$, the width of one head.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -155,10 +103,29 @@ lessons.check_attention(attention)
 # </details>
 
 # %% [markdown]
+# The encoder first rotates q and k by an angle that is proportional to the time step (rotary embedding, lesson 03); CLS and
+# registers are not rotated. A view of a *single* time step is rotated by zero, so its weights follow from q and k alone. In the
+# ratio of two weights of one row the sum cancels.
+
+# %%
+single = evaluate.inputs(trained, store, [index], trained.config.patch_frames)  # one time step
+with torch.no_grad():
+    out = trained(single.x, people=single.people, seen=single.seen, return_intermediates=True)
+    block, into = trained.blocks[-1], out.intermediates[-2].tokens[0, 0]  # (N, D), what enters the last block
+    q, k, _ = block.attn.qkv(block.norm1(into)).view(len(into), 3, block.attn.heads, -1).permute(1, 2, 0, 3)  # (heads, N, d)
+weights = out.intermediates[-1].attention[0, 0]  # (heads, N, N), of the library
+first = 1 + trained.config.registers  # the place of the first joint's token
+score = (q[0, 0] * (k[0, first + joint] - k[0, first])).sum() / q.shape[-1] ** 0.5  # query: CLS, head 1
+ratio = (weights[0, 0, first + joint] / weights[0, 0, first]).log()
+assert torch.allclose(ratio, score, atol=1e-2)
+print(f"head 1, CLS: log of the share of the {body.names[joint]} over that of the {body.names[0]}")
+print(f"  by q and k {score:.2f}, by the encoder {ratio:.2f}")
+
+# %% [markdown]
 # ## Heads
-# The paper's network has 64 maps (8 layers of 8 heads), this one has 16 (4 layers of 4). Each panel is a grid like the one above
-# (time to the right, joints downwards, by part), in its own range: look for columns, which are moments, and for rows, which are
-# joints. *Predict: will heads of an untrained network look different from one another?*
+# Each panel is a grid like the one above (time to the right, joints downwards, by part), in its own range. Look for columns,
+# which are moments, and for rows, which are joints. *Predict: do the heads of an untrained network look different from one
+# another?*
 
 # %%
 plot.attention_heads(look, "cls", title="trained: CLS, every head and layer")
@@ -167,108 +134,31 @@ plot.attention_heads(look, "cls", title="trained: CLS, every head and layer")
 plot.attention_heads(blank, "cls", title="the control, untrained: CLS, every head and layer")
 
 # %% [markdown]
-# Where both have structure, learning is not what made it: an untrained network attends by chance to some joints, because joint
-# embeddings are random directions. What learning may add is that the map *depends on the clip*. So: of how the map varies from
-# token to token, how much is the same in every clip?
+# An untrained network prefers some joints by chance, because the joint embeddings are random directions. Learning can make the
+# map *depend on the clip*. We measure the opposite: how much of the variance from token to token is the same in every clip.
 
 
 # %%
 def fixed_share(encoder, count=8 if quick else 64):
-    """Variance over tokens of the clips' mean map, over the variance of all maps: 1 if every clip has the same."""
+    """Variance over tokens of the clips' mean map, over the variance of all maps: 1 if every clip has the same map."""
     seen = [analysis.inside(encoder, store, int(i)) for i in np.linspace(0, len(store) - 1, count)]
     maps = torch.stack([analysis.attention_map(s.attention[-1, 0].mean(dim=0), "cls", steps, joints) for s in seen])
     return float(maps.mean(dim=0).var() / maps.var())
 
 
 fixed = {name: fixed_share(encoder) for name, encoder in both.items()}
-print({f"{name}, same in all clips": f"{share:.0%}" for name, share in fixed.items()})
-
-# %% [markdown]
-# ## What registers get
-# Registers are extra tokens without a place on the body. In large image models they take up what would otherwise be written over
-# unimportant patches ([arXiv 2309.16588](https://arxiv.org/abs/2309.16588)): *artefacts*, tokens of a norm many times that of the
-# rest, which attract attention. Does that happen here? Three measurements.
-#
-# **One: attention.** How much of what CLS and the tokens take comes from registers? Attended evenly, it would be the last line.
-# *Predict: more or less than evenly?*
-
-
-# %%
-def shares(encoder, count=4 if quick else 32):
-    """(L, 2): what CLS and what tokens take from the registers, a mean over heads and clips."""
-    seen = [analysis.inside(encoder, store, int(i)) for i in np.linspace(0, len(store) - 1, count)]
-    taken = torch.stack([s.attention[:, 0, :, :, 1 : 1 + s.registers].sum(dim=-1).mean(dim=1) for s in seen])  # (clips, L, N)
-    return torch.stack([taken[..., 0].mean(0), taken[..., 1 + look.registers :].mean(dim=(0, -1))], dim=1)
-
-
-rows = {f"{name}, layer {i + 1}": row.tolist() for name, e in both.items() for i, row in enumerate(shares(e))}
-rows["evenly"] = [look.registers / look.attention.shape[-1]] * 2
-table = pd.DataFrame(rows, index=["CLS takes from registers", "tokens take from registers"]).T
-table.style.format("{:.1%}")
-
-# %% [markdown]
-# **Two: norms.** Bars are the middle 98 % of the tokens, crosses the largest one. Artefacts would be crosses far above their bar.
-
-# %%
-norms = {name: analysis.token_norms(e, store[:: 16 if quick else 4]) for name, e in both.items()}
-plot.token_norms(norms["trained"], title="trained: norms before the final normalisation")
-
-# %%
-rows = {}
-for name, table in norms.items():
-    last = table[(table["layer"] == trained.config.depth - 1) & (table["kind"] == "cell")]
-    middle, largest = last["norm"].median(), last.loc[last["norm"].idxmax()]
-    rows[name] = {
-        "median token": middle,
-        "largest / median": largest["norm"] / middle,
-        "the largest is": body.names[int(largest["joint"])],
-    }
-    rows[name]["tokens above 3 x median"] = float((last["norm"] > 3 * middle).mean())
-table = pd.DataFrame(rows).T
-worst = table.loc["trained", "tokens above 3 x median"]
-print("No artefacts: no token above three medians." if worst == 0 else f"{worst:.2%} of the tokens are above three medians.")
-table
-
-# %% [markdown]
-# **Three: take them away.** The same weights, encoded without registers. *Predict: what does that cost in kNN?*
-
-
-# %%
-def without_registers(encoder):
-    """The same weights in an encoder that has none."""
-    bare = Encoder(replace(encoder.config, registers=0)).eval()
-    bare.load_state_dict(encoder.state_dict() | {"register_tokens": bare.register_tokens.data})
-    return bare
-
-
-train, test = data.split(store[:: 4 if quick else 1], "cross-subject")
-candidates = {f"{n}, {how}": f(e) for n, e in both.items() for how, f in (("with", lambda e: e), ("without", without_registers))}
-found = {name: evaluate.knn(evaluate.features(e, train), evaluate.features(e, test)) for name, e in candidates.items()}
-error = (0.25 / len(test)) ** 0.5
-change = found["trained, without"].accuracy - found["trained, with"].accuracy
-moved = (found["trained, with"].neighbours != found["trained, without"].neighbours).double().mean()
-print({name: round(result.accuracy, 3) for name, result in found.items()}, f"one standard error is at most {error:.3f}")
-print(f"Without registers kNN of the trained encoder changes by {change:+.3f}; {moved:.0%} of the clips get another neighbour.")
-
-# %% [markdown]
-# An honest reading of the three, on this small model: look at your own numbers above. Where registers get little attention,
-# there are no artefacts to take up, and taking them away costs less than the error, that is no argument against registers in
-# the paper's network (width 256, 8 layers, far longer training): this network is then too small to show what they are for. What
-# slimlab gives you is the measurement; repeat it on released weights with `slimlab.load_encoder(…)`.
-
-# %%
-print(f"The change of kNN without registers is {'less' if abs(change) < 2 * error else 'more'} than two standard errors.")
-plot.attention(look, "register 0", title="trained: where the first register looks")
+print({f"{name}, the same in all clips": f"{share:.0%}" for name, share in fixed.items()})
 
 # %% [markdown]
 # ## How far heads look
-# The *mean attention distance* ([arXiv 2010.11929](https://arxiv.org/abs/2010.11929), figure 7), here in bones between joints
-# and in time steps. With $h_{ij}$ the hops between tokens $i$ and $j$, and attention among tokens renormalised:
+# The *mean attention distance* ([arXiv 2010.11929](https://arxiv.org/abs/2010.11929), figure 7) says how far away the tokens are
+# that a head reads. Here it counts bones between joints, and time steps. Let $h_{ij}$ be the distance between tokens $i$ and $j$,
+# and let $C$ be the tokens without CLS and registers, which have no place:
 #
 # $$D = \frac{1}{|C|} \sum_{i \in C} \frac{\sum_{j \in C} A_{ij}\, h_{ij}}{\sum_{j \in C} A_{ij}}$$
 #
-# *Predict: in an untrained network, is it near the dotted line (attention spread evenly)? And after training, do heads look
-# nearer or farther than that, on the body and in time?*
+# *Predict: is an untrained network near the dotted line (attention spread evenly)? After training, do heads look nearer or
+# farther than that, on the body and in time?*
 
 # %%
 some = store[:: 16 if quick else 5]
@@ -295,13 +185,13 @@ lessons.check_distance(mean_distance)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# The joints' tokens are the *last* steps * V tokens, time step by time step. `hops.repeat(steps, steps)` is the
-# distance between any two.
+# The joints' tokens are the *last* steps * V tokens, time step by time step. The table of distances between any two of them
+# repeats `hops` in both directions.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Not dividing by what is left of a row once CLS and the registers are cut off: the less a head looks at tokens, the "nearer" it
-# would seem. `repeat_interleave` instead of `repeat`.
+# Rows that are not divided by what is left of them without CLS and the registers: a head that looks at those would seem to
+# look near. `repeat_interleave` instead of `repeat`. The first tokens instead of the last.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -315,34 +205,189 @@ lessons.check_distance(mean_distance)
 # </details>
 
 # %% [markdown]
+# ## Attention by time lag
+# A mean distance of 2.6 steps can mean "everywhere" or "always two to three steps away". So we ask for every lag: how much of a
+# token's attention goes to tokens that many steps away, relative to attention spread evenly? The numbers are means over heads
+# and over many clips.
+#
+# *Predict: in which layer does a token prefer its own time step? Does the untrained network, which rotates q and k as well,
+# prefer anything?*
+
+# %%
+clips = np.r_[index, np.linspace(0, len(store) - 1, 8 if quick else 48).astype(int)]  # the clip above, and many others
+given = evaluate.inputs(trained, store, clips)
+
+
+@torch.no_grad()
+def maps_of(encoder, shift=0):
+    """(L, clips, N, N) attention of every layer, mean of heads; clips are moved on by `shift` time steps, in a circle."""
+    frames = shift * encoder.config.patch_frames
+    seen = None if given.seen is None else given.seen.roll(frames, dims=1)
+    out = encoder(given.x.roll(frames, dims=2), people=given.people, seen=seen, return_intermediates=True)
+    return torch.stack([i.attention[:, 0].mean(dim=1) for i in out.intermediates])
+
+
+# %%
+def by_lag(maps):
+    """(L, T'): attention that goes so many steps away, relative to attention spread evenly."""
+    among = maps[..., -steps * joints :, -steps * joints :]
+    among = (among / among.sum(dim=-1, keepdim=True)).unflatten(-1, (steps, joints)).unflatten(-3, (steps, joints))
+    between = among.sum(dim=-1).mean(dim=(1, 3))  # (L, T', T') from step to step
+    away = (torch.arange(steps)[:, None] - torch.arange(steps)).abs()
+    return torch.stack([between[:, away == lag].mean(dim=1) * steps for lag in range(steps)], dim=1)
+
+
+maps = {name: maps_of(encoder) for name, encoder in both.items()}
+assert torch.allclose(by_lag(torch.ones_like(maps["trained"][:1, :1])), torch.ones(steps), atol=1e-4)  # prefers no lag
+lags = {name: by_lag(m) for name, m in maps.items()}
+
+# %%
+layers = [f"layer {i + 1}" for i in range(look.layers)]
+shown = {n: pd.DataFrame({"step": range(steps)} | dict(zip(layers, lag.tolist(), strict=True))) for n, lag in lags.items()}
+figure = plot.runs(shown, layers, smooth=1, title=f"attention by time lag, evenly = 1, {len(clips)} clips")
+for ax in figure.axes:
+    ax.set_xlabel("lag (time steps)")
+    ax.axhline(1, color="0.6", linestyle=":")
+figure
+
+# %%
+own = {name: (lag[:, 0] / lag[:, 1:].mean(dim=1)).tolist() for name, lag in lags.items()}
+strongest = int(np.argmax(own["trained"]))
+print(f"{layers[strongest]} prefers the own time step most: {own['trained'][strongest]:.2f} times the other steps", end=", ")
+print(f"untrained {own['untrained'][strongest]:.2f}")
+pd.DataFrame(own, index=layers).T.round(2).rename_axis("own time step over the other steps")
+
+# %% [markdown]
+# ## Does CLS follow the action?
+# Take as the peak of an action the moment at which the body is farthest from its first pose. A CLS token that looks for the
+# action should attend to this moment. Below is the clip of the first picture.
+#
+# *Predict: does the trained CLS attend to the farthest pose? Does the untrained one?*
+
+
+# %%
+def over_time(maps):
+    """(L, clips, T') share of CLS's attention on each time step."""
+    share = analysis.attention_map(maps, "cls", steps, joints).sum(dim=-1)
+    return share / share.sum(dim=-1, keepdim=True)
+
+
+shares = {name: over_time(m) for name, m in maps.items()}
+away = (given.x - given.x[:, :, :1])[..., 0].norm(dim=1).mean(dim=-1)  # (clips, T) mean distance of joints from the first pose
+away = away.unflatten(1, (steps, -1)).mean(dim=-1)
+away = away / away.sum(dim=-1, keepdim=True)
+curves = {"distance from the first pose": away[0]} | {f"CLS, {n}": s[-1, 0] for n, s in shares.items()}
+table = {n: pd.DataFrame({"step": range(steps), "share": c.tolist()}) for n, c in curves.items()}
+plot.runs(table, ["share"], smooth=1, title=f"{look.name}: share of each time step, last layer")
+
+# %% [markdown]
+# One clip is an anecdote. Over many clips we correlate the two curves. The control is the distance curve of *other* clips: if
+# it correlates as well, CLS prefers certain places in every clip, such as the middle.
+
+
+# %%
+def correlation(a, b):
+    """Mean over clips of the correlation over time steps."""
+    a, b = (v - v.mean(dim=-1, keepdim=True) for v in (a, b))
+    return float(torch.nn.functional.cosine_similarity(a, b, dim=-1).mean())
+
+
+# %%
+rows = {}
+for name, share in shares.items():
+    rows[f"{name}, own clip"] = [correlation(s, away) for s in share]
+    rows[f"{name}, other clips"] = [np.mean([correlation(s, away.roll(n, dims=0)) for n in range(7, 42, 7)]) for s in share]
+table = pd.DataFrame(rows, index=layers).T
+gap = table.loc["trained, own clip"] - table.loc["trained, other clips"]
+print(f"trained, own clip minus other clips: {gap.iloc[-1]:+.2f} in the last layer, at most {gap.max():+.2f} ({gap.idxmax()})")
+table.round(2)
+
+# %% [markdown]
+# A correlation can have many causes, so we intervene. We move every clip on by two time steps, in a circle. If CLS follows the
+# *content*, its attention moves on by two steps as well. If it prefers a *place* in the clip, its attention stays.
+#
+# Both are possible: CLS is not rotated but the keys of the tokens are, so a query of CLS can prefer a fixed time step.
+#
+# *Predict: which of the two, in the trained and in the untrained network?*
+
+# %%
+rows = {}
+for name, encoder in both.items():
+    moved = over_time(maps_of(encoder, shift=2))
+    rows[f"{name}: moves with the clip"] = [correlation(m, s.roll(2, dims=-1)) for m, s in zip(moved, shares[name], strict=True)]
+    rows[f"{name}: stays in place"] = [correlation(m, s) for m, s in zip(moved, shares[name], strict=True)]
+table = pd.DataFrame(rows, index=layers).T
+for name in both:
+    follows, stays = (table.loc[f"{name}: {what}"] for what in ("moves with the clip", "stays in place"))
+    print(f"{name}: attention moves with the clip rather than stays in {int((follows > stays).sum())} of {len(layers)} layers")
+table.round(2)
+
+# %% [markdown]
+# ## Does it matter where CLS looks?
+# Attention is not importance. We test it: hide all tokens of one joint and see how far CLS moves. We hide the joint with the
+# most attention in each clip, the one with the least, and a random one, each by the map of the network itself. *Predict the
+# order of the three. What would the order be if attention had nothing to do with importance?*
+
+
+# %%
+def shift_of_cls(encoder, hidden):
+    """Mean 1 - cosine of CLS, before and after all tokens of one joint per clip are hidden; hidden (clips,) joints."""
+    mask = torch.nn.functional.one_hot(hidden, joints).bool()[:, None, None].expand(-1, 1, steps, -1)
+    with torch.no_grad():
+        before, after = (encoder(given.x, mask=m, people=given.people, seen=given.seen).cls[:, 0] for m in (None, mask))
+    return float((1 - torch.nn.functional.cosine_similarity(before, after, dim=-1)).mean())
+
+
+# %%
+rows, dice = {}, torch.Generator().manual_seed(here.seed)
+for name, encoder in both.items():
+    of_joint = analysis.attention_map(maps[name][-1], "cls", steps, joints).sum(dim=1)  # (clips, V)
+    chosen = {"most attention": of_joint.argmax(dim=1), "least attention": of_joint.argmin(dim=1)}
+    chosen["random joint"] = torch.randint(joints, (len(clips),), generator=dice)
+    rows[name] = {what: shift_of_cls(encoder, hidden) for what, hidden in chosen.items()}
+for name, row in rows.items():
+    times = row["most attention"] / row["random joint"]
+    print(f"{name}: hiding the joint with the most attention moves CLS {times:.1f} times as far as hiding a random one")
+pd.DataFrame(rows).T.rename_axis("1 - cosine of CLS, before and after").round(4)
+
+# %% [markdown]
 # ## Roll-out
-# One layer's attention says what is read *from the layer below*, whose tokens have been mixed already. Roll-out
-# ([arXiv 2005.00928](https://arxiv.org/abs/2005.00928)) follows it down to the input: average the heads, leave half of each token
-# where it is (the residual connection), and multiply up:
+# The attention of one layer says what it reads *from the layer below*, whose tokens are mixtures already. Roll-out ([arXiv
+# 2005.00928](https://arxiv.org/abs/2005.00928)) follows attention down to the input: average the heads, let each token keep half
+# of itself (the residual connection), and multiply the layers:
 #
 # $$R_1 = \tfrac12 (A_1 + I), \qquad R_l = \tfrac12 (A_l + I)\, R_{l-1}$$
 #
-# *Predict: is the rolled-out map of CLS sharper or more even than the last layer's own?*
+# *Predict: with every layer, does the rolled-out map of CLS become sharper or more even?*
 
 # %%
 rolled = analysis.rollout(look.attention[:, 0])  # (L, N, N)
 assert torch.allclose(rolled.sum(dim=-1), torch.ones_like(rolled[..., 0]), atol=1e-4)
 plot.attention(look, "cls", rolled=True, title="trained: CLS, rolled out over all layers")
 
+# %% [markdown]
+# How many tokens does a map spread over? The exponential of its entropy counts them. We compute it for the map of each layer
+# alone, and rolled out from that layer to the input, as a mean over clips.
+
 
 # %%
-def effective(rows):
-    """Tokens that a row of attention spreads over: exp of its entropy."""
-    p = rows.flatten() / rows.sum()
-    return float(torch.special.entr(p).sum().exp())
+def tokens_of(maps):
+    """(L,) tokens that CLS's map spreads over, a mean over clips."""
+    p = analysis.attention_map(maps, "cls", steps, joints).flatten(-2)
+    p = p / p.sum(dim=-1, keepdim=True)
+    return torch.special.entr(p).sum(dim=-1).exp().mean(dim=1).tolist()
 
 
+# %%
 rows = {}
-for name, x in (("trained", look), ("untrained", blank)):
-    own = analysis.attention_map(x.attention[-1, 0].mean(dim=0), "cls", steps, joints)
-    far = analysis.attention_map(analysis.rollout(x.attention[:, 0])[-1], "cls", steps, joints)
-    rows[name] = {"last layer": effective(own), "rolled out": effective(far), "all tokens": steps * joints}
-pd.DataFrame(rows).T.round(1)
+for name, m in maps.items():
+    rows[f"{name}, the layer alone"] = tokens_of(m)
+    rows[f"{name}, rolled out"] = tokens_of(analysis.rollout(m[..., None, :, :]))
+table = pd.DataFrame(rows, index=layers).T
+begins, ends = table.loc["trained, rolled out"].iloc[[0, -1]]
+word = "more even" if ends > begins else "sharper"
+print(f"rolled out over more layers, the trained map becomes {word}: {begins:.0f} -> {ends:.0f} tokens")
+table.rename_axis(f"tokens, of {steps * joints}").round(1)
 
 
 # %% tags=["exercise", "raises-exception"]
@@ -361,8 +406,8 @@ lessons.check_rollout(rollout)
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# The order of the factors. Leaving out the identity: then a token would forget itself in every layer, which no residual network
-# does. Adding it without halving.
+# The wrong order of the factors. No identity: a token would then forget itself in every layer, although the residual connection
+# keeps it. The identity added without halving.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -379,14 +424,85 @@ lessons.check_rollout(rollout)
 # </details>
 
 # %% [markdown]
-# ## Masked against unmasked
-# In pre-training, tokens are hidden behind the mask token. Does the encoder know that there is nothing to see? The same token,
-# once with everything in sight and once with semantic tubes over most of the body.
+# ## What registers get
+# Registers are extra tokens without a place on the body. Large image models write information over unimportant patches; such
+# patches get a norm many times that of the others and attract attention. They are called *artifacts*, and registers take their
+# place ([arXiv 2309.16588](https://arxiv.org/abs/2309.16588)). Does that happen here? Three measurements.
 #
-# *Predict: do hidden tokens (marked ×) get less attention than their number would say?*
+# **One: attention.** How much of the attention of CLS and of the tokens goes to registers? The last row shows attention spread
+# evenly. *Predict: more or less than evenly?*
+
 
 # %%
-dice = torch.Generator().manual_seed(here.seed)
+def to_registers(maps):
+    """(L, 2): share of the attention of CLS and of the tokens that goes to the registers, a mean over clips."""
+    taken = maps[..., 1 : 1 + look.registers].sum(dim=-1).mean(dim=1)  # (L, N)
+    return torch.stack([taken[:, 0], taken[:, 1 + look.registers :].mean(dim=1)], dim=1)
+
+
+rows = {f"{name}, layer {i + 1}": row.tolist() for name, m in maps.items() for i, row in enumerate(to_registers(m))}
+rows["evenly"] = [look.registers / look.attention.shape[-1]] * 2
+table = pd.DataFrame(rows, index=["CLS to registers", "tokens to registers"]).T
+table.style.format("{:.1%}")
+
+# %% [markdown]
+# **Two: norms.** Bars show the middle 98 % of the tokens, crosses the largest one. Artifacts would be crosses far above their
+# bar.
+
+# %%
+norms = {name: analysis.token_norms(e, store[:: 16 if quick else 4]) for name, e in both.items()}
+plot.token_norms(norms["trained"], title="trained: norms before the final normalization")
+
+# %%
+rows = {}
+for name, table in norms.items():
+    last = table[(table["layer"] == trained.config.depth - 1) & (table["kind"] == "cell")]
+    middle, largest = last["norm"].median(), last.loc[last["norm"].idxmax()]
+    rows[name] = {"median token": middle, "largest / median": largest["norm"] / middle}
+    rows[name] |= {"the largest is": body.names[int(largest["joint"])]}
+    rows[name] |= {"tokens above 3 x median": float((last["norm"] > 3 * middle).mean())}
+table = pd.DataFrame(rows).T
+worst = table.loc["trained", "tokens above 3 x median"]
+print("No artifacts: no token is above three medians." if worst == 0 else f"{worst:.2%} of the tokens are above three medians.")
+table
+
+# %% [markdown]
+# **Three: an intervention.** The same weights, without registers. *Predict: what does that cost in kNN?*
+
+
+# %%
+def without_registers(encoder):
+    """The same weights in an encoder that has no registers."""
+    bare = Encoder(replace(encoder.config, registers=0)).eval()
+    bare.load_state_dict(encoder.state_dict() | {"register_tokens": bare.register_tokens.data})
+    return bare
+
+
+train, test = data.split(store[:: 4 if quick else 1], "cross-subject")
+candidates = {f"{n}, {how}": f(e) for n, e in both.items() for how, f in (("with", lambda e: e), ("without", without_registers))}
+found = {name: evaluate.knn(evaluate.features(e, train), evaluate.features(e, test)) for name, e in candidates.items()}
+
+# %%
+print({name: round(result.accuracy, 3) for name, result in found.items()})
+for name in both:
+    difference = evaluate.paired(found[f"{name}, without"], found[f"{name}, with"], test)
+    moved = (found[f"{name}, with"].neighbours != found[f"{name}, without"].neighbours).double().mean()
+    print(f"{name}, without minus with: {difference.difference:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]", end=" ")
+    print(f"over {difference.units} subjects; {moved:.0%} of the test clips get another nearest neighbor")
+
+# %% [markdown]
+# Read the three together, in your own output. This network does not need its registers if they get little attention, if there
+# are no artifacts for them to take up, and if removing them changes kNN by less than its interval. That is no argument against
+# registers in the paper's network (width 256, 8 layers, far longer training): a network without artifacts cannot show what
+# registers are for. You can repeat the measurement on released weights with `slimlab.load_encoder(…)`.
+#
+# ## Masked and unmasked
+# In pre-training, tokens are hidden behind the mask token. Does the encoder know that there is nothing to see? We look at the
+# same tokens twice, once visible and once hidden by semantic tubes over most of the body.
+#
+# *Predict: do hidden tokens (marked ×) get less attention than their number would suggest?*
+
+# %%
 hidden = masking.semantic_tubes(1, steps, body, ratio=0.6, generator=dice)[0]
 masked = analysis.inside(trained, store, index, mask=hidden)
 plot.attention(masked, "cls", title="trained: CLS, last layer, 60 % of the tokens hidden")
@@ -394,31 +510,32 @@ plot.attention(masked, "cls", title="trained: CLS, last layer, 60 % of the token
 # %%
 rows = {}
 for name, encoder in both.items():
-    for what, mask in (("in sight", None), ("hidden", hidden)):
+    for what, mask in (("visible", None), ("hidden", hidden)):
         seen = analysis.inside(encoder, store, index, mask=mask)
         map_ = analysis.attention_map(seen.attention[:, 0].mean(dim=1), "cls", steps, joints)  # (L, T', V)
         share = (map_ * hidden).sum(dim=(1, 2)) / map_.sum(dim=(1, 2))
         rows[f"{name}, these tokens {what}"] = share.tolist()
-table = pd.DataFrame(rows, index=[f"layer {i + 1}" for i in range(look.layers)]).T
-print(f"CLS's attention on the masked tokens; they are {hidden.float().mean():.0%} of all")
+table = pd.DataFrame(rows, index=layers).T
+print(f"CLS's attention on the tokens of the mask, which are {hidden.float().mean():.0%} of all")
 table.style.format("{:.0%}")
 
 # %% [markdown]
-# Compare a row with the one before it: the same tokens, before and after hiding, in the same network. That difference is the
-# effect of the mask; the first number alone would say where CLS looks anyway.
+# Compare a row with the one above it: the same tokens in the same network, visible and hidden. The difference is the effect of
+# the mask. The second row alone would not tell it, because CLS may look elsewhere anyway.
 #
-# ## What tokens hold
-# The first three principal components of the tokens as red, green and blue ([arXiv 2304.07193](https://arxiv.org/abs/2304.07193),
-# figure 1): alike in colour is alike in features. *Predict: are colours arranged by joint, by time or by side of the body?*
+# ## Tokens as colors and as trajectories
+# The first three principal components of the tokens are drawn as red, green and blue
+# ([arXiv 2304.07193](https://arxiv.org/abs/2304.07193), figure 1): similar colors mean similar features. *Predict: are colors
+# arranged by joint, by time or by side of the body?*
 
 # %%
 plot.token_pca(look, title="trained: token PCA, last layer")
 
 # %% [markdown]
-# With eight steps a joint's tokens are a path through the features. In the plane of the first two components (grey: all tokens),
-# dots grow from the first step to the last.
+# With eight time steps, the tokens of a joint form a path through feature space. The next picture shows such paths in the plane
+# of the first two components; all tokens are gray, and dots grow from the first step to the last.
 #
-# *Predict: which joint's path is the longest? And in the untrained network?*
+# *Predict: which joint has the longest path? And in the untrained network?*
 
 # %%
 plot.token_paths(look, title="trained: the last joint of every part, step by step")
@@ -426,16 +543,25 @@ plot.token_paths(look, title="trained: the last joint of every part, step by ste
 # %%
 plot.token_paths(blank, title="the control: the same network, untrained")
 
+# %% [markdown]
+# Does a token move because its joint moves? Over many clips we correlate, across joints, the length of each token's path with
+# the length of its joint's way. The control takes the way from another clip.
+
 # %%
-paths = {n: x.tokens[-1, 0].diff(dim=0).norm(dim=-1).sum(dim=0) for n, x in (("trained", look), ("untrained", blank))}  # (V,)
-follows = {name: float(np.corrcoef(travel, path)[0, 1]) for name, path in paths.items()}
-print("longest path:", {name: body.names[int(path.argmax())] for name, path in paths.items()})
-print("correlation of a token's path with the way of its joint:", {name: round(r, 2) for name, r in follows.items()})
+ways = given.x[..., 0].diff(dim=2).norm(dim=1).sum(dim=1)  # (clips, V)
+rows = {}
+for name, encoder in both.items():
+    with torch.no_grad():
+        tokens = encoder(given.x, people=given.people, seen=given.seen).tokens[:, 0]  # (clips, T', V, D)
+    paths = tokens.diff(dim=1).norm(dim=-1).sum(dim=1)  # (clips, V)
+    others = np.mean([correlation(paths, ways.roll(n, dims=0)) for n in range(7, 42, 7)])
+    rows[name] = {"its own clip": correlation(paths, ways), "other clips (control)": others}
+pd.DataFrame(rows).T.rename_axis("correlation of a token's path with its joint's way").round(2)
 
 
 # %%
 def explained(look):
-    """Share of the tokens' variance between joints, and between time steps, in the last layer of one clip."""
+    """Share of the tokens' variance between joints and between time steps, last layer, one clip."""
     tokens = look.tokens[-1, 0]  # (T', V, D)
     whole = tokens.flatten(0, 1).var(dim=0, unbiased=False).sum()
     by_joint, by_time = (tokens.mean(dim=d).var(dim=0, unbiased=False).sum() / whole for d in (0, 1))
@@ -443,17 +569,16 @@ def explained(look):
 
 
 table = pd.DataFrame({"trained": explained(look), "untrained": explained(blank)})
-print("the largest part of a token's variance:", {name: table[name].idxmax() for name in table})
+print("the largest part of the tokens' variance:", {name: table[name].idxmax() for name in table})
 table.style.format("{:.0%}")
 
 # %% [markdown]
-# The joint embedding is added to every token, so an untrained token can know *which joint it is* as well as a trained one. A
-# picture of tokens that is neatly arranged by body part is therefore no evidence of learning. What learning adds is the
-# difference between the two columns.
+# The joint embedding is added to every token, so an untrained token can tell *which joint it is*. A picture of tokens that is
+# neatly arranged by body part is therefore no evidence of learning. The difference between the two columns is.
 #
 # ## By hand
 # Click a joint on the body or a token of the grid to make it the query; choose head, layer, roll-out and masked tokens. The
-# untrained encoder stands beside. Below it: token colours, and likeness to a token that you click.
+# untrained encoder is on the right. The second widget shows token colors, and the similarity to a token that you click.
 
 # %%
 widgets.AttentionExplorer(store, trained, index=index, other=both["untrained"], titles=("trained", "untrained"))
@@ -463,25 +588,32 @@ widgets.FeatureExplorer(store, trained, index=index)
 
 # %% [markdown]
 # ## Summary
-# Attention is a softmax of q and k, a few lines. On the body and over time it makes fine pictures; what they are worth shows
-# beside the untrained network, beside attention spread evenly, and over many clips. Three measurements say whether registers do
-# anything in a model of this size. What tokens hold, joint or moment, is measured beside an untrained network, too.
+# Attention is a softmax of q and k, a few lines of code. Its pictures become evidence beside an untrained network, beside
+# attention spread evenly, over many clips, and under interventions: move the clip, hide a joint, remove the registers, mask the
+# tokens. Roll-out over more layers, lags and paths in time need a grid with more than one or two time steps, which is why this
+# lesson uses `small`.
+#
+# **Next:** this lesson looked at the tokens of one clip. Lesson 11 looks at the features of many clips, as a map in the plane,
+# and asks how far such a map can be trusted.
 #
 # ## Test yourself
 # 1. A paper shows one attention map in which the moving hand is bright. Which two controls do you ask for?
-#    <details><summary>Answer</summary>The same map of an untrained network, and of other clips: it may be bright
-#    always.</details>
-# 2. Why are CLS and registers cut off, and rows renormalised, before a distance is computed?
-#    <details><summary>Answer</summary>They have no place on the body; a head that looks at them would otherwise seem to look
+#    <details><summary>Answer</summary>The same map of an untrained network, and maps of other clips: the hand may be bright in
+#    all of them.</details>
+# 2. Why are CLS and registers cut off, and rows renormalized, before a distance is computed?
+#    <details><summary>Answer</summary>They have no place on the body. A head that looks at them would otherwise seem to look
 #    near.</details>
-# 3. What would artefacts look like in the picture of norms? Why look before the final normalisation?
+# 3. CLS's attention is high in the middle of the clip, and so is the motion. How do you find out whether one follows the other?
+#    <details><summary>Answer</summary>Compare with the motion of other clips, and move the clip in time: attention that
+#    follows the content moves along.</details>
+# 4. What would artifacts look like in the picture of norms? Why look before the final normalization?
 #    <details><summary>Answer</summary>Single crosses far above their bar. The final LayerNorm gives all tokens about the same
 #    norm.</details>
-# 4. Roll-out averages heads. What can it not show? <details><summary>Answer</summary>That one head looks here and another
-#    there; and signs: what is read may be added or subtracted.</details>
-# 5. Spread evenly over eight time steps, attention reaches 2.6 steps far on average. Why not 4, half of the clip?
-#    <details><summary>Answer</summary>Only tokens at the ends have all of the clip on one side; a token in the middle is never
-#    more than four steps from anything. A head at 2.6 steps has the control's value and says nothing.</details>
+# 5. Roll-out averages heads. What can it not show? <details><summary>Answer</summary>That heads look at different places; and
+#    signs: what is read may be added or subtracted.</details>
+# 6. Spread evenly over eight time steps, attention reaches 2.6 steps far on average. Why not 4, half of the clip?
+#    <details><summary>Answer</summary>Only tokens at the ends have the whole clip on one side. A token in the middle is never
+#    more than four steps from another. A head at 2.6 has the value of the control.</details>
 #
 # ## Further reading
 # - Registers: Darcet et al., [arXiv 2309.16588](https://arxiv.org/abs/2309.16588). Roll-out: Abnar and Zuidema, [arXiv

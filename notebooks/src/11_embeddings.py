@@ -1,21 +1,22 @@
 # %% [markdown]
-# # 08 · Embeddings, honestly
+# # 11 · Embeddings, honestly
 #
-# **After this lesson** you can make a picture of features with PCA, t-SNE and UMAP, say how far each can be trusted, show the
-# same features in ways that look different and noise that looks like clusters, hold every picture against its controls, and put
-# two checkpoints into one plane. **Needs** what a feature is (lesson 00); no GPU. **Takes** about 50 minutes with its three
-# exercises; the machine's part is printed at the end. UMAP compiles itself when it is first imported: that alone takes a
-# quarter of a minute or more.
+# **After this lesson** you can draw features with PCA, t-SNE and UMAP and say how far each picture can be trusted. You can show
+# the same features in ways that look different, and noise that looks like clusters, and hold every picture against its controls.
+# You can lay two checkpoints into one plane, and say after how much of a clip its action is recognized. **Needs** what a feature
+# is (lesson 00) and kNN (lesson 07); no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the
+# machine's part. UMAP compiles itself when it is first imported, which takes a quarter of a minute or more.
 #
-# Most papers on skeleton features, SLiM's kin among them, end with a coloured cloud. This lesson is about what such a cloud
-# shows, and about what it cannot.
+# Many papers end with a colored cloud of points. This lesson is about what such a cloud shows, and about what it cannot show.
 #
-# The clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2, correctly and then incorrectly
-# on purpose (UI-PRMD, public domain, in the package). The encoder, `small`, learned from synthetic motion and never saw them.
+# The clips show real people: ten of them did ten rehabilitation exercises in front of a Kinect v2, first correctly and then
+# incorrectly on purpose (UI-PRMD, public domain, in the package). The encoder, `small`, learned from synthetic motion and never
+# saw them. The [glossary](../docs/glossary.md) explains the words of the field.
 
 # %%
 import numpy as np
 import pandas as pd
+import torch
 
 import slimlab
 from slimlab import analysis, data, evaluate, lessons, plot, pretrain, widgets
@@ -24,6 +25,12 @@ from slimlab.analysis import projection
 here = lessons.begin("11_embeddings")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store[here.store.column("people") > 0], here.quick
 train, test = data.split(store, "cross-subject")
+
+# %% [markdown]
+# You are here: at the output of the frozen encoder.
+
+# %%
+plot.method("features")
 
 # %%
 some = np.random.default_rng(here.seed).permutation(len(test))[: 60 if quick else 330]
@@ -34,50 +41,54 @@ labels = features.labels.numpy()
 print(f"{len(features)} clips, {features.x.shape[1]} dimensions each, {len(np.unique(labels))} actions")
 
 # %% [markdown]
-# ## A picture, to begin with
-# Every number above the picture is a measure of the *picture*, computed for you: how much of the variance the plane holds,
-# whether neighbours in the plane are neighbours among the features (*trustworthiness*), how many neighbours were kept, and
-# how often neighbours share a label, beside the same for the features and for shuffled labels.
+# ## A first picture
+# The numbers above the picture are measures of the *picture*:
+#
+# - the share of the variance that the plane holds;
+# - *trustworthiness*: whether neighbors in the plane are neighbors among the features;
+# - the share of neighbors that are kept;
+# - how often neighbors share a label, in the plane, among the features, and with shuffled labels.
 
 # %%
 flat = projection.fit(features.x, labels=labels)
 by = "exercise" if "exercise" in store.table else "label_name"  # other data: by action
-plot.embedding(flat, features, by, title="shipped encoder, PCA (no encoder ever saw what the colours stand for)")
+plot.embedding(flat, features, by, title="shipped encoder, PCA (colors: not known to the encoder)")
 
 # %% [markdown]
-# ## Three ways to flatten
-# - **PCA** turns the cloud and looks at it from where it is widest. Linear, the same every time; distances are shadows of
-#   distances.
-# - **t-SNE** ([JMLR 2008](https://www.jmlr.org/papers/v9/vandermaaten08a.html)) keeps *neighbourhoods*: it gives each point a
-#   probability of choosing another as neighbour, in the features ($p$) and in the plane ($q$), and minimises
+# ## Three projections
+# - **PCA** projects onto the plane of largest variance. It is linear and always gives the same picture.
+# - **t-SNE** ([JMLR 2008](https://www.jmlr.org/papers/v9/vandermaaten08a.html)) keeps *neighborhoods*. For each pair of points it
+#   defines a probability of being neighbors, among the features ($p$) and in the plane ($q$), and minimizes
 #
 # $$\mathrm{KL}(P \,\Vert\, Q) = \sum_{i \ne j} p_{ij} \log \frac{p_{ij}}{q_{ij}}, \qquad
 # q_{ij} \propto (1 + \lVert y_i - y_j \rVert^2)^{-1}$$
 #
-# - **UMAP** ([arXiv 1802.03426](https://arxiv.org/abs/1802.03426)) does much the same on a graph of nearest neighbours.
+# - **UMAP** ([arXiv 1802.03426](https://arxiv.org/abs/1802.03426)) also keeps neighborhoods. It works on a graph of nearest
+#   neighbors.
 #
-# *Predict: which has the highest trustworthiness? Which shows the most separate islands, and are these the same thing?*
+# *Predict: which projection has the highest trustworthiness? Which shows the most separate islands? Is it the same one?*
 
 # %%
-methods = ("pca", "tsne") if quick else ("pca", "tsne", "umap")  # UMAP: a slow first import, once in a session
+methods = ("pca", "tsne") if quick else ("pca", "tsne", "umap")  # UMAP: a slow first import, once per session
 planes = {method: projection.fit(features.x, method, seed=here.seed, labels=labels) for method in methods}
-plot.planes({m.upper(): p for m, p in planes.items()}, labels, title="the same features; colour: action")
+plot.planes({m.upper(): p for m, p in planes.items()}, labels, title="the same features; color: action")
 
 # %%
 table = pd.DataFrame({m.upper(): p.quality for m, p in planes.items()}).T
 flattered = table["label_agreement"] - table["of_features"]
-print("the plane, minus the features:", flattered.round(3).to_dict())
 print("highest trustworthiness:", table["trustworthiness"].idxmax())
+print("label agreement in the plane minus among the features:", flattered.round(3).to_dict())
+print("better than the features themselves:", ", ".join(flattered.index[flattered > 0]) or "none")
 table.round(3)
 
 # %% [markdown]
-# `of_features` is what a picture should be read against: the share of equal labels among the ten nearest *features*.
-# `of_chance` is the floor: the plane with labels shuffled. Two axes of PCA seldom reach the features. t-SNE and UMAP may come out
-# *above* them: they pull neighbourhoods together and even out densities. The picture then looks better than the features are.
+# Read a picture against `of_features`, the share of equal labels among the ten nearest *features*, and against `of_chance`, the
+# same in the plane with shuffled labels. A projection can lie *above* the features, because it pulls neighborhoods together and
+# evens out densities. The picture then looks better than the features are.
 #
-# ## Trust: what the number is
-# Of each point's $k$ nearest in the plane, those that are *not* among its $k$ nearest features are intruders; each costs as many
-# points as its rank $r(i, j)$ among the features is too far (Venna and Kaski 2001):
+# ## What trustworthiness measures
+# Take the $k$ nearest points of each point in the plane. Those that are *not* among its $k$ nearest features are intruders. Each
+# intruder costs as much as its rank $r(i, j)$ among the features exceeds $k$ (Venna and Kaski 2001):
 #
 # $$T(k) = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in U_k(i)} (r(i, j) - k)$$
 
@@ -95,11 +106,12 @@ def trust(x, xy, k=5):
 
 shown = planes["tsne"]
 assert abs(trust(features.x, shown.xy) - shown.quality["trustworthiness"]) < 2e-3  # scikit-learn's
-scattered = np.random.default_rng(here.seed).permutation(shown.xy)  # the control: every clip in another's place
+scattered = np.random.default_rng(here.seed).permutation(shown.xy)  # the control: every clip in the place of another
 print(f"t-SNE {trust(features.x, shown.xy):.3f}; the same picture with its points exchanged {trust(features.x, scattered):.3f}")
 
 # %% [markdown]
-# One half is what exchanged points get: trustworthiness lives between about 0.5 and 1, so 0.8 is not "80 % right".
+# The second number is the control: a picture that knows nothing about the features. Trustworthiness starts there and not at
+# zero, so 0.8 does not mean "80 % right".
 
 
 # %% tags=["exercise", "raises-exception"]
@@ -114,11 +126,12 @@ lessons.check_agreement(agreement)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `((xy[:, None] - xy) ** 2).sum(axis=2)` are all squared distances. Nobody is his own neighbour.
+# Begin with all squared distances. No point is its own neighbor.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Counting the point itself, which always agrees. Asking whether the *majority* agrees: that is kNN's accuracy, another number.
+# Counting the point itself, which always agrees. Asking whether the *majority* of the neighbors agrees, which is close to the
+# accuracy of kNN and another number.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -136,8 +149,9 @@ lessons.check_agreement(agreement)
 
 # %% [markdown]
 # ## Seeds and perplexity
-# t-SNE starts from PCA here, so that its seed matters little; UMAP's matters more. *Perplexity* is about how many
-# neighbours each point has. *Predict: the same features at perplexity 3, 30 and 100. Where do you see the most clusters?*
+# *Perplexity* is roughly the number of neighbors that t-SNE considers for each point. Here t-SNE starts from PCA, which reduces
+# the influence of its seed. *Predict: the same features at perplexity 3, 30 and 100; where do you see the most clusters? Which
+# moves more with another seed, t-SNE or UMAP?*
 
 # %%
 sizes = {f"perplexity {p}": projection.fit(features.x, "tsne", seed=here.seed, labels=labels, perplexity=p) for p in (3, 30, 100)}
@@ -148,28 +162,27 @@ seeds = {f"UMAP, seed {n}": projection.fit(features.x, "umap", seed=n, labels=la
 plot.planes(sizes | seeds, labels, title="the same features")
 
 # %% [markdown]
-# The number of islands is a setting. Nor do the size of an island and the distance between two islands mean anything: t-SNE evens
-# densities out. What may be compared is measured below the picture, not seen in it:
+# The number of islands depends on a setting. The size of an island and the distance between two islands are not reliable either,
+# because t-SNE evens out densities. Compare measurements instead of pictures:
 
 # %%
 table = pd.DataFrame({name: p.quality for name, p in (sizes | seeds).items()}).T
 
 
 def moved(first, second):
-    """How far the median point moves from one plane to the other laid onto it, in parts of the picture's width."""
+    """How far the median point moves from one plane to the other laid onto it, as a fraction of the picture's width."""
     return float(np.median(np.linalg.norm(projection.align(second, first.xy).xy - first.xy, axis=1)) / np.ptp(first.xy))
 
 
-by = moved(sizes["perplexity 30"], sizes["perplexity 30, another seed"])
-print(f"another seed moves a point by {by:.0%} of the width, t-SNE")
+print(f"another seed moves a point by {moved(*list(sizes.values())[1::2]):.0%} of the width, t-SNE")
 if seeds:
     print(f"and by {moved(*seeds.values()):.0%}, UMAP")
 table[["trustworthiness", "neighbours_kept", "label_agreement"]].round(3)
 
 # %% [markdown]
 # ## Noise that makes clusters
-# Now with features that are *nothing*: as many points in as many dimensions from a normal distribution, no groups at all.
-# *Predict: what will t-SNE at a small perplexity make of them?*
+# Now we draw features at random: as many points in as many dimensions from one normal distribution, without any groups.
+# *Predict: what does t-SNE make of them at a small perplexity?*
 
 # %%
 rng = np.random.default_rng(here.seed)
@@ -179,37 +192,40 @@ few["noise, PCA"] = projection.fit(noise, labels=labels)
 plot.planes(few, title="pure noise: no point belongs to any other")
 
 # %% [markdown]
-# Clumps and strings appear from nothing. And with colours? Take the clumps for groups, give each its own colour, and the picture
-# looks like a result. That is the trap: *a cluster in a picture is evidence only if something that was not used to make the
-# picture agrees with it.* Labels are such a thing, and shuffled labels are the control for that.
+# Every clump and string in this picture comes from nothing. If each clump gets its own color, the picture looks like a result.
+# That is the trap: *a cluster in a picture is evidence only if something agrees with it that was not used to make the picture.*
+# Labels are such a thing, and shuffled labels are their control.
 
 # %%
 from sklearn.cluster import KMeans
 
 clumps = KMeans(8, n_init=4, random_state=0).fit_predict(few["noise, perplexity 2"].xy)
 shuffled = rng.permutation(labels)
-colours = {"noise, its own clumps": clumps, "noise, actions": labels, "features, actions": labels, "features, shuffled": shuffled}
+colors = {"noise, its own clumps": clumps, "noise, actions": labels, "features, actions": labels, "features, shuffled": shuffled}
 pictures = {}
-for name, own in colours.items():
+for name, own in colors.items():
     x, perplexity = (noise, 2) if name.startswith("noise") else (features.x, 30)
     pictures[name] = projection.fit(x, "tsne", seed=here.seed, labels=own, perplexity=perplexity)  # computed once, measured anew
-plot.planes(pictures, colours, title="colours: by what?")
+plot.planes(pictures, colors, title="colors: by what?")
 
 # %%
 same = {name: p.quality["label_agreement"] for name, p in pictures.items()}
 above = same["features, actions"] / max(same["noise, actions"], same["features, shuffled"])
-print(f"actions agree {above:.1f} times as often among features as among noise, or shuffled; clumps agree with their own picture")
-pd.Series(same, name="same colour among the ten nearest").round(3)
+print(f"actions agree {above:.1f} times as often among features as among noise or with shuffled labels")
+pd.Series(same, name="same color among the ten nearest").round(3)
 
 # %% [markdown]
-# The first line means nothing, however high it is: the colours were read off the picture. The third is
-# the only one that says something about the encoder, and it says it *beside* the second and the fourth.
+# The first row means nothing, however high it is, because the colors were read off the picture. Only the third row says something
+# about the encoder, and only in comparison with the second and the fourth.
+#
+# A finer control shuffles labels only *within groups*, for example among the clips of one subject. It keeps everything that the
+# labels and the features owe to the subject, and removes only what they owe to the action.
 
 
 # %% tags=["exercise", "raises-exception"]
-# Exercise 2 · difficulty 2 of 3 · about 15 minutes
-def shuffled_control(measure, labels, times, seed):
-    """measure(labels in another order), `times` times: a list or array of numbers; the same seed gives the same."""
+# Exercise 2 · difficulty 2 of 3 · about 20 minutes
+def shuffled_control(measure, labels, groups, times, seed):
+    """measure(labels shuffled within each group), `times` times: `times` numbers; the same seed gives the same."""
     raise NotImplementedError
 
 
@@ -218,12 +234,13 @@ lessons.check_shuffled(shuffled_control)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# One generator, made once from the seed; `permutation` gives a shuffled copy.
+# One generator, made once from the seed; `permutation` gives a shuffled copy. The clips of a group need not stand together.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# `rng.choice` or `rng.integers` draw new labels: classes then change their sizes, and large classes agree by chance more often.
-# `rng.shuffle` changes the labels that were given. A generator made inside the loop gives one and the same shuffle.
+# `rng.choice` or `rng.integers` draw new labels: classes then change their sizes. `np.roll` shifts the labels in a circle: clips
+# that stand together keep equal labels. `rng.shuffle` changes the labels that were given. A generator made inside the loop gives
+# the same shuffle every time. One shuffle of all labels exchanges them between groups.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -231,22 +248,28 @@ lessons.check_shuffled(shuffled_control)
 # import numpy as np
 #
 #
-# def shuffled_control(measure, labels, times, seed):
-#     rng = np.random.default_rng(seed)
-#     return [measure(rng.permutation(labels)) for _ in range(times)]
+# def shuffled_control(measure, labels, groups, times, seed):
+#     rng, values = np.random.default_rng(seed), []
+#     for _ in range(times):
+#         other = labels.copy()
+#         for group in np.unique(groups):
+#             members = np.flatnonzero(groups == group)
+#             other[members] = labels[rng.permutation(members)]
+#         values.append(measure(other))
+#     return values
 # ```
 # </details>
 
 # %% [markdown]
-# ## The control that is left out most often
-# The same network, untrained, through the same projection. *Predict: a cloud without structure?*
+# ## The untrained network
+# This control is easily left out: the same network, untrained, in the same projection. *Predict: a cloud without structure?*
 
 # %%
-untrained = evaluate.features(evaluate.random_encoder(trained.config), clips)
+untrained = evaluate.features(evaluate.random_encoder(trained.config, here.seed), clips)
 raw = evaluate.raw_features(clips)
 kinds = {"trained": features, "untrained": untrained, "raw coordinates": raw}
 maps = {name: projection.fit(f.x, "tsne", seed=here.seed, labels=labels) for name, f in kinds.items()}
-plot.planes(maps, labels, title="t-SNE, colour: action")
+plot.planes(maps, labels, title="t-SNE, color: action")
 
 # %%
 rows = {
@@ -255,32 +278,31 @@ rows = {
 rows["shuffled labels"] = {"among features": np.nan, "in the plane": maps["trained"].quality["of_chance"]}
 table = pd.DataFrame(rows).T
 above = table.loc["untrained", "in the plane"] / table.loc["shuffled labels", "in the plane"]
-print(f"An untrained network agrees {above:.1f} times as often as chance.")
+print(f"The labels of an untrained network's neighbors agree {above:.1f} times as often as shuffled ones.")
 gained = table.loc["trained", "among features"] - table.loc["untrained", "among features"]
-print(f"Training is worth {gained:+.3f} in label agreement, among the features; a plane shows what it keeps of that.")
+print(f"Training changes the label agreement by {gained:+.3f} among the features.")
 table.round(3)
 
 # %% [markdown]
-# A random network keeps much of its input's geometry. The difference between two pictures is the result, one picture is not.
+# A random network keeps part of the geometry of its input. The result is the difference between two pictures; one picture alone
+# shows no result.
 #
-# ## Coloured by what one would rather not see
-# An action of UI-PRMD is two things, the exercise and whether it is done correctly. The same plane, coloured by these, by
-# subject and, where there are several, by camera. If colours of the last two make islands, neighbours are neighbours for the
-# wrong reason. *Predict, for the trained encoder: exercise, correct or not, subject; which agrees most among neighbours, compared
-# with chance?*
+# ## Colored by something else
+# An action of UI-PRMD has two parts, the exercise and whether it is done correctly. We color the same plane by these, by subject
+# and, where there are several, by camera. Islands of one subject or camera are neighbors for the wrong reason. *Predict for the
+# trained encoder: exercise, correct or not, subject; which agrees most among neighbors, relative to chance?*
 
 # %%
 columns = ["exercise", "correct"] if "exercise" in clips.table else ["label_name"]
 columns = [c for c in (*columns, "subject", "camera") if len(np.unique(clips.column(c).astype(str))) > 1]
 groups = {c.replace("label_name", "action"): np.unique(clips.column(c).astype(str), return_inverse=True)[1] for c in columns}
-colours, pictures = {}, {}
+colors, pictures = {}, {}
 for kind in ("trained", "raw coordinates"):
     for name, own in groups.items():
-        colours[f"{kind}, by {name}"] = own
-        pictures[f"{kind}, by {name}"] = projection.fit(
-            kinds[kind].x, "tsne", seed=here.seed, labels=own
-        )  # computed once, measured anew
-plot.planes(pictures, colours, columns=len(groups), title="one plane, different colours")
+        colors[f"{kind}, by {name}"] = own
+        plane = projection.fit(kinds[kind].x, "tsne", seed=here.seed, labels=own)  # computed once, measured anew
+        pictures[f"{kind}, by {name}"] = plane
+plot.planes(pictures, colors, columns=len(groups), title="one plane, different colors")
 
 # %%
 rows = {}
@@ -290,25 +312,27 @@ for name, own in groups.items():
     for kind, f in kinds.items():
         rows[name][kind] = projection.quality(f.x, maps[kind].xy, own)["of_features"] / chance
 table = pd.DataFrame(rows).T
+print(f"trained: neighbors agree most in the {table['trained'].idxmax()}, relative to chance")
 table.style.format("{:.2f}").set_caption("agreement among the ten nearest features, in multiples of chance")
 
 # %% [markdown]
-# A factor of one is "says nothing about it". Read across: what training did to what people do, and what to who they are. A good
-# encoder raises the first rows and lowers that of the subject (and of the camera: the synthetic set has three at different
-# angles).
+# A factor of one says that neighbors know nothing about this column. Read each row from untrained to trained: it tells what
+# training did to the information about actions, and about people. To recognize the actions of new people, an encoder should
+# raise the factor of the action and lower that of the subject.
 #
 # ## Two checkpoints, one plane
-# PCA axes have no sign, and t-SNE may turn as it likes, so two pictures of two encoders cannot be compared by eye until one is
-# laid onto the other: shift, turn or mirror, and one scale, as near as can be (*Procrustes*). With both centered,
+# The axes of PCA have no sign, and a t-SNE can be rotated at will. Two pictures of two encoders can therefore be compared only
+# after one is laid onto the other by a shift, a rotation or reflection, and one scale (*Procrustes*). With $X$ and $Y$ both
+# centered,
 #
 # $$U \Sigma V^\top = X^\top Y, \qquad X \mapsto \frac{\operatorname{tr} \Sigma}{\lVert X \rVert^2}\, X\, U V^\top .$$
 #
-# A few more steps of pre-training from the shipped weights, on the training subjects. *Predict: PCA or t-SNE, which of the two
-# planes can be laid onto its predecessor?*
+# We continue pre-training from the shipped weights for a few steps, on the training subjects. *Predict: which of the two planes,
+# PCA or t-SNE, can be laid onto its predecessor?*
 
 # %%
 steps = 3 if quick else 16
-short = {"steps": steps, "batch_size": 16, "snapshots": 1, "evaluations": 1}
+short = {"steps": steps, "batch_size": 16, "snapshots": 1, "evaluations": 1, "mirror": "exercise" in store.table}
 config = pretrain.Config(preset="small", base_lr=pretrain.Config().base_lr / 4, **short)
 folder = here.out / f"run-{train.fingerprint[:6]}-{steps}"
 run = pretrain.fit(train, config, folder=folder, start=trained, progress=False)
@@ -333,17 +357,15 @@ for method, part in table["part of the control"].items():
 table.round(2)
 
 # %% [markdown]
-# The control is the same plane with its clips exchanged, aligned as well as can be: what the best fit of nothing looks like.
-# Near 0 in the last column two planes lie on one another, near 1 they have nothing in common. PCA follows the features. t-SNE
-# may too, or it may deal its islands anew, and no turning brings them back: what seems to have *moved* there is mostly the
-# picture. To follow training, take PCA, or fit one plane and place later features in it
-# (`plane.transform`).
+# The control is the same plane with its clips exchanged, aligned in the same way. A last column near 0 means that the planes
+# agree, near 1 that they have nothing in common. If a t-SNE cannot be aligned, what seems to have *moved* may be the picture and
+# not the features. To follow training, use PCA, or fit one plane and place later features in it (`plane.transform`).
 
 
 # %% tags=["exercise", "raises-exception"]
 # Exercise 3 · difficulty 3 of 3 · about 20 minutes
 def procrustes(xy, reference):
-    """xy (N, 2) shifted, turned or mirrored, and scaled, as near to reference (N, 2) as can be; row i belongs to row i."""
+    """xy (N, 2) shifted, rotated or reflected, and scaled, as near to reference (N, 2) as possible; row i belongs to row i."""
     raise NotImplementedError
 
 
@@ -352,12 +374,12 @@ lessons.check_procrustes(procrustes)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Center both; `np.linalg.svd(x.T @ y)` returns u, s and *the transpose of* v; the turn is `u @ v` with what it returns.
+# Center both. `np.linalg.svd` returns u, s and *the transpose of* v.
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Turning the wrong way (`(u @ v).T`). Forcing the determinant to one: an embedding may be mirrored. Forgetting the scale, or to
-# add the reference's mean at the end.
+# The inverse rotation. A determinant forced to one: an embedding may be reflected. No scale, or the ratio of the two sizes in its
+# place. The mean of the reference not added at the end.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -373,10 +395,68 @@ lessons.check_procrustes(procrustes)
 # </details>
 
 # %% [markdown]
+# ## When is an action recognized?
+# The encoder accepts any number of time steps up to eight. So we can show it the beginning of a clip and ask what it knows by
+# then. First as a picture: one plane, fitted on whole clips, and the features of the beginnings placed in it.
+#
+# *Predict: after how many of the eight time steps do the colors separate?*
+
+
+# %%
+@torch.inference_mode()
+def beginnings(encoder, side, steps):
+    """Features of the first time steps of every clip's test view; without an encoder the coordinates themselves."""
+    rows, frames = [], steps * trained.config.patch_frames
+    for start in range(0, len(side), 64):
+        x, people, seen = evaluate.inputs(trained, side, np.arange(start, min(start + 64, len(side))))
+        x, seen = x[:, :, :frames], None if seen is None else seen[:, :frames]
+        rows.append(x.flatten(1) if encoder is None else encoder.features(x, people, seen=seen))
+    return evaluate.Features(torch.cat(rows), torch.from_numpy(side.labels), side.table)
+
+
+# %%
+pictures = {}
+for count in (1, 2, 4, 8):
+    part = beginnings(trained, clips, count)
+    xy = flat.transform(part.x)
+    pictures[f"{count} of 8 time steps"] = projection.Projection(xy, projection.quality(part.x, xy, labels, here.seed), "pca")
+plot.planes(pictures, clips.column(by), shared=True, title="beginnings of clips in the plane of whole clips")
+
+# %% [markdown]
+# Then as a number: kNN accuracy on test subjects, where the gallery shows the same beginning as the query. Two controls are the
+# untrained network and the coordinates of the same frames. A third control tells a short input from an early one: the whole clip
+# in as few frames.
+#
+# *Predict: which curve rises most between the first and the last time step? Is the whole clip in 8 frames better or worse than
+# the first 8 frames?*
+
+# %%
+counts = (1, 8) if quick else (1, 2, 3, 4, 6, 8)
+encoders = {"trained": trained, "untrained": evaluate.random_encoder(trained.config, here.seed), "raw coordinates": None}
+found = {name: {n: evaluate.knn(beginnings(e, train, n), beginnings(e, test, n)) for n in counts} for name, e in encoders.items()}
+whole = {n: [evaluate.features(trained, side, frames=n * trained.config.patch_frames) for side in (train, test)] for n in counts}
+found["trained, whole clip in as few frames"] = {n: evaluate.knn(*sides) for n, sides in whole.items()}
+lines = {name: pd.DataFrame({"step": counts, "kNN": [r.accuracy for r in of.values()]}) for name, of in found.items()}
+figure = plot.runs(lines, ["kNN"], smooth=1, title="kNN accuracy, test subjects")
+figure.axes[0].set_xlabel("time steps seen, of 8")
+figure
+
+# %%
+for name, of in found.items():
+    enough = next(n for n in counts if of[n].accuracy >= 0.9 * of[8].accuracy)
+    print(f"{name}: {of[1].accuracy:.3f} after one step, {of[8].accuracy:.3f} after all; 90 % of that after {enough}")
+for n in (counts[0], counts[-1]):
+    d = evaluate.paired(found["trained"][n], found["untrained"][n], test)
+    print(f"trained minus untrained after {n}: {d.difference:+.3f} [{d.low:+.3f}, {d.high:+.3f}] over {d.units} subjects")
+
+# %% [markdown]
+# A curve that is high after one time step means that clips differ in their first frames already: in the starting pose, or in the
+# way they were recorded. What a curve gains afterwards is due to the motion.
+#
 # ## Look, then count
-# Drag a line around points and those clips play; click one and it plays with its nearest. The slider goes from the untrained
-# encoder to the shipped one and its snapshots, planes aligned. Find a clip among strangers: is it the encoder's mistake, the
-# picture's, or the label's?
+# Drag a line around points, and those clips play. Click a point, and it plays with its nearest clips. The slider goes from the
+# untrained encoder to the shipped one and the one trained further, with aligned planes. Find a clip among strangers. Is it a
+# mistake of the encoder, of the picture or of the label?
 
 # %%
 layers = {"untrained": untrained, "shipped": features, f"{steps} steps on": later}
@@ -387,32 +467,38 @@ explorer
 rank = {name: analysis.rankme(f.x) for name, f in layers.items()}
 print("directions in use (RankMe):", {name: round(r, 1) for name, r in rank.items()}, "; any plane shows two")
 knn = evaluate.knn(evaluate.features(trained, train), features).accuracy
-print(f"and the number that no picture replaces: kNN accuracy {knn:.3f} on {len(clips)} clips of subjects never seen")
+print(f"the number that no picture replaces: kNN accuracy {knn:.3f} on {len(clips)} clips of subjects never seen")
 
 # %% [markdown]
 # ## Summary
-# A plane of features is a sketch. Trustworthiness, neighbours kept and label agreement say how far it goes; perplexity decides
-# how many islands there are; noise makes islands too. The result is a difference to a control (shuffled labels, untrained
-# network, raw coordinates), and it is measured among the features.
+# A plane of features is a sketch. Trustworthiness, neighbors kept and label agreement say how far it can be trusted. Perplexity
+# changes the number of islands, and noise makes islands too. The result is a difference to a control (shuffled labels, untrained
+# network, raw coordinates), measured among the features. Beginnings of clips show when the features know an action.
+#
+# **Next:** you can now measure and picture an encoder. Lesson 12 uses all of it in a study: one question, how the mask ratio
+# changes what is learned, from a prediction to a figure with intervals.
 #
 # ## Test yourself
-# 1. Two islands lie far apart in a t-SNE. What follows?
-#    <details><summary>Answer</summary>That their points are no near neighbours. Not how far apart they are.</details>
-# 2. A picture has trustworthiness 0.97 and label agreement 0.3. Who is to blame, the projection or the encoder?
-#    <details><summary>Answer</summary>The encoder (or the labels): the picture shows its neighbourhoods faithfully. Look at
+# 1. Two islands are far apart in a t-SNE. What follows?
+#    <details><summary>Answer</summary>Their points are not near neighbors. How far apart they are does not follow.</details>
+# 2. A picture has trustworthiness 0.97 and label agreement 0.3. Is this due to the projection or to the encoder?
+#    <details><summary>Answer</summary>To the encoder (or the labels): the picture shows the neighborhoods faithfully. Look at
 #    `of_features`.</details>
-# 3. Why is the agreement of colours with clusters that were found in the same picture no evidence?
-#    <details><summary>Answer</summary>The colours come from the picture; they would agree with noise as well.</details>
+# 3. Why is the agreement of colors with clusters that were found in the same picture no evidence?
+#    <details><summary>Answer</summary>The colors come from the picture. They would agree with noise as well.</details>
 # 4. You compare two encoders by t-SNE side by side. Name three controls or steps that the comparison needs.
-#    <details><summary>Answer</summary>Same clips and settings; alignment; the untrained network; shuffled labels; numbers among
-#    features; several seeds.</details>
-# 5. Neighbours agree in subject six times as often as by chance. What would you try in pre-training?
+#    <details><summary>Answer</summary>The same clips and settings; alignment; the untrained network; shuffled labels; numbers
+#    among features; several seeds.</details>
+# 5. Neighbors share their subject six times as often as by chance. What would you try in pre-training?
 #    <details><summary>Answer</summary>Augmentations that change what differs between subjects (bone lengths, speed,
-#    mirroring), more subjects, smaller crops.</details>
+#    mirroring), and more subjects. Then measure again.</details>
+# 6. An encoder recognizes 90 % of the actions from the first eight frames. What do you suspect?
+#    <details><summary>Answer</summary>That the clips differ in their starting pose or their recording. Raw coordinates of the
+#    same frames tell.</details>
 #
 # ## Further reading
 # - How to Use t-SNE Effectively: Wattenberg et al., [Distill 2016](https://distill.pub/2016/misread-tsne/).
-# - Initialisation, not the method, decides about global structure: Kobak and Linderman,
+# - Initialization is critical for preserving global structure: Kobak and Linderman,
 #   [Nature Biotechnology 2021](https://www.nature.com/articles/s41587-020-00809-z).
 # - UMAP: [arXiv 1802.03426](https://arxiv.org/abs/1802.03426).
 

@@ -8,7 +8,7 @@ from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passe
 from slimlab.lessons.attention import check_attention, check_distance, check_rollout
 from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions, check_sides
 from slimlab.lessons.embeddings import check_agreement, check_procrustes, check_shuffled
-from slimlab.lessons.evaluation import check_average_precision, check_knn_votes, check_standardise
+from slimlab.lessons.evaluation import check_across_subjects, check_average_precision, check_knn_votes, check_standardize
 from slimlab.lessons.files import alike, check_trim, with_clips, with_copies, write_samples
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
@@ -27,6 +27,7 @@ __all__ = [
     "alike",
     "attempt",
     "begin",
+    "check_across_subjects",
     "check_agreement",
     "check_attention",
     "check_average_precision",
@@ -58,7 +59,7 @@ __all__ = [
     "check_sides",
     "check_sign_flips",
     "check_sinkhorn",
-    "check_standardise",
+    "check_standardize",
     "check_stratified_ratios",
     "check_subject_interval",
     "check_trim",

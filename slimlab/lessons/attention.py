@@ -11,7 +11,7 @@ from torch import Tensor
 from slimlab import analysis
 from slimlab.encoder import Attention
 from slimlab.lessons.asking import attempt, expect, expect_tensor, passed
-from slimlab.skeleton import COCO, KINECT_V2
+from slimlab.skeleton import COCO, KINECT_V2, Skeleton
 
 
 def check_attention(function: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -27,7 +27,7 @@ def check_attention(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             _, wanted = layer(x, None, True)
         assert wanted is not None
         shape = (batch, heads, length, length)
-        got = expect_tensor(attempt(function, q.clone(), k.clone()), "attention", shape, "(…, heads, N, N)")
+        got = expect_tensor(attempt(function, q.clone(), k.clone()), "attention", shape, "(…, heads, N, N)").to(wanted)
         if torch.allclose(got, wanted, atol=1e-5):
             continue
         scores, d = q @ k.transpose(-2, -1), width // heads
@@ -51,12 +51,12 @@ def check_attention(function: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
-    """function(attention (L, heads, N, N)) -> (N, N), roll-out through all layers; `inspection.rollout(attention)[-1]`."""
+    """function(attention (L, heads, N, N)) -> (N, N), roll-out through all layers; `analysis.rollout(attention)[-1]`."""
     dice = torch.Generator().manual_seed(9)
     for layers, heads, length in ((1, 2, 5), (3, 2, 6), (4, 1, 9)):
         attention = (4 * torch.randn(layers, heads, length, length, generator=dice)).softmax(dim=-1)
-        got = expect_tensor(attempt(function, attention.clone()), "rollout", (length, length), "(N, N)")
         wanted = analysis.rollout(attention)[-1]
+        got = expect_tensor(attempt(function, attention.clone()), "rollout", (length, length), "(N, N)").to(wanted)
         if torch.allclose(got, wanted, atol=1e-5):
             continue
         same = torch.eye(length)
@@ -81,18 +81,19 @@ def check_rollout(function: Callable[[Tensor], Tensor]) -> None:
 
 
 def check_distance(function: Callable[..., Tensor]) -> None:
-    """function(attention (heads, N, N), hops (V, V), steps) -> (heads,) mean hops, as `inspection.attention_distance` has them.
+    """function(attention (heads, N, N), hops (V, V), steps) -> (heads,) mean hops, as `analysis.attention_distance` has them.
 
     N = 1 + registers + steps * V; joints' tokens alone count, as queries and as keys.
     """
     dice = torch.Generator().manual_seed(10)
-    for body, steps, registers, heads in ((KINECT_V2, 2, 4, 3), (COCO, 3, 0, 2)):
+    for body, steps, registers, heads in ((KINECT_V2, 2, 4, 3), (COCO, 3, 0, 2), (_backwards(KINECT_V2), 4, 1, 2)):
         joints = len(body)
         length = 1 + registers + steps * joints
         attention = (2 * torch.randn(heads, length, length, generator=dice)).softmax(dim=-1)
         hops = analysis.hops(body)
-        got = expect_tensor(attempt(function, attention.clone(), hops.clone(), steps), "mean_distance", (heads,), "(heads,)")
         wanted = analysis.attention_distance(attention, body, steps)[0]
+        got = attempt(function, attention.clone(), hops.clone(), steps)
+        got = expect_tensor(got, "mean_distance", (heads,), "(heads,)").to(wanted)
         if torch.allclose(got, wanted, atol=1e-4):
             continue
         cells = attention[:, -steps * joints :, -steps * joints :]
@@ -100,7 +101,7 @@ def check_distance(function: Callable[..., Tensor]) -> None:
         turned = attention.transpose(-2, -1)[:, -steps * joints :, -steps * joints :]
         first = attention[:, : steps * joints, : steps * joints]
         mistakes = {
-            "mean_distance does not renormalise: divide each row by what is left without CLS and registers.": (
+            "mean_distance does not renormalize: divide each row by what is left without CLS and registers.": (
                 cells * far
             ).sum(dim=-1).mean(dim=-1),
             "mean_distance sums over queries and tokens: take the mean over the queries.": _mean_far(cells, far) * steps * joints,
@@ -112,7 +113,14 @@ def check_distance(function: Callable[..., Tensor]) -> None:
         for sentence, value in mistakes.items():
             expect(not torch.allclose(got, value, atol=1e-4), sentence)
         expect(False, f"mean_distance is {got[0]:.3f} for the first head where the library has {wanted[0]:.3f} hops.")
-    passed("Mean attention distance: as the library has it, on two bodies.", function)
+    passed("Mean attention distance: as the library has it, on three bodies.", function)
+
+
+def _backwards(body: Skeleton) -> Skeleton:
+    """The same tree with its joints numbered from the other end, so that the root comes last."""
+    last = len(body) - 1
+    parents = [last - p if p >= 0 else -1 for p in reversed(body.parents)]
+    return Skeleton(names=tuple(reversed(body.names)), parents=tuple(parents))
 
 
 def _product(layers: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.resources import files
 from math import cos, exp, isfinite, log, pi
+from typing import Any
 
 import pandas as pd
 import torch
@@ -28,20 +29,60 @@ SYMPTOMS = {
 def riddle(seed: int = 0) -> dict[str, pd.DataFrame]:
     """Metrics of four short runs, named by letters: one healthy, three broken in different ways. seed 0 or 1: other runs.
 
-    80 steps of `tiny` on 330 synthetic clips each, shipped with slimlab; made by benchmarks/make_riddle.py.
+    80 steps of `tiny` on 330 synthetic clips each, shipped with slimlab; made by benchmarks/make_riddle.py. Without the learning
+    rate, which is a setting and would tell one of them.
     """
     return {letter: _table(kind, seed) for letter, kind in zip("ABCD", _order(seed), strict=True)}
 
 
 def check_diagnosis(function: Callable[[pd.DataFrame], str]) -> None:
-    """function(metrics) -> "healthy", "collapsed", "too warm" or "rate too high", on runs as `riddle` gives them."""
+    """function(metrics) -> "healthy", "collapsed", "too warm" or "rate too high", on runs as `riddle` gives them.
+
+    Also on runs of another seed, on the same curves for other numbers of prototypes, and on two runs that change their mind: one
+    begins well and collapses, one begins like a collapsed run and recovers.
+    """
     for seed in (0, 1):
         for letter, kind in zip("ABCD", _order(seed), strict=True):
-            said = attempt(function, _table(kind, seed))
             which = f"run {letter}" if seed == 0 else "a run with another seed"
-            expect(said in DIAGNOSES, f"diagnose returned {said!r} for {which}: give one of {', '.join(DIAGNOSES)}.")
-            expect(said == kind, f"diagnose calls {which} {said!r}, but look at it: {SYMPTOMS[kind]}.")
-    passed("Diagnosis: every run is told, also with another seed.", function)
+            _told(function, _table(kind, seed), kind, which, f"but look at it: {SYMPTOMS[kind]}")
+    for seed in (0, 1):
+        late, early = (_spliced(*kinds, seed) for kinds in (("healthy", "collapsed"), ("collapsed", "healthy")))
+        _told(function, late, "collapsed", "a run that begins well and collapses", "judge a collapse by its last steps")
+        _told(function, early, "healthy", "a run that recovers after a few steps", "judge a collapse by its last steps")
+        for prototypes in (32, 1024):
+            why = "compare with ln K and with K, not with fixed numbers; ln K is glcl / glcl_over_lnk"
+            for kind in DIAGNOSES:
+                _told(function, _with_prototypes(_table(kind, seed), prototypes), kind, f"a run with K = {prototypes}", why)
+    passed("Diagnosis: every run is told, with other seeds and other numbers of prototypes, too.", function)
+
+
+def _told(function: Callable[[pd.DataFrame], str], metrics: pd.DataFrame, kind: str, which: str, why: str) -> None:
+    try:
+        said = attempt(function, metrics.copy())
+    except NotYet as error:
+        expect("'lr'" not in str(error), "diagnose reads the learning rate: that is a setting; judge a run by its symptoms.")
+        raise
+    known = isinstance(said, str) and said in DIAGNOSES
+    expect(known, f"diagnose returned {said!r:.60} for {which}: give one of {', '.join(DIAGNOSES)}.")
+    expect(said == kind, f"diagnose calls {which} {said!r}, {why}.")
+
+
+def _spliced(first: str, then: str, seed: int, steps: int = 12) -> pd.DataFrame:
+    """A run that looks like one kind for some steps and like another afterwards."""
+    return pd.concat([_table(first, seed).iloc[:steps], _table(then, seed).iloc[steps:]], ignore_index=True)
+
+
+def _with_prototypes(metrics: pd.DataFrame, prototypes: int) -> pd.DataFrame:
+    """The same run with another number of prototypes: entropies keep their share of ln K, and counts are exp of entropies.
+
+    A collapse to one prototype stays one.
+    """
+    step = metrics.iloc[0]
+    ratio = log(prototypes) / (step["glcl"] / step["glcl_over_lnk"])
+    glcl, counts = metrics["glcl"] * ratio, metrics[["target_prototypes", "used_prototypes"]]
+    counts = counts.where(counts < 3, counts**ratio)
+    loss = metrics["loss"] + glcl - metrics["glcl"]
+    return metrics.assign(loss=loss, glcl=glcl, **{name: counts[name] for name in counts})
 
 
 def check_schedule(function: Callable[..., float]) -> None:
@@ -54,26 +95,21 @@ def check_schedule(function: Callable[..., float]) -> None:
     ):
         config = Config(steps=steps, warmup=warmup, min_lr=lowest, base_lr=highest * (1024 / 32) ** 0.5, batch_size=32)
         for step in (0, 1, round(warmup * steps) // 2, round(warmup * steps), (steps * 3) // 4, steps - 1):
-            got = attempt(function, step, steps, highest, lowest, warmup)
-            if not isinstance(got, (int, float)):
-                raise NotYet(f"rate returned a {type(got).__name__}: a number is asked for.")
+            got = _number(attempt(function, step, steps, highest, lowest, warmup), "rate")
             wanted = learning_rate(config, step)
             if abs(got - wanted) > 1e-6 * highest + 1e-3 * wanted:
-                _name_the_rate(float(got), wanted, step, steps, highest, lowest, warmup)
+                _name_the_rate(got, wanted, step, steps, highest, lowest, warmup)
     passed("Schedule: it rises to its highest, falls on half a cosine, and ends at its lowest.", function)
 
 
 def check_rank(function: Callable[[Tensor], float]) -> None:
-    """function(features (N, F)) -> RankMe, exp of the entropy of the normalised singular values; `inspection.rankme`."""
+    """function(features (N, F)) -> RankMe, exp of the entropy of the normalized singular values; `analysis.rankme`."""
     dice = torch.Generator().manual_seed(2)
     wide = torch.randn(80, 20, generator=dice)
     slanted = wide * torch.logspace(0, -3, 20) + 0.5
     flat = torch.outer(torch.rand(30, generator=dice) + 1, torch.randn(12, generator=dice))  # all features point one way
     for name, x in (("even", wide), ("slanted", slanted), ("one-way", flat), ("wide", wide[:8])):
-        got = attempt(function, x.clone())
-        if not isinstance(got, (int, float)) and not (isinstance(got, Tensor) and got.ndim == 0):
-            raise NotYet(f"rank returned a {type(got).__name__}: one number is asked for.")
-        got, wanted = float(got), analysis.rankme(x)
+        got, wanted = _number(attempt(function, x.clone()), "rank"), analysis.rankme(x)
         expect(
             isfinite(got),
             "rank is not finite where singular values are zero: there 0 * log 0 counts zero (torch.special.entr).",
@@ -141,4 +177,12 @@ def _order(seed: int) -> list[str]:
 
 def _table(kind: str, seed: int) -> pd.DataFrame:
     with files("slimlab").joinpath("lessons", "runs", f"{kind.replace(' ', '_')}-{seed}.csv").open() as file:
-        return pd.read_csv(file).rename(columns=RENAMED)
+        return pd.read_csv(file).rename(columns=RENAMED).drop(columns="lr")
+
+
+def _number(value: Any, name: str) -> float:
+    """One number, whatever holds it: Python's, NumPy's, a tensor with one element."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet(f"{name} returned a {type(value).__name__}: one number is asked for.") from None

@@ -33,9 +33,15 @@ def test_mistakes_of_attention_are_named(wrong, said):
         lessons.check_attention(wrong)
 
 
-def rolled(attention, mix=lambda a: (a + torch.eye(len(a))) / 2, flip=False):
+def test_right_answers_in_float64_pass():
+    lessons.check_attention(lambda q, k: (scores(q.double(), k.double()) / q.shape[-1] ** 0.5).softmax(dim=-1))
+    lessons.check_distance(lambda a, h, s: distance(a.double(), h.double(), s))
+    lessons.check_rollout(lambda a: rolled(a.double(), lambda x: (x + torch.eye(len(x)).double()) / 2, dtype=torch.float64))
+
+
+def rolled(attention, mix=lambda a: (a + torch.eye(len(a))) / 2, flip=False, dtype=torch.float32):
     layers = attention.mean(dim=1)
-    out = torch.eye(attention.shape[-1])
+    out = torch.eye(attention.shape[-1], dtype=dtype)
     for layer in layers.flip(0) if flip else layers:
         out = mix(layer) @ out
     return out
@@ -56,6 +62,8 @@ def test_the_right_rollout_passes(capsys):
         (lambda a: rolled(a.amax(dim=1, keepdim=True)), "heads are averaged"),
         (lambda a: 3 * rolled(a), "rows of rollout"),
         (lambda a: torch.eye(a.shape[-1]), "differs from the library"),
+        (lambda a: rolled(a)[0], "N, N"),
+        (lambda a: None, "returned nothing"),
     ],
 )
 def test_mistakes_of_a_rollout_are_named(wrong, said):
@@ -82,7 +90,7 @@ def test_the_right_distance_passes(capsys):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"renormal": False}, "does not renormalise"),
+        ({"renormal": False}, "does not renormalize"),
         ({"mean": False}, "mean over the queries"),
         ({"first": True}, "first tokens"),
         ({"over": -2}, "wrong axis"),
