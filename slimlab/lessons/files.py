@@ -145,7 +145,7 @@ def alike(clip: Clip, other: Clip, within: float = 1e-4) -> bool:
 def check_trim(function: Callable[..., Any]) -> None:
     """Check function(x (3, T, V, M)) -> (T', M, V, 3): a padded clip without the zeros behind its last frame.
 
-    Zero frames before the end are gaps and stay; the second person may be there last; a clip of nothing but zeros keeps one frame.
+    Zero frames before the end are gaps and stay; the second person may be there last; of nothing but zeros one frame is kept.
 
     Raises:
         NotYet: What is wrong with the answer.
@@ -161,7 +161,7 @@ def check_trim(function: Callable[..., Any]) -> None:
         got = _array(attempt(function, x.copy()), "trim")
         expect(
             got.ndim == 4 and got.shape[1:] == (2, 4, 3),
-            f"trim returned the shape {got.shape}: (T', M, V, 3) is asked for, which is (T', 2, 4, 3) here; x.transpose moves axes.",
+            f"trim returned the shape {got.shape}: (T', M, V, 3) is asked for, here (T', 2, 4, 3); x.transpose moves axes.",
         )
         wanted = x.transpose(1, 3, 2, 0)[:end]
         expect(
@@ -249,7 +249,7 @@ def check_carry(function: Callable[..., Any]) -> None:
                 raise NotYet(f"carry gives {name} a wrong row: the old body has a joint of this name, in row {source[joint]}.")
             expect(
                 not (np.allclose(got[joint], 0) or np.isnan(got[joint]).any()),
-                f"carry leaves {name} empty: it has no counterpart, or its parent's row is filled only later. Fill parents first.",
+                f"carry leaves {name} empty: it has no counterpart, or its parent is filled only later. Fill parents first.",
             )
             expect(
                 not np.allclose(got[joint], rows.mean(axis=0), atol=1e-5),

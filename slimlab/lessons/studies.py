@@ -23,7 +23,7 @@ def finished_study() -> pd.DataFrame:
 
 
 def check_chosen(function: Callable[[pd.DataFrame], Any]) -> None:
-    """Check function(table) -> (variant, accuracy): chosen by the mean of `held_out_knn` over seeds, reported as the mean of `knn`.
+    """Check function(table) -> (variant, accuracy): chosen by the mean `held_out_knn` over seeds, reported as the mean `knn`.
 
     Raises:
         NotYet: What is wrong with the answer.
