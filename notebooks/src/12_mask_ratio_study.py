@@ -259,7 +259,7 @@ print(f"at least one of {len(compared)} independent ones with {1 - (1 - miss) **
 # %% tags=["exercise", "raises-exception"]
 # Exercise 2 · difficulty 3 of 3 · about 20 minutes
 def p_value(a, b):
-    """Two-sided p of the paired difference a - b, (S,) figures each: the part of all 2^S sign patterns at least as extreme."""
+    """Two-sided p of the paired difference a - b, (S,) numbers each: the part of all 2^S sign patterns at least as extreme."""
     raise NotImplementedError
 
 

@@ -66,8 +66,8 @@ print("turn about the vertical: {:.0f} degrees in the paper, {:.0f} in the code"
 print("mistakes of the released code, made by Config(released_quirks=True):", ", ".join(faults.NAMES))
 
 # %% [markdown]
-# The recipe of the preset `paper` has settings that no lesson has used so far. Pre-training also takes *one* person of a clip,
-# drawn at random from those who are there.
+# Some settings of the recipe are easy to overlook. One has no name: pre-training takes a single person of each clip, drawn at
+# random from those who are there. Others have one:
 
 # %%
 recipe = {
@@ -81,8 +81,8 @@ pd.DataFrame([(name, getattr(paper, name), what) for name, what in recipe.items(
 # %% [markdown]
 # ## The file
 # The field shares NTU RGB+D as one `.npz` file. Its arrays `x_train` and `x_test` have the shape (N, 300, 150); the last axis is
-# two people times 25 joints times three coordinates. The whole file takes 7 GB of memory, so slimlab reads it block by block and
-# keeps only the frames and people that are there.
+# two people times 25 joints times three coordinates. In memory, the 56,578 clips of NTU-60 would take 10 GB (300 x 150 x 4 bytes
+# each), so slimlab reads the file block by block and keeps only the frames and people that are there.
 #
 # Without the real file, the next cell writes the lesson's clips in the same layout. These clips are synthetic, made by a
 # program, because the layout holds one body only. (Clips of another body, such as `data="ui-prmd"`, stay as they are.)
@@ -259,8 +259,9 @@ table.style.format(precision=3).hide(axis="index").set_caption(f"accuracy; chanc
 
 # %% [markdown]
 # ## What the table says about cost
-# Lesson 03 counts what an encoder costs. Here are the paper's figures, for two people in a clip, and ours beside them.
-# *Predict: which of the printed figures do not come out?*
+# Lesson 03 counts what an encoder costs. Here are the printed GFLOPs, for two people in a clip; the next cell puts our count
+# beside them. MAMP is the masked autoencoder (MAE) that the paper compares with. *Predict: which of the printed numbers does
+# our count not confirm?*
 
 # %%
 study.paper.published("3")
@@ -275,10 +276,11 @@ print(f"MAMP in use / SLiM in use: {mamp / slim:.2f} (printed 7.89)")
 print(f"MAMP in use / its pre-training encoder: {mamp / visible:.2f}; with the decoder: {mamp / (visible + decoder):.2f}")
 
 # %% [markdown]
-# Three remarks, because these figures are often quoted without their conditions.
+# Three remarks, because these numbers are often quoted without their conditions.
 #
-# - **28.32, 1.97 and 17.70 come out** once element-wise work is counted, too. 3.59 and 7.89 do not. Two different encoders have
-#   the same printed figure in table 7 if their grids of tokens agree; how 3.59 came about is not known.
+# - **Our count confirms 28.32, 1.97 and 17.70**, to 0.03, once it includes element-wise work (`cost.table` has that column). It
+#   does not confirm 3.59 and 7.89. Table 7 of the paper prints the same GFLOPs for two different encoders if their grids of
+#   tokens agree. How 3.59 came about is not known.
 # - **"Fourteen times its pre-training pass"** is true of MAMP's *encoder*, which sees a tenth of the tokens in pre-training. With
 #   the decoder, which pre-training also runs, the factor is the last one above.
 # - **"200 tokens"** is a global view of 64 frames: 8 time steps times 25 joints. CLS and four registers come on top, and local
@@ -320,12 +322,16 @@ here.end()
 
 # %% [markdown]
 # ## Summary
-# - A number of a table needs a version of the method, a file, a split, an encoder, a protocol, and somebody who chose.
-#   `evaluate.run` writes them into the row.
+# - A number of a table needs a version of the method, a file, a split, an encoder, a protocol, and a stated rule for choosing
+#   the settings. `evaluate.run` writes them into the row.
 # - The tensors tell the sizes of an encoder, except its number of heads.
 # - The best of many candidates on the test split is partly lucky. Whoever is chosen on held-out clips is reported without
 #   optimism.
 # - At equal numbers of people, using MAMP's encoder costs 4.78 times as much as using SLiM's, not 7.89 times.
+#
+# **Try next.** Run the grid with another `seed`: is its choice stable? Pre-train the `bone` and `motion` streams
+# (`Config(stream="bone")`) for a minute each and add their scores with `evaluate.fuse`: is the sum better than its best part, and
+# by more than its interval?
 #
 # **Next.** [Lesson 14](14_your_data.ipynb) leaves the benchmark: your own recordings, from the file to features.
 #

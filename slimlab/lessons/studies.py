@@ -180,7 +180,7 @@ def _outside(values: np.ndarray, bound: float) -> tuple[float, float]:
 
 
 def _pairs() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Figures of two variants, a pair a seed; a is ahead in some, b in others, and in the last some patterns tie."""
+    """Accuracies of two variants, a pair a seed; a is ahead in some, b in others, and in the last some patterns tie."""
     out = []
     for seed, count in ((0, 3), (1, 5), (2, 8), (3, 4)):
         rng = np.random.default_rng(seed)
