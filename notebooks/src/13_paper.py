@@ -182,7 +182,7 @@ print(f"{cost.parameters(encoder):,} parameters, {config.depth} blocks of width 
 # Table 1 of the paper comes from a grid of linear classifiers on frozen features: the CLS tokens of the last one or the last
 # four blocks, with and without the mean token, times 13 learning rates. The paper reports the best of these 52 **on the test
 # split**. slimlab trains the same grid in one pass and chooses on held-out subjects of the training side; where a file names no
-# subjects, as here, it chooses on held-out clips. (An encoder of fewer than four blocks gives all it has.)
+# subjects, as this layout does not, it chooses on held-out clips. (An encoder of fewer than four blocks gives all it has.)
 #
 # The two numbers are, with accuracies $h_c$ on held-out clips and $t_c$ on the test split for the candidates $c$,
 #
@@ -248,8 +248,9 @@ lessons.check_optimism(optimism)
 # </details>
 
 # %% [markdown]
-# The real candidates classify the same clips with similar features, so they are lucky on the same clips. Fifty-two candidates who
-# were independent would have a larger optimism.
+# Call your function with 2, 13 and 52 candidates of equal accuracy: the honest number stays near zero, and the flattered one
+# grows. The real candidates classify the same clips with similar features, so they are lucky on the same clips, and their
+# optimism is smaller than that of 52 independent candidates.
 #
 # A number also needs its controls, on the same clips. The paper's table does not print any:
 

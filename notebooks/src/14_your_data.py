@@ -9,13 +9,11 @@
 # exercises; the last code cell prints the machine time.
 #
 # The lesson writes small files in several formats and reads them back. So it runs anywhere, and you see what each format keeps.
-# The clips are synthetic, made by a program, because four of the seven formats hold only the 25 joints of a Kinect v2.
+# The clips are synthetic, made by a program, because four of the seven formats expect the 25 joints of a Kinect v2.
 # `data="ui-prmd"` gives recordings of real people in the formats that can hold their 22 joints. Set `SLIMLAB_DATA` to a file or
 # folder of your own to follow the lesson with it.
 
 # %%
-import os
-import pickle
 import shutil
 import time
 
@@ -68,8 +66,11 @@ plot.frames_strip(read[1], read.skeleton, title=f"{read[1].name}, back from {wri
 # ### A file that is not what it claims to be
 # *Predict: a pickle is a program that Python runs when it loads the file. What happens if the downloaded `.pkl` is hostile?*
 
-
 # %%
+import os
+import pickle
+
+
 class Trap:
     def __reduce__(self):
         return os.system, ("echo you should not read this",)
