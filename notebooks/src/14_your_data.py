@@ -238,7 +238,7 @@ expected = honest + share * (1 - honest)  # a smuggled clip is its own nearest n
 print(f"accuracy {honest:.3f} without the leak (the control), {flattered:.3f} with it; expected about {expected:.3f}")
 
 # %% [markdown]
-# The two last numbers need not agree: a smuggled clip can also become the nearest neighbor of a *different* test clip, rightly or
+# The last two numbers need not agree: a smuggled clip can also become the nearest neighbor of a *different* test clip, rightly or
 # wrongly.
 
 
