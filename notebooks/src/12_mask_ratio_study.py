@@ -1,15 +1,15 @@
 # %% [markdown]
-# # 10 · A study: which mask is best, and how sure is that?
+# # 12 · A study: which mask is best, and how sure is that?
 #
-# **After this lesson** you can turn a question about a setting into a sweep with controls, seeds and intervals, stop it and
-# let it go on, read what it says and what it does not, and say how many seeds an answer needs.
+# **After this lesson** you can turn a question about a setting into a sweep with controls, seeds and intervals, stop the sweep
+# and resume it, say what its table shows and what it does not, and compute how many seeds a question needs.
 #
-# **Needs** lessons 04 (masking) and 07 (evaluation) or what they teach; no GPU.
+# **Needs** lessons 04 (masking) and 07 (evaluation); no GPU. **Takes** about 75 minutes with its three exercises; the last code
+# cell prints the machine time.
 #
-# **Takes** about 50 minutes of reading and trying; the last cell prints the machine time.
-#
-# A published table has a best line. Whether that line would be best again, with another seed or on other people, decides if
-# you should believe it. This lesson asks SLiM's own question (arXiv 2603.10648, its ablation of masking) on a small scale.
+# A published table has a best row. Would the same row be best with another seed, or on other people? If not, the table does not
+# tell you which setting to use. This lesson asks SLiM's own question, which mask is best, at a scale where two CPU cores can
+# answer it. The [glossary](../docs/glossary.md) explains the words of the field.
 
 # %%
 import itertools
@@ -18,22 +18,42 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from slimlab import data, lessons, plot, study, widgets
+from slimlab import data, evaluate, lessons, plot, study, widgets
 from slimlab.pretrain import Config
 
 here = lessons.begin("12_mask_ratio_study")  # or data="synthetic", or your own: data="~/UTD-MHAD/Skeleton"
 store, quick = here.store, here.quick
 
 # %% [markdown]
+# You are here: the study measures the features at the end of the method, and varies the masks at its beginning.
+
+# %%
+plot.method("features")
+
+# %% [markdown]
 # ## The question
-# A mask hides $|M| = \mathrm{round}(\rho\, T' V)$ of the $T' \times V$ tokens of a view. Two things can be chosen: the
-# **ratio** $\rho$ and the **strategy**, that is which tokens. *Semantic tubes* hide runs of joints along a limb for a while,
-# *random tokens* any tokens, *joint tubes* single joints for all of the time. The paper masks with semantic tubes at ratios of
-# 0.5 to 0.9 and reports that they are best.
+# A mask hides $|M| = \mathrm{round}(\rho\, T' V)$ of the $T' \times V$ tokens of a view. Two settings describe it. The **ratio**
+# $\rho$ says how many tokens are hidden, and the **strategy** says which ones:
 #
-# Unless you ask for other data, the clips are of real people: ten of them did ten rehabilitation exercises before a Kinect v2,
-# correctly and then incorrectly on purpose (UI-PRMD, public domain, in the package). `tiny` looks at 32 frames in tokens of 16,
-# so its grid has $T' = 2$ steps only:
+# - *semantic tubes*, the paper's strategy, hide runs of joints along a limb for a span of time;
+# - *random tokens* are hidden independently of each other;
+# - *joint tubes* hide single joints for the whole view.
+#
+# The paper ([arXiv 2603.10648](https://arxiv.org/abs/2603.10648), table 5a) varies both on NTU RGB+D 60. Its rows read "masks of
+# the global views / masks of the local views". STM is semantic tube masking; "limited" masks hide independent joints instead of
+# tubes. *Predict, before you look: how many points do tubes gain over independent joints? Is a fixed ratio of 90 % better than
+# ratios between 50 and 90 %?*
+
+# %%
+study.paper.published("5a")
+
+# %% [markdown]
+# Top-1 accuracy in percent, as printed. The table prints no spread over seeds and no interval over people, so it does not say
+# whether a difference of one point would come out again.
+#
+# We ask the same at a small scale. Unless you ask for other data, the clips are recordings of real people: ten people did ten
+# rehabilitation exercises in front of a Kinect v2, correctly and, on purpose, incorrectly (UI-PRMD, public domain, part of
+# slimlab). The preset `tiny` reads 32 frames in tokens of 16 frames, so its grid has only $T' = 2$ time steps:
 
 # %%
 tiny = Config(preset="tiny")
@@ -43,37 +63,50 @@ draws = {f"{s}, {r}": plot.draw_mask(s, store.skeleton, steps, r, seed=here.seed
 plot.mask_gallery(draws, store.skeleton)
 
 # %% [markdown]
-# Joint by joint (rows), in two steps of time (columns). With so few steps the strategies are closer to each other than in the
-# paper's grid of 8 steps: a first reason why an answer found here need not be the paper's. The explorer shows them on the
-# moving body; change strategy and ratio, and `view (frames)` to 64 to see a longer grid.
+# Rows are joints, and the two columns are time steps. On two steps a tube cannot be long, so the strategies resemble each other
+# more than on the paper's eight steps. That is a first reason why an answer found here need not be the paper's. The explorer
+# draws the same masks on a moving body. Change strategy and ratio; then set `view (frames)` to 128 to see a grid of eight steps.
 
 # %%
 widgets.MaskExplorer(store, ratio=0.7, frames=tiny.global_frames, patch_frames=tiny.patch_frames)
 
 # %% [markdown]
 # ## From the question to variants
-# What has to differ, and nothing else? A **variant** is a change of the configuration. `study.product` makes all combinations.
-# Two controls belong to them: a variant in which *nothing* is masked, and the encoder before its first step (every row of the
-# table carries it, with the same seed).
+# What should differ between runs, all else equal? A **variant** changes some settings of a base configuration; all other
+# settings, and the seed, stay equal. `study.product` makes all combinations of the values that it is given.
 #
-# One decision hides here. In `tiny` only half of the two global views are masked, and no local view: of the pairs of views
-# that GLCL compares, few have a mask. A study of the ratio would then study something that hardly acts. So the base of the
-# study takes the paper's placement: half of the global views *and all local ones* are masked.
+# Two controls belong to a study of masks. The first is a variant in which nothing is masked. It has to change one more setting:
+# MFP (masked feature prediction, lesson 05) is a loss on masked tokens, so without masks its weight is zero. This variant
+# therefore shows what masks *and* their loss add together. The second control is the encoder before its first step; every row
+# of the table carries its accuracy, for the same seed.
 
 # %%
-nothing = {"mask_globals": 0.0, "mask_locals": False, "mfp_weight": 0.0}
+nothing = {"mask_globals": 0.0, "mask_locals": False, "mfp_weight": 0.0}  # no masked token, so no MFP
 variants = [nothing, *study.product({"masking": ("semantic_tubes", "random_cells"), "mask_ratio": (0.3, 0.9)})]
 base = Config(preset="tiny", steps=3 if quick else 25, mask_locals=True, evaluations=1, snapshots=1)
-pairs = 2 + 2 * len(base.local_views) * 2  # GLCL: each global view against the other one and against every local view
-print(f"{len(variants)} variants; GLCL compares {pairs} pairs of views, in {pairs - 2} of them the student's view is a local one")
 pd.DataFrame(variants).astype(object).fillna("as the base")
 
 # %% [markdown]
+# The base sets `mask_locals=True`, which `tiny` does not. The reason lies in the other loss, GLCL (global-local contrastive
+# loss): in each of its pairs, the student sees one view and predicts what the teacher makes of another. *Predict: in how many
+# of these pairs does a mask hide anything from the student?*
+
+# %%
+local = 2 * sum(view[1] for view in base.local_views)  # local views of a clip, over its two global views
+for name, config in (("tiny", tiny), ("the base", base)):
+    masked = 2 * config.mask_globals + 2 * local * config.mask_locals
+    print(f"{name}: the student's view is masked in {masked:g} of {2 + 2 * local} pairs, on average")
+
+# %% [markdown]
+# With the placement of `tiny` the ratio would hardly reach GLCL. The base therefore masks as the paper does: half of the global
+# views and all local views.
+#
 # ## A miniature, live
-# Two seeds, a few steps a run: enough to see the machinery, far too little to learn from. A seed decides initialisation, order
-# of clips, views and masks. Odd subjects train, even ones test. **Stop** it whenever you like: running the cell again goes on in
-# the middle of the run, because each run is a folder and the table is built from the folders. Start the same notebook a second
-# time, and the two share the work.
+# We run two seeds and a few steps, which shows how a sweep works and is far too little to learn from. A seed decides the
+# initial weights, the order of the clips, the views and the masks. Odd subjects train, even subjects test.
+#
+# **Stop** the cell whenever you like. Run it again, and it resumes in the middle of the interrupted run: each run is a folder,
+# and the table is built from the folders. If you open the notebook a second time, the two kernels share the runs.
 
 # %%
 train, test = data.split(store, "cross-subject")
@@ -86,7 +119,7 @@ table = study.sweep(train, variants, seeds=seeds, base=base, folder=folder, test
 table[["variant", "seed", "knn", "probe", "held_out_knn", "untrained_knn", "seconds"]].round(3)
 
 # %% [markdown]
-# Asked again, it does nothing: all rows are there. And a row holds what is needed to make it again.
+# A second call finds every row and trains nothing. A row also holds what is needed to repeat it.
 
 # %%
 again = study.sweep(train, variants, seeds=seeds, base=base, folder=folder, test=test, progress=False)
@@ -94,44 +127,81 @@ pd.testing.assert_frame_equal(again, table)
 table.loc[0, ["changes", "train", "test", "split", "protocol", "slimlab", "commit", "torch", "threads", "run"]].to_frame("row 0")
 
 # %% [markdown]
-# *Predict: in a figure of these few runs, will any variant stand clear of the encoder that never learned?*
+# *Predict: after so few steps, is the difference between two variants larger than the difference between two untrained encoders
+# that differ in their seed alone?*
 
 # %%
 names = {"mask_globals=0.0, mask_locals=False, mfp_weight=0.0": "nothing masked"}
 names |= {f"masking={s}, mask_ratio={r}": f"{s.replace('_', ' ')}, {r}" for s in strategies for r in (0.3, 0.5, 0.7, 0.9)}
 variants_range = np.ptp(table.groupby("variant")["knn"].mean())
 seeds_range = np.ptp(table["untrained_knn"])
-print(f"kNN, largest difference of two variants: {variants_range:.3f}; untrained encoder, from seed to seed: {seeds_range:.3f}")
+print(f"kNN, largest difference between variants: {variants_range:.3f}; between untrained encoders: {seeds_range:.3f}")
 plot.study(table, names=names)
 
 # %% [markdown]
-# A dot is a seed, a circle their mean, the bar an interval over the test subjects (below). The squares are controls. The
-# printed line holds the differences of the variants against what another initialisation does to a network that never learned.
-# However tempting the order of the circles is: with so few steps and seeds nothing can be concluded from it.
+# A dot is a seed, a circle is the mean over seeds, and a bar is an interval over the test subjects (explained below). Squares
+# are the controls. However tempting the order of the circles looks, so few steps and seeds allow no conclusion.
 #
 # ## Two kinds of luck
-# The accuracy of a variant, over seeds $s$ and test subjects $p$ with $n_p$ clips each, is
-# $$\bar a = \frac{1}{S}\sum_s \frac{\sum_p n_p\, a_{sp}}{\sum_p n_p}.$$
-# Other seeds would give other $a$ (the spread over seeds), and other *people* would too. Clips of one subject resemble each
-# other, so people are drawn, not clips: the **bootstrap over subjects** draws $P$ of them with replacement, with all their
-# clips, again and again, and takes the middle 95 % of the accuracies that come out.
+# The accuracy of a variant, over $S$ seeds and over test subjects $p$ with $n_p$ clips each, is
 #
+# $$\bar a = \frac{1}{S}\sum_s \frac{\sum_p n_p\, a_{sp}}{\sum_p n_p}.$$
+#
+# Other seeds would give another $\bar a$, and so would other people. Clips of one subject resemble each other, so we must not
+# treat clips as independent. The **bootstrap over subjects** resamples people instead: draw $P$ of the $P$ subjects with
+# replacement, each with all their clips, compute the accuracy, and repeat. The middle 95 % of these accuracies are the
+# interval.
+
+
+# %% tags=["exercise", "raises-exception"]
+# Exercise 1 · difficulty 2 of 3 · about 20 minutes
+def interval(accuracy, clips, rng, draws):
+    """(low, high): 95 % bootstrap interval over subjects; accuracy (P,) and clips (P,) of each, rng a NumPy generator."""
+    raise NotImplementedError
+
+
+lessons.check_subject_interval(interval)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `rng.integers(0, P, (draws, P))` gives the subjects of every draw. Index both arrays with it. A subject has `accuracy * clips`
+# hits.
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# - Drawing clips instead of subjects. The interval comes out far too narrow.
+# - Averaging accuracies without the numbers of clips. A subject with 20 clips would count as much as one with 200.
+# - Drawing without replacement. Every draw is then the same set of subjects.
+# - Leaving out 5 % at each end. That is a 90 % interval.
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def interval(accuracy, clips, rng, draws):
+#     drawn = rng.integers(0, len(clips), (draws, len(clips)))
+#     values = (accuracy * clips)[drawn].sum(axis=1) / clips[drawn].sum(axis=1)
+#     low, high = np.quantile(values, [0.025, 0.975])
+#     return low, high
+# ```
+# </details>
+
+# %% [markdown]
 # ## The full study
-# 12 masks and the variant without, on UTD-MHAD (odd subjects train, even ones test), would take your machine too long to wait
-# for. Its table comes with slimlab; `python benchmarks/studies.py mask-ratio UTD_MHAD` makes it again.
+# The full study has twelve masks and the variant without masks, on UTD-MHAD (odd subjects train, even subjects test). It would
+# take your machine too long to wait for. slimlab contains its table; `python benchmarks/studies.py mask-ratio UTD_MHAD` makes
+# the table again.
 
 # %%
 full = lessons.finished_study()  # docs/studies/mask-ratio.csv
 done = full.groupby("variant", sort=False)["knn"].count()
-cpu = full["cpu_seconds"].sum() / 60
-print(
-    f"{len(full)} runs of {len(done)} variants, {full['steps'].iloc[0]} steps each, {done.min()} to {done.max()} seeds a variant"
-)
+cpu, people = full["cpu_seconds"].sum() / 60, sum(c.startswith("clips@") for c in full.columns)
+print(f"{len(full)} runs of {len(done)} variants, {full['steps'].iloc[0]} steps each, {done.min()} to {done.max()} seeds each")
 first = full.iloc[0]
-print(f"{first['train_clips']} training, {first['test_clips']} test clips; {cpu:.0f} CPU minutes; commit {first['commit']}")
+print(f"{first['train_clips']} training clips, {first['test_clips']} test clips of {people} subjects; {cpu:.0f} CPU minutes")
 
 # %% [markdown]
-# *Predict, before you look: which strategy is on top, at which ratio, and by how much? Is "nothing masked" far below?*
+# *Predict, before you look: which strategy is best, at which ratio, and by how much? How far below is "nothing masked"?*
 
 # %%
 figure = plot.study(full, "mask_ratio", "masking", names=names)
@@ -142,9 +212,9 @@ figure
 study.report(full, names=names)
 
 # %% [markdown]
-# The bars of the variants overlap widely. That does **not** yet mean that they are alike: all variants were tested on the same
-# people and made with the same seeds, and what is hard about subject 2 is hard for all. So variants are compared **in pairs**:
-# same seed, same subject, all else alike, and only the difference is looked at.
+# The intervals of the variants overlap widely. That does **not** yet mean that the variants are equally good. All of them were
+# tested on the same people and trained with the same seeds, and a subject who is hard to recognize is hard for every variant.
+# We therefore compare variants **in pairs**: same seed, same subject, all other settings equal. Only the difference counts.
 
 # %%
 asked = [("masking", "semantic_tubes", "random_cells"), ("masking", "semantic_tubes", "joint_tubes"), ("mask_ratio", 0.9, 0.5)]
@@ -153,10 +223,13 @@ shown = ["a", "b", "score", "pairs", "difference", "low", "high", "p", "smallest
 compared[shown].round(3)
 
 # %% [markdown]
-# Three things to read. `low` to `high` is the interval of the difference over subjects, `seeds_low` to `seeds_high` over
-# seeds. `better` says in how many pairs a was ahead. `p` flips the signs of whole subjects: with four of them it can never
-# fall below `smallest_p`, however large the difference; UTD-MHAD's test side is too small for a 5 % test, and honest words
-# are "seen", not "shown". The token says it for each comparison, by one rule: seen, if both intervals keep clear of zero.
+# - `low` to `high` is the interval of the difference over subjects; `seeds_low` to `seeds_high` is the interval over seeds.
+# - `better` is the number of pairs in which a was ahead.
+# - `p` is the p-value of a test that flips the sign of whole subjects' differences. With four subjects it cannot be smaller
+#   than `smallest_p`, however large the difference is.
+#
+# So no difference on this test side can be significant at 5 %. We say that a difference is *seen*, not that it is shown, and
+# define the word before we look: a difference is SEEN if both intervals leave out zero.
 
 # %%
 for line in compared.to_dict("records"):
@@ -166,38 +239,129 @@ for line in compared.to_dict("records"):
     print(f"{line['score']:<6}{line['a']} over {line['b']}: {line['difference']:+.3f} ({range_}), {word}")
 
 # %% [markdown]
-# ## What may be chosen by what
-# The highest circle of the figure is the best of 13 on the *test* side, and the best of many is lucky as well as good. An
-# honest choice is made on people of the training side: `held_out_knn` is the kNN of one training subject against the
-# others. The test accuracy of the variant so chosen is a fair figure; the highest test accuracy is not.
+# We made several comparisons at once, and each interval can miss the truth by luck. *Predict: how likely is it that at least one
+# of these intervals over subjects does?*
+
+# %%
+miss = 1 - evaluate.bootstrap_coverage(people)  # lesson 07: with few subjects, a 95 % interval holds less than 95 %
+print(f"one interval over {people} subjects misses the truth with probability {miss:.0%};", end=" ")
+print(f"at least one of {len(compared)} independent ones with {1 - (1 - miss) ** len(compared):.0%}")
+
+# %% [markdown]
+# The comparisons are not independent, so the second number is a rough guide. It explains why SEEN asks for two intervals, and
+# why a study should ask few questions and write them down beforehand.
+#
+# The sign-flip test behind `p` is short enough to write. If a and b were equally good, each paired difference $d_i$ could as
+# well have had the other sign. So compute $\sum_i \pm d_i$ for all $2^S$ patterns of signs, and count how many of these sums
+# are at least as far from zero as the one that was seen.
+
+
+# %% tags=["exercise", "raises-exception"]
+# Exercise 2 · difficulty 3 of 3 · about 20 minutes
+def p_value(a, b):
+    """Two-sided p of the paired difference a - b, (S,) numbers each: the part of all 2^S sign patterns at least as extreme."""
+    raise NotImplementedError
+
+
+lessons.check_sign_flips(p_value)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `itertools.product([1, -1], repeat=S)` gives all patterns. A matrix product with `a - b` gives all sums.
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# - Counting one side alone. A difference in the other direction would have impressed you as much.
+# - `>` instead of `>=`. The pattern that was seen counts, too.
+# - Comparing sums of floats exactly. Sums that are equal on paper differ by rounding, so allow for 1e-12.
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def p_value(a, b):
+#     d = a - b
+#     sums = np.array(list(itertools.product([1, -1], repeat=len(d)))) @ d
+#     return float((np.abs(sums) >= abs(d.sum()) - 1e-12).mean())
+# ```
+# </details>
+
+# %% [markdown]
+# With three seeds the smallest possible p is 2/8: the pattern that was seen, and its mirror image. *Predict: how many seeds does
+# it take until p can fall below 0.05?*
+
+# %%
+fewest = next(s for s in range(1, 20) if 2 / 2**s < 0.05)
+print(f"{fewest} seeds: 2 / 2^{fewest} = {2 / 2**fewest:.3f}; one fewer gives {2 / 2 ** (fewest - 1):.4f} at best")
+
+# %% [markdown]
+# ## Who may choose
+# The highest circle in the figure is the best of 13 variants on the *test* side. The best of many is lucky as well as good, so
+# its accuracy there is too high. An honest choice uses people of the training side. The column `held_out_knn` is the kNN
+# accuracy of one training subject against the others. (Pre-training saw that subject's clips, without labels.)
+
+
+# %% tags=["exercise", "raises-exception"]
+# Exercise 3 · difficulty 1 of 3 · about 10 minutes
+def chosen(table):
+    """(variant, accuracy): the variant with the highest mean `held_out_knn` over seeds, and its mean test accuracy `knn`."""
+    raise NotImplementedError
+
+
+lessons.check_chosen(chosen)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `table.groupby("variant")` and `mean()`; then `idxmax()` of one column and `.loc` in the other.
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# - Taking the variant of the single best run. With three seeds a variant, the highest of all runs is mostly luck.
+# - Choosing on the test side. The accuracy is then the highest of many.
+# - Reporting the accuracy that chose. It flatters for the same reason.
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def chosen(table):
+#     means = table.groupby("variant")[["held_out_knn", "knn"]].mean()
+#     variant = means["held_out_knn"].idxmax()
+#     return variant, means.loc[variant, "knn"]
+# ```
+# </details>
+
+# %% [markdown]
+# The library's `study.best` makes the same choice. *Predict: by how much does choosing on the test side flatter here?*
 
 # %%
 means = full.groupby("variant", sort=False)[["held_out_knn", "knn", "probe"]].mean()
 fair, lucky = study.best(full), study.best(full, by="knn")
 said = {variant: names.get(variant, variant) for variant in (fair, lucky)}
 print(f"chosen on a training subject: {said[fair]}: kNN {means.loc[fair, 'knn']:.3f} on the test side")
-print(f"highest on the test side:       {said[lucky]}: kNN {means.loc[lucky, 'knn']:.3f}, by which nothing may be chosen")
+print(f"chosen on the test side:      {said[lucky]}: kNN {means.loc[lucky, 'knn']:.3f}, which must not be reported")
 assert means.loc[fair, "knn"] <= means.loc[lucky, "knn"]
 
 # %% [markdown]
-# ## The control of the controls: how large is nothing?
-# How far apart do two runs of the *same* variant come, that differ by their seed alone? Every difference between variants has to
-# be read beside that. *Predict: smaller or larger than the differences between strategies above?*
+# ## How large is a difference due to the seed alone?
+# Two runs of the *same* variant differ in their seed alone. Every difference between variants has to be read beside theirs; this
+# is the control of the whole study. *Predict: is it smaller or larger than the differences between strategies above?*
 
 # %%
-same = [
-    abs(a - b) for _, runs in full.groupby("variant") for a, b in itertools.combinations(runs["knn"].dropna(), 2)
-]  # what a mask cannot have caused
-strategy = compared.query("score == 'knn'")["difference"].abs()
-print(f"same variant, other seed: {np.mean(same):.3f} on average, {np.max(same):.3f} at most ({len(same)} pairs)")
-print(f"strategies and ratios, means over their pairs: {', '.join(f'{d:.3f}' for d in strategy)}")
+same = [abs(a - b) for _, runs in full.groupby("variant") for a, b in itertools.combinations(runs["knn"].dropna(), 2)]
+strategy = compared.query("score == 'knn'")[["difference", "pairs"]]
+print(f"two runs, same variant: {np.mean(same):.3f} on average, {np.max(same):.3f} at most ({len(same)} pairs)")
+print("strategies and ratios:", ", ".join(f"{abs(d):.3f} (mean over {n:.0f} pairs)" for d, n in strategy.to_numpy()))
 
 # %% [markdown]
-# How many seeds does a question need, then? If the paired differences have standard deviation $\sigma_d$, a difference $\delta$
-# stands clear of its 95 % interval once $t_{S-1}\, \sigma_d / \sqrt{S} < \delta$, where $t_{S-1}$ is Student's quantile. What
-# the variants of a seed share (the encoder they start from, the order of clips) cancels in $\sigma_d$; what each draws for itself
-# does not. If variants shared nothing, $\sigma_d$ would be $\sqrt{2}$ times the spread of one variant. *Predict: how much is
-# shared?*
+# A mean over many pairs varies less than a single pair, so the second line may be smaller and still mean something. How many
+# seeds does a question need, then? Let $\sigma_d$ be the standard deviation of the paired differences. The 95 % interval of a
+# difference $\delta$ leaves out zero once $t_{S-1}\, \sigma_d / \sqrt{S} < \delta$, where $t_{S-1}$ is Student's quantile for $S$
+# seeds.
+#
+# Pairing makes $\sigma_d$ smaller if the two variants of a seed have something in common, such as the initial weights and the
+# order of the clips. If they had nothing in common, $\sigma_d$ would be $\sqrt{2}$ times the spread of one variant.
+# *Predict: how much do they have in common?*
 
 # %%
 cells = full.assign(ratio=pd.to_numeric(full["mask_ratio"], errors="coerce")).dropna(subset=["ratio", "knn"])
@@ -211,145 +375,58 @@ for delta in (0.05, 0.02, 0.01):
     print(f"to see a difference of {delta}: {needed} seeds")
 
 # %% [markdown]
-# Three seeds, the usual number, see only large differences. And where little is shared, pairing by seed helps little: it costs
-# nothing, so it is done, but it is no substitute for seeds. No number of seeds helps against four subjects.
+# Three seeds see only large differences. Compare the last two numbers of the first line: the closer they are, the less pairing by
+# seed helps. Pairing costs nothing, so do it, but it does not replace seeds. And no number of seeds replaces people: with four
+# test subjects, the interval over subjects stays as wide as it is.
 #
 # ## Does it say what the paper says?
-# The paper finds semantic tubes at 0.5 to 0.9 best. The lines marked SEEN above are what this study can add. Where it does
-# not see the paper's order, there are reasons that have nothing to do with the paper being wrong:
-#
-# - **Scale.** A few hundred steps of 32 clips against 187,500 of 768; a network of width 64; 431 training clips against
-#   40,091.
-# - **Grid.** Two time steps instead of eight. A tube cannot be long, so hiding a limb "for a while" and hiding single tokens
-#   are nearly the same thing; local views of one step have no time at all, and on them joint tubes *are* random tokens.
-# - **Weight.** `tiny` gives MFP a quarter of the paper's weight: what the mask hides counts for less.
-# - **Ruler.** kNN and probe read pooled features, and four people judge.
-
-
-# %% tags=["exercise", "raises-exception"]
-# Exercise 1 · difficulty 1 of 3 · about 5 minutes
-def chosen(table):
-    """(variant, accuracy): the variant with the highest mean `held_out_knn` over seeds, and its mean test accuracy `knn`."""
-    raise NotImplementedError
-
-
-lessons.check_chosen(chosen)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `table.groupby("variant")` and `mean()`; then `idxmax()` of one column, and `.loc` in the other.
-# </details>
-# <details><summary>Common mistakes</summary>
-#
-# Taking the variant of the single best run: with three seeds a variant, the highest of all runs is mostly luck. Reporting the
-# accuracy by which was chosen: it is the highest of many and flatters.
-# </details>
-# <details><summary>Solution</summary>
-#
-# ```python
-# def chosen(table):
-#     means = table.groupby("variant")[["held_out_knn", "knn"]].mean()
-#     variant = means["held_out_knn"].idxmax()
-#     return variant, means.loc[variant, "knn"]
-# ```
-# </details>
-
-
-# %% tags=["exercise", "raises-exception"]
-# Exercise 2 · difficulty 2 of 3 · about 10 minutes
-def interval(accuracy, clips, rng, draws):
-    """(low, high): 95 % bootstrap interval over subjects; accuracy (P,) and clips (P,) of each, rng a NumPy generator."""
-    raise NotImplementedError
-
-
-lessons.check_subject_interval(interval)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `rng.integers(0, P, (draws, P))` gives the subjects of every draw. With them index both arrays: hits are `accuracy *
-# clips`.
-# </details>
-# <details><summary>Common mistakes</summary>
-#
-# Drawing clips: the interval comes out far too narrow. Averaging accuracies without clips: a subject with 20 clips would
-# count as much as one with 200. Drawing without replacement: every draw is the same.
-# </details>
-# <details><summary>Solution</summary>
-#
-# ```python
-# def interval(accuracy, clips, rng, draws):
-#     drawn = rng.integers(0, len(clips), (draws, len(clips)))
-#     values = (accuracy * clips)[drawn].sum(axis=1) / clips[drawn].sum(axis=1)
-#     low, high = np.quantile(values, [0.025, 0.975])
-#     return low, high
-# ```
-# </details>
-
-
-# %% tags=["exercise", "raises-exception"]
-# Exercise 3 · difficulty 3 of 3 · about 15 minutes
-def p_value(a, b):
-    """Two-sided p of the paired difference a - b, (S,) figures each: the part of all 2^S sign patterns at least as extreme."""
-    raise NotImplementedError
-
-
-lessons.check_sign_flips(p_value)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `itertools.product([1, -1], repeat=S)` gives all patterns; a matrix product with `a - b` gives all sums.
-# </details>
-# <details><summary>Common mistakes</summary>
-#
-# One side alone: a difference the other way would have impressed you as much. `>` instead of `>=`: the pattern that was seen
-# counts too; and since sums of floats differ by their order, allow for 1e-12.
-# </details>
-# <details><summary>Solution</summary>
-#
-# ```python
-# def p_value(a, b):
-#     d = a - b
-#     sums = np.array(list(itertools.product([1, -1], repeat=len(d)))) @ d
-#     return float((np.abs(sums) >= abs(d.sum()) - 1e-12).mean())
-# ```
-# </details>
-
-# %% [markdown]
-# With three seeds the smallest p that exercise 3 can give is 2/8. With how many could it fall below 0.05?
+# The paper finds semantic tubes at ratios of 0.5 to 0.9 best. This study can add the lines marked SEEN above, and nothing else.
+# Where it does not see the paper's order, the paper need not be wrong. These settings differ:
 
 # %%
-fewest = next(s for s in range(1, 20) if 2 / 2**s < 0.05)
-print(f"{fewest} seeds: 2 / 2^{fewest} = {2 / 2**fewest:.3f}; one fewer gives {2 / 2 ** (fewest - 1):.4f} at best")
+rows = ["steps", "batch_size", "width", "depth", "patch_frames", "global_frames", "local_views", "mfp_weight", "prototypes"]
+settings = {"this study": Config(preset="tiny", steps=int(full["steps"].iloc[0])), "the paper": Config(preset="paper")}
+pd.DataFrame({name: [str(getattr(config, row)) for row in rows] for name, config in settings.items()}, index=rows)
+
+# %% [markdown]
+# - **Scale.** The paper trains longer, on larger batches, with a larger network, and on 40,091 clips instead of 431.
+# - **Grid.** Here a view has two time steps instead of eight, and a tube cannot be long. A local view has one step, on which
+#   joint tubes *are* random tokens.
+# - **Weight.** MFP, the loss that masks exist for, counts a quarter of what it counts in the paper.
+# - **Measure.** kNN and linear probe read pooled features, and four people decide.
+
+# %%
 here.end()
 
 # %% [markdown]
 # ## Summary
-# - A study is variants, seeds and controls; each run is a folder, and the table is built from the folders, so that it can be
-#   stopped, shared and checked.
-# - Two kinds of luck: seeds and people. Intervals over subjects draw people with all their clips.
-# - Variants are compared in pairs on the same seeds and people; overlapping bars do not answer that question.
-# - Choose by training subjects, report on the test side.
-# - With four test subjects and three seeds a test cannot reach 0.05. Say "seen", and say how it could be shown.
+# - A study consists of variants, seeds and controls. Each run is a folder and the table is built from the folders, so a study
+#   can be stopped, shared and checked.
+# - There are two kinds of luck, seeds and people. An interval over subjects resamples people with all their clips.
+# - Compare variants in pairs, on the same seeds and people. Overlapping intervals of single variants do not answer the question.
+# - Choose settings on training subjects; report on the test side.
+# - With four test subjects and three seeds no test can reach 0.05. Say "seen", and say what it would take to show it.
+#
+# **Next.** [Lesson 13](13_paper.ipynb) asks the same questions of the paper's own table: from a file and weights to a row of
+# it, and who chose that row.
 #
 # ## Test yourself
-# 1. Two variants' bars overlap by half. Are the variants alike?
-# 2. Why is the untrained encoder computed anew for each seed?
-# 3. A colleague runs 20 variants with one seed and keeps the best on the test side. What two things are wrong?
+# 1. The intervals of two variants overlap by half. Are the variants equally good?
+# 2. Why is the untrained encoder measured again for each seed?
+# 3. A colleague runs 20 variants with one seed and keeps the best on the test side. Which two things are wrong?
 # 4. The probe rises by 0.01 in 3 of 3 seeds. What is the smallest possible p, and what would you do?
-# 5. Why does a study of the mask ratio need masked local views at this scale?
+# 5. Why does a study of the mask ratio mask the local views, too?
+# 6. The variant without masks is as good as the one with semantic tubes. May you conclude that masks are useless?
 #
 # <details><summary>Answers</summary>
 #
-# 1. It cannot be said from the bars: what they share (hard people) cancels in the paired difference.
-# 2. Its accuracy depends on the initialisation, which the seed decides; the gain of pre-training is over the encoder it began
-#    with.
-# 3. The choice was made by the test side, and the best of 20 single runs is lucky: a seed's spread is as large as many
-#    effects.
-# 4. 2/2³ = 0.25. More seeds (six reach 0.031), and more test subjects: another protocol, or leave-one-subject-out.
-# 5. Otherwise the mask touches few of the pairs that GLCL compares, and the ratio has little to act on.
+# 1. The intervals do not tell. What both variants have in common, such as hard people, cancels only in the paired difference.
+# 2. The seed decides its initial weights, and with them its accuracy. What pre-training adds is measured against the encoder
+#    that it began with.
+# 3. The test side made the choice, and the best of 20 single runs is lucky: the spread over seeds is as large as many effects.
+# 4. 2/2³ = 0.25. Run more seeds (six can reach 0.031), and test on more people: another protocol, or leave-one-subject-out.
+# 5. Otherwise a mask hides something in few of the pairs that GLCL compares, and the ratio has little to act on.
+# 6. No. That variant lacks MFP, too; the grid has two time steps; and the intervals allow a gain as well as a loss.
 # </details>
 #
 # ## Further reading

@@ -1,15 +1,17 @@
 # %% [markdown]
-# # 11 · Your own data: from a file to features, without fooling yourself
+# # 14 · Your own data: from a file to features, without fooling yourself
 #
-# **After this lesson** you can open clips in the formats that people have, check an unknown body in a picture, convert a set into
-# a store, find copies and leaks before they flatter you, choose a protocol, and take features whose numbers stand beside their
-# controls. **Needs** lesson 01 (bodies and faults); no GPU, no download. **Takes** about 50 minutes of yours; what the machine
-# took is printed at the end.
+# **After this lesson** you can open clips in the formats that people have, check an unknown body in a picture, convert a set
+# into a store, find copies and leaks before they flatter you, choose a protocol, and compute features whose accuracy stands
+# beside its controls.
 #
-# The lesson writes small files in those formats itself, from clips that it has, and reads them back: so it runs anywhere, and
-# you see what each format keeps. The clips are synthetic, made by a program, because four of the seven formats hold only the 25
-# joints of a Kinect v2, and two people. `data="ui-prmd"` gives recordings of real people, with the formats that can hold their
-# 22 joints. Set `SLIMLAB_DATA` to a file or folder of your own to follow along with it.
+# **Needs** lesson 01 (bodies and faults); lesson 07 helps. No GPU, no download. **Takes** about 75 minutes with its three
+# exercises; the last code cell prints the machine time.
+#
+# The lesson writes small files in several formats and reads them back. So it runs anywhere, and you see what each format keeps.
+# The clips are synthetic, made by a program, because four of the seven formats expect the 25 joints of a Kinect v2.
+# `data="ui-prmd"` gives recordings of real people in the formats that can hold their 22 joints. Set `SLIMLAB_DATA` to a file or
+# folder of your own to follow the lesson with it.
 
 # %%
 import shutil
@@ -24,14 +26,20 @@ from slimlab.data import clean
 
 here = lessons.begin("14_your_data", default="synthetic")  # or data="ui-prmd", or your own: data="~/recordings"
 store = here.store[:132] if here.quick else here.store
-body = store.skeleton
-files = here.out / "files"
-shutil.rmtree(here.out / "files", ignore_errors=True)  # of an earlier reading of this lesson
+body, files = store.skeleton, here.out / "files"
+shutil.rmtree(files, ignore_errors=True)  # of an earlier run of this lesson
+
+# %% [markdown]
+# You are here: at the beginning of the method, where a clip comes in.
+
+# %%
+plot.method("clip")
 
 # %% [markdown]
 # ## One call
-# `data.open(path)` recognises the format; `format=` overrides it. It gives a `ClipStore`, or one `DataError` that says which
-# file, which place in it, and what to do.
+# `data.open(path)` recognizes the format; `format=` overrides the choice. It returns a `ClipStore`, or raises one `DataError`
+# that names the file, the place in it, and what to do. *Predict: a format may lose people, names, classes or subjects. Which of
+# the formats below keeps the least?*
 
 # %%
 few = store[:6]
@@ -51,12 +59,12 @@ read = data.open(written["csv"])
 plot.frames_strip(read[1], read.skeleton, title=f"{read[1].name}, back from {written['csv'].name}")
 
 # %% [markdown]
-# What comes back is the same motion; what comes back *with* it differs. Formats forget: PKU-MMD's texts name no subject, the
-# pair of `.npy` and `.pkl` no class names. What a format forgets, no protocol can use: without subjects there is no
-# cross-subject split. [data/README.md](../data/README.md) lists what each reader does to the clips.
+# Every format returns the same motion. What it returns *beside* the motion differs. PKU-MMD's texts name no subject, and the
+# pair of `.npy` and `.pkl` has no class names. What a format does not keep, no protocol can use: without subjects there is no
+# cross-subject split. [data/README.md](../data/README.md) says what each reader does to the clips.
 #
-# ### A file that is no such file
-# *Predict: a pickle is a program that Python runs when it loads it. What happens when the downloaded `.pkl` is hostile?*
+# ### A file that is not what it claims to be
+# *Predict: a pickle is a program that Python runs when it loads the file. What happens if the downloaded `.pkl` is hostile?*
 
 # %%
 import os
@@ -80,23 +88,23 @@ for path in (files / "trap.pkl", cut, files / "nothing.csv"):
         print(f"- {complaint}\n")
 
 # %% [markdown]
-# Nothing was run: slimlab reads pickles with an interpreter that knows plain containers, text, numbers and arrays, and refuses
-# the rest. The control is that the sound `.pkl` above did open.
+# Nothing was run. slimlab reads pickles with an interpreter of its own, which knows plain containers, text, numbers and arrays
+# and refuses everything else. The control is the sound `.pkl` above, which it opened.
 #
 # ## A body that nobody declared
-# Your sensor's joints may be called anything. Take the names away, as in a file that numbers its joints, and look at what is
-# proposed.
+# The joints of your sensor may have any names. We remove the names, as in a file that only numbers its joints, and look at what
+# slimlab proposes.
 
 # %%
 unknown = skeleton.Skeleton([f"marker {j}" for j in range(len(body))], body.parents)
 plot.anatomy(unknown, few[1], title="inferred from the tree alone: is it right?")
 
 # %% [markdown]
-# *Predict: the picture shows what masks, mirroring and scaling will use. Which mistakes in it would make training worse, and
-# which would only look odd?*
+# *Predict: masks, mirroring and scaling will use what the picture shows. Which of its mistakes would make training worse, and
+# which only look odd?*
 #
-# Parts come from the forks of the tree, and no pair is proposed: pairs that join an arm with a leg would let mirroring make
-# monsters. Say what is true, and look again:
+# Parts come from the forks of the tree. No mirror pair is proposed, because a tree does not tell an arm from a leg, and mirroring
+# would exchange the two. You can see it at a glance, so say what is true and look again:
 
 # %%
 corrected = skeleton.Skeleton(
@@ -109,9 +117,13 @@ print(f"mirror pairs: {len(unknown.mirror)} proposed, {len(corrected.mirror)} gi
 own = data.from_arrays(few[1].joints[:, :1].transpose(3, 0, 2, 1), skeleton=corrected, names=["mine"])
 assert own.skeleton == corrected and own[0].joints.shape[2] == len(body)
 
+# %% [markdown]
+# Arrays are often padded: every clip has the length of the longest one, with zeros behind its end. The zeros must go before
+# anything reads them as a person who stands at the origin.
+
 
 # %% tags=["exercise", "raises-exception"]
-# Exercise 1 · difficulty 1 of 3 · about 8 minutes
+# Exercise 1 · difficulty 1 of 3 · about 10 minutes
 def trim(x):
     """x (3, T, V, M), a clip padded with zero frames at its end -> (T', M, V, 3) without them; gaps stay, one frame at least."""
     raise NotImplementedError
@@ -120,26 +132,34 @@ def trim(x):
 lessons.check_trim(trim)
 
 # %% [markdown]
-# <details><summary>Hint</summary> Transpose first; `x.any(axis=(1, 2, 3))` says which frames are used. </details>
-# <details><summary>Common mistakes</summary> Dropping every zero frame, also the gaps in the middle: then time jumps. A clip of
-# zeros alone. </details>
+# <details><summary>Hint</summary>
+#
+# Transpose first. `x.any(axis=(1, 2, 3))` then says which frames are used.
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# - Dropping every zero frame, also the gaps in the middle: time then jumps.
+# - Dropping zero frames at the beginning: the clip then begins too late.
+# - Looking at the first person alone: the second one may stay longer.
+# - Returning nothing for a clip of zeros.
+# </details>
 # <details><summary>Solution</summary>
 #
 # ```python
 # def trim(x):
 #     x = x.transpose(1, 3, 2, 0)
 #     used = np.flatnonzero(x.any(axis=(1, 2, 3)))
-#     return x[: max(1, used[-1] + 1 if len(used) else 1)]
+#     return x[: used[-1] + 1 if len(used) else 1]
 # ```
 # </details>
 
 # %% [markdown]
 # ## A store
-# `data.convert` streams a source into a folder of memory maps: however large the source, it takes little memory, shows a bar, and
-# goes on where it was if it is interrupted. The store opens at once and is shared between processes. In a terminal:
+# `data.convert` streams a source into a folder of memory maps. It needs little memory for a source of any size, shows a progress
+# bar, and resumes after an interruption. A store opens at once, and several processes can share it. In a terminal:
 # `python -m slimlab convert SOURCE data/mine`.
 #
-# *Predict: half precision takes half the space. How far, in millimetres, does it move a joint that stands three metres away?*
+# *Predict: half precision takes half the space. By how many millimeters does it move a joint that is three meters away?*
 
 # %%
 for dtype in ("float32", "float16"):
@@ -148,18 +168,21 @@ for dtype in ("float32", "float16"):
 begin = time.perf_counter()
 full, half = data.open(files / "float32"), data.open(files / "float16")
 opened = (time.perf_counter() - begin) / 2
-moved = max(np.abs(a.joints - b.joints).max() for a, b in zip(full, half, strict=True))
 size = [sum(f.stat().st_size for f in (files / d).glob("joints.npy")) / 1e3 for d in ("float32", "float16")]
 print(f"{size[0]:.0f} kB and {size[1]:.0f} kB; opened in {1000 * opened:.0f} ms")
-print(f"half precision moves a joint by {1000 * moved:.1f} mm at most")
-assert full.fingerprint == data.open(written["ragged"]).fingerprint
+
+# %%
+moved = max(np.abs(a.joints - b.joints).max() for a, b in zip(full, half, strict=True))
 farthest = max(np.abs(clip.joints).max() for clip in full)
+assert full.fingerprint == data.open(written["ragged"]).fingerprint  # float32 loses nothing
 assert moved <= farthest * 2**-11  # half a unit in the last of 11 bits
+print(f"half precision moves a coordinate by {1000 * moved:.1f} mm at most; the farthest one is {farthest:.1f} m from the origin")
 
 # %% [markdown]
 # ## Look before you train
-# Sets in circulation hold copies, ghosts and frozen clips. To see that the report finds them, plant three faults: a clip that
-# another subject "did" too, one that freezes, one that shakes.
+# Published sets contain copies, frozen clips and ghosts (bodies that are no people). To see that the report finds such faults, we
+# plant three of them: a clip under a second subject's name, a clip that freezes, and a clip that shakes. *Predict: which of the
+# three is hardest to find?*
 
 # %%
 some = store[: min(len(store), 120)]
@@ -175,8 +198,9 @@ plot.report(report)
 # %%
 found = report.table.iloc[[3, 5, 8, len(planted) - 1]]
 assert "frozen" in found["reasons"].iloc[0] and "copy" in found["reasons"].iloc[2]
-print(f"{len(report.look_at)} of {len(planted)} clips are worth a look. The frozen one and the copy are among them;")
-print("the shaken one is " + ("too:" if "jitter" in found["reasons"].iloc[1] else "not, the others shake as much:"))
+shaken = "jitter" in found["reasons"].iloc[1]
+print(f"{len(report.look_at)} of {len(planted)} clips are worth a look, among them the frozen clip and the copy;")
+print("the shaken clip is one of them, too:" if shaken else "the shaken clip is not, because the others shake as much:")
 found[["clip", "subject", "jitter", "frozen", "copies", "reasons"]].round(3)
 
 # %%
@@ -185,48 +209,62 @@ widgets.ClipPlayer(look)
 
 # %% [markdown]
 # ## Leaks
-# A result on people that the model has never seen needs that nobody is on both sides, and no copy of a test clip either. `split`
-# checks coordinates, not names, so a renamed copy does not get through.
+# A result about people whom the model has never seen needs two things: no subject is on both sides, and no copy of a test clip is
+# among the training clips. `data.split` compares coordinates, not names, so it also finds a renamed copy.
 
 # %%
 train, test = data.split(store, "cross-subject")
 leaky = lessons.with_copies(train, test, every=3)  # a third of the test clips, under other names, by somebody who trains
 both = data.report(leaky).summary.set_index("what")["value"].get("clips that another one copies")
-print(f"{len(leaky) - len(train)} test clips smuggled in; the report on the training side alone sees {both} copies")
+print(f"{len(leaky) - len(train)} test clips smuggled in; the report on the training side alone finds {both} copies")
 try:
     data.splits.checked(leaky, test, "cross-subject")
 except data.DataError as refusal:
     print(refusal)
 
 # %% [markdown]
-# *Predict: raw coordinates, nearest neighbour. By how much does the accuracy rise when a third of the test clips are smuggled
-# into training? Work it out before you run it.*
+# The report cannot find the leak, because the training side alone contains each clip once. Only a comparison of the two sides
+# can.
+#
+# *Predict: we classify by the nearest neighbor on raw coordinates. By how much does accuracy rise when a third of the test clips
+# is in the training side? Work it out before you run the cell.*
 
 # %%
 judge = evaluate.raw_features(test)
 honest = evaluate.knn(evaluate.raw_features(train), judge).accuracy
 flattered = evaluate.knn(evaluate.raw_features(leaky), judge).accuracy
 share = (len(leaky) - len(train)) / len(test)
-expected = honest + share * (1 - honest)  # the smuggled ones become right, where they were not
-print(f"accuracy {honest:.3f} honest (the control), {flattered:.3f} with the leak; expected about {expected:.3f}")
-word = "flatters" if flattered > honest else "does not flatter"
-print(f"here the leak {word}; a copy can also become the wrong nearest neighbour of another clip")
+expected = honest + share * (1 - honest)  # a smuggled clip is its own nearest neighbor, and becomes right if it was not
+print(f"accuracy {honest:.3f} without the leak (the control), {flattered:.3f} with it; expected about {expected:.3f}")
+
+# %% [markdown]
+# The last two numbers need not agree: a smuggled clip can also become the nearest neighbor of a *different* test clip, rightly or
+# wrongly.
 
 
 # %% tags=["exercise", "raises-exception"]
-# Exercise 2 · difficulty 2 of 3 · about 12 minutes
+# Exercise 2 · difficulty 2 of 3 · about 15 minutes
 def sides(subjects, digests, held_out):
-    """Clip numbers (train, test): held_out subjects test; a training clip with the digest of a test clip is left out."""
+    """Clip numbers (train, test): held_out subjects test; a training clip with the digest of a test clip is left out.
+
+    A digest is a short text that two clips share if their coordinates are equal; that of a clip without coordinates is empty."""
     raise NotImplementedError
 
 
 lessons.check_sides(sides)
 
 # %% [markdown]
-# <details><summary>Hint</summary> `np.isin` twice: subjects first, then digests of the test side. An empty digest is a clip of
-# nobody and no copy. </details>
-# <details><summary>Common mistakes</summary> Looking for copies by name; leaving out both copies; masks instead of
-# numbers. </details>
+# <details><summary>Hint</summary>
+#
+# `np.isin` twice: first for the subjects, then for the digests of the test side.
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# - Looking for copies by name.
+# - Leaving out both copies. The test clip may stay.
+# - Taking two clips with an empty digest for copies of each other.
+# - Returning masks instead of numbers.
+# </details>
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -239,8 +277,9 @@ lessons.check_sides(sides)
 
 # %% [markdown]
 # ## A protocol
-# One split of few subjects is a coin toss. `data.leave_one_out` and `data.folds` test on everybody in turn; the spread between
-# subjects says how far a single number can be trusted. `evaluate.few_labels` keeps a part of the labels.
+# With few subjects, the accuracy of one split depends on who happens to test. `data.leave_one_out` and `data.folds` test on every
+# subject in turn. The spread between subjects says how far a single number can be trusted. *Predict: how far apart are the
+# easiest and the hardest subject?*
 
 # %%
 people = [
@@ -254,9 +293,9 @@ each
 
 # %% [markdown]
 # ## Clean, or not
-# Cleaning is worth what it changes in the end. Fill gaps and smooth, and measure with the same control.
+# A cleaning step is worth what it changes in the end. We fill gaps and smooth, and measure both stores in the same way.
 #
-# *Predict: does smoothing over five frames help the nearest neighbour on raw coordinates?*
+# *Predict: does smoothing over five frames help the nearest neighbor on raw coordinates?*
 
 # %%
 steps = {"as it is": store, "fill_gaps | smooth(5)": clean.smooth(clean.fill_gaps(store), 5)}
@@ -268,11 +307,54 @@ for step, cleaned in steps.items():
 pd.DataFrame(rows, columns=["store", "kNN, raw coordinates", "jitter (mm)"]).round(3)
 
 # %% [markdown]
-# The choice was made looking at the test side here, to show it. For a paper, decide it on held-out training subjects.
+# Here you saw both test accuracies before choosing. For a paper, choose on held-out training subjects.
 #
+# ## Weights for another body
+# A trained encoder turns each clip into a vector. The shipped encoder learned on Kinect v2 bodies, and only its joint
+# embeddings depend on the body: one row for each joint (lesson 03). slimlab carries these rows over by the names of the joints.
+# A joint without a counterpart takes the row of its parent, and a warning names it. In the exercise, parents may come after
+# their children, as in NTU's own order.
+
+
+# %% tags=["exercise", "raises-exception"]
+# Exercise 3 · difficulty 2 of 3 · about 15 minutes
+def carry(rows, names, new_names, parents):
+    """rows (V, D) of the joints `names` -> (V', D) for a body of joints `new_names`; parents: a number for each of them, -1 for
+    the root. The nearest joint upwards that has a counterpart gives its row; the root has one."""
+    raise NotImplementedError
+
+
+lessons.check_carry(carry)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Ask for each joint on its own: is its name among `names`? If not, ask the same of its parent. A function that calls itself does
+# it in two lines.
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# - Going by numbers instead of names.
+# - Filling rows in index order: the parent's row may still be empty.
+# - Using the mean of all rows, or zeros, where a joint has no counterpart.
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def carry(rows, names, new_names, parents):
+#     def place(joint):
+#         return names.index(new_names[joint]) if new_names[joint] in names else place(parents[joint])
+#
+#     return rows[[place(joint) for joint in range(len(new_names))]]
+# ```
+# </details>
+
+# %% [markdown]
 # ## Features
-# A trained encoder gives each clip a vector. The shipped one learned on synthetic Kinect v2 bodies; its joint embeddings are
-# carried over to your body by the joints' names. Beside it stand what it has to beat.
+# The controls stand beside the shipped encoder. On this lesson's synthetic clips it has an advantage that it will not have on
+# yours: it learned from synthetic motion of the same kind, though of other people. ([Results](../docs/results.md) has its
+# accuracy on recordings of real people, where raw coordinates are sometimes better.) *Predict: which row will be best on your
+# own data?*
 
 # %%
 encoder = slimlab.pretrained("tiny", skeleton=body)
@@ -288,7 +370,7 @@ pd.DataFrame(table, columns=["features", "kNN", "numbers a clip"]).round(3)
 # %%
 features = sides_of["shipped encoder"][1]
 figure = plot.embedding(
-    analysis.projection.fit(features.x), features, title="test clips, coloured by class (never seen in training)"
+    analysis.projection.fit(features.x), features, title="test clips, colored by class (never seen in training)"
 )
 plot.save(figure, here.out / "figures" / "embedding.pdf")
 figure
@@ -301,25 +383,35 @@ here.end()
 
 # %% [markdown]
 # ## Summary
-# One call opens a file or says what is wrong with it. Check an inferred body in its picture. Convert once, report before you
-# train, clean by name and measure what it did. Nobody and nothing on both sides; every subject in turn where they are few. A
-# number stands beside its controls.
+# - One call opens a file, or says what is wrong with it. A format may keep the motion and lose the subjects.
+# - Check an inferred body in its picture, and state its parts and mirror pairs yourself.
+# - Convert once, look at the report before you train, and measure what a cleaning step changes.
+# - No subject and no copy may be on both sides. With few subjects, test on each in turn.
+# - A number stands beside its controls.
 #
-# A recorded body is personal: limb lengths and gait tell people apart. Keep stores, features and embeddings as private as the
-# recordings, and read the terms of what you downloaded ([data/README.md](../data/README.md)).
+# A recorded body is personal: limb lengths and gait tell people apart. Treat stores, features and embeddings as confidentially as
+# the recordings, and read the terms of what you downloaded ([data/README.md](../data/README.md)).
+#
+# **What comes after the course.** You have built the method, measured it, and opened your own data. Three ways on: pre-train on
+# your recordings (`slimlab pretrain data/mine --preset small`) and compare with this lesson's controls; ask a question of
+# your own in the form of lesson 12; or train a table of the paper on your clips (`slimlab paper --list`). The page
+# [for teachers](../docs/teaching.md) lists projects with a rubric, which also serves to judge your own.
 #
 # ## Test yourself
 # 1. Your format names no subjects. Which protocols are left?
 # 2. A split refuses two clips although their names differ. Why is it right?
-# 3. Why is an inferred body shown instead of used silently?
+# 3. Why does slimlab show an inferred body instead of using it silently?
 # 4. A cleaning step raises the accuracy on the test side. May you keep it?
+# 5. Your body has a joint that the encoder has never seen. What does the encoder know about it?
 #
 # <details><summary>Answers</summary>
 #
-# 1. The file's own sides, cross-view or cross-setup where those are known; nothing that speaks of new people.
-# 2. It compares coordinates: the same numbers on both sides are the same recording, whatever it is called.
-# 3. A tree alone does not tell an arm from a leg or left from right; you do, in a glance.
-# 4. Only if you chose it on held-out training subjects; otherwise the test side chose it.
+# 1. The file's own sides, and cross-view or cross-setup where cameras or setups are known. None of them is about new people.
+# 2. It compares coordinates. The same numbers on both sides are the same recording, whatever its name is.
+# 3. A tree alone does not tell an arm from a leg, or left from right. You can, at a glance.
+# 4. Only if you chose it on held-out training subjects. Otherwise the test side chose it.
+# 5. Where it moves, and that it belongs to its nearest known ancestor: the two have the same embedding, so masked tokens of both
+#    look alike.
 # </details>
 #
 # ## Further reading

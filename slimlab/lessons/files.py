@@ -6,13 +6,14 @@ import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from slimlab import data
 from slimlab.data import Clip, ClipStore
 from slimlab.data.building import Block, Source, build
-from slimlab.lessons.asking import attempt, expect, passed
+from slimlab.lessons.asking import NotYet, attempt, expect, passed
 from slimlab.skeleton import KINECT_V1, KINECT_V2, Skeleton
 from slimlab.skeleton.matching import match_joints
 
@@ -141,33 +142,156 @@ def alike(clip: Clip, other: Clip, within: float = 1e-4) -> bool:
     return a.shape == b.shape and bool(np.allclose(a, b, atol=within))
 
 
-def check_trim(function: Callable[..., np.ndarray]) -> None:
-    """function(x (3, T, V, M)) -> (T', M, V, 3): a padded clip without the zeros behind its last frame.
+def check_trim(function: Callable[..., Any]) -> None:
+    """Check function(x (3, T, V, M)) -> (T', M, V, 3): a padded clip without the zeros behind its last frame.
 
-    Zero frames before the end are gaps and stay; a clip of nothing but zeros keeps one frame. Raises NotYet.
+    Zero frames before the end are gaps and stay; the second person may be there last; of nothing but zeros one frame is kept.
+
+    Raises:
+        NotYet: What is wrong with the answer.
     """
     dice = np.random.default_rng(4)
-    for last, gap in ((7, None), (5, 2), (10, 0), (0, None)):
-        x = np.zeros((3, 10, 4, 2))
-        x[:, :last] = dice.normal(size=(3, last, 4, 2))
-        x[:, :, :, 1] = 0
+    for last, gap, second in ((7, None, 0), (5, 2, 0), (10, 0, 0), (0, None, 0), (4, None, 9), (0, None, 6)):
+        x = np.zeros((3, 10, 4, 2), dtype=np.float32)
+        x[:, :last, :, 0] = dice.normal(size=(3, last, 4))
+        x[:, second - 3 : second, :, 1] = dice.normal(size=(3, 3, 4)) if second else 0
         if gap is not None:
             x[:, gap] = 0
-        got = attempt(function, x.copy())
-        expect(isinstance(got, np.ndarray), "trim returned no NumPy array: end it with a line `return …`.")
+        begin, end = int(x.any(axis=(0, 2, 3)).argmax()), max(1, last, second)
+        got = _array(attempt(function, x.copy()), "trim")
         expect(
-            got.shape[1:] == (2, 4, 3),
-            f"trim returned the shape {got.shape}: (T', M, V, 3) is asked for, x.transpose moves axes.",
+            got.ndim == 4 and got.shape[1:] == (2, 4, 3),
+            f"trim returned the shape {got.shape}: (T', M, V, 3) is asked for, here (T', 2, 4, 3); x.transpose moves axes.",
         )
-        wanted = x.transpose(1, 3, 2, 0)[: max(1, last)]
+        wanted = x.transpose(1, 3, 2, 0)[:end]
         expect(
-            len(got) != len(wanted) - 1 or gap is None,
+            not gap or len(got) != len(wanted) - 1,
             "trim drops a frame of zeros in the middle: that is a gap, and without it all later frames come too early.",
         )
         expect(len(got) >= 1, "trim leaves no frame of a clip in which nobody is: keep one, so that the clip is not lost.")
-        expect(len(got) == len(wanted), f"trim leaves {len(got)} frames of a clip whose last used frame is number {last - 1}.")
-        expect(np.array_equal(got, wanted), "trim mixes up coordinates: the axes are 3, T, V, M and become T, M, V, 3.")
+        expect(
+            not second or len(got) != max(1, last),
+            "trim looks at the first person alone: a frame in which only the second one is there is used, too.",
+        )
+        expect(
+            not begin or len(got) != end - begin,
+            "trim drops the frames before somebody comes in: only the end is padding, and a clip begins at its first frame.",
+        )
+        expect(len(got) == end, f"trim leaves {len(got)} frames of a clip whose last used frame is number {end - 1}.")
+        expect(np.allclose(got, wanted, atol=1e-6), "trim mixes up coordinates: the axes are 3, T, V, M and become T, M, V, 3.")
     passed("Trim: zeros behind the end are gone, gaps stay.", function)
+
+
+def check_sides(function: Callable[..., Any]) -> None:
+    """Check function(subjects (N,), digests (N,), held_out) -> (train, test), clip numbers: nobody and nothing on both sides.
+
+    held_out subjects test, the others train; a training clip whose digest also tests is left out. An empty digest belongs to a
+    clip without coordinates, which is nobody's copy.
+
+    Raises:
+        NotYet: What is wrong with the answer.
+    """
+    subjects = np.array([1, 1, 2, 3, 3, 4, 2, 4, 1, 2])
+    digests = np.array(["a", "b", "c", "d", "a", "e", "e", "", "", "c"], dtype=object)
+    for held_out in ([3, 4], [1], [2]):
+        train, test = _sides(attempt(function, subjects.copy(), digests.copy(), list(held_out)))
+        wanted_test = {i for i, s in enumerate(subjects) if s in held_out}
+        expect(test == wanted_test, f"the test side is {sorted(test)}: all clips of the subjects {held_out}, and no other.")
+        both = {int(subjects[i]) for i in train} & set(held_out)
+        expect(not both, f"subject {min(both, default=0)} is on both sides: who tests does not train.")
+        known = {digests[j] for j in test} - {""}
+        copies = {i for i in train if digests[i] in known}
+        expect(
+            not copies,
+            f"training clip {min(copies, default=0)} has the digest of a test clip: the very same coordinates are on both sides.",
+        )
+        wanted = {i for i in range(len(subjects)) if i not in test and digests[i] not in known}
+        lost = wanted - train
+        expect(
+            not lost or any(digests[i] for i in lost),
+            f"training clip {min(lost, default=0)} is left out for its empty digest: a clip of nobody is no copy of another.",
+        )
+        expect(train == wanted, f"the training side is {sorted(train)}: leave out copies of test clips and nothing else.")
+    passed("Sides: no subject and no copy on both of them.", function)
+
+
+def check_carry(function: Callable[..., Any]) -> None:
+    """Check function(rows (V, D), names, new_names, parents) -> (V', D), rows of joints carried over to another body by name.
+
+    A joint without a counterpart takes its parent's row, which may have been taken from a parent itself. Parents may come after
+    their children.
+
+    Raises:
+        NotYet: What is wrong with the answer.
+    """
+    dice = np.random.default_rng(6)
+    names = ["head", "hip", "left_hand", "right_hand", "chest"]
+    bodies: tuple[tuple[list[str], list[int]], ...] = (
+        (["hip", "chest", "head", "right_hand", "left_hand"], [-1, 0, 1, 1, 1]),  # another order
+        (["hip", "chest", "neck", "head", "left_hand"], [-1, 0, 1, 2, 1]),  # a joint more, and one fewer
+        (["left_thumb", "left_tip", "left_hand", "nose", "head", "chest", "hip"], [1, 2, 5, 4, 5, 6, -1]),  # children first
+    )
+    for new_names, parents in bodies:
+        rows = dice.normal(size=(len(names), 3)).astype(np.float32)
+        got = _array(attempt(function, rows.copy(), list(names), list(new_names), list(parents)), "carry")
+        shape = (len(new_names), 3)
+        expect(got.shape == shape, f"carry returned the shape {got.shape}: a row for each of the new body's joints, {shape}.")
+        source = [_nearest_named(joint, names, new_names, parents) for joint in range(len(new_names))]
+        for joint, name in enumerate(new_names):
+            right = np.allclose(got[joint], rows[source[joint]], atol=1e-5)
+            if right:
+                continue
+            if name in names:
+                expect(
+                    joint >= len(names) or not np.allclose(got[joint], rows[joint], atol=1e-5),
+                    f"carry gives {name} the row of {names[min(joint, len(names) - 1)]}, which has its number: go by names.",
+                )
+                raise NotYet(f"carry gives {name} a wrong row: the old body has a joint of this name, in row {source[joint]}.")
+            expect(
+                not (np.allclose(got[joint], 0) or np.isnan(got[joint]).any()),
+                f"carry leaves {name} empty: it has no counterpart, or its parent is filled only later. Fill parents first.",
+            )
+            expect(
+                not np.allclose(got[joint], rows.mean(axis=0), atol=1e-5),
+                f"carry gives {name} the mean of all rows: it has no counterpart, so its parent's row is asked for.",
+            )
+            expect(
+                not np.allclose(got[joint], rows[-1], atol=1e-5),
+                f"carry gives {name} the last row: -1 says that something was not found, and as an index it is the last.",
+            )
+            raise NotYet(f"carry gives {name} a wrong row: its nearest ancestor with a counterpart is {names[source[joint]]}.")
+    passed("Carry: rows go with the names of joints; a joint without a counterpart takes its parent's.", function)
+
+
+def _nearest_named(joint: int, names: list[str], new_names: list[str], parents: list[int]) -> int:
+    """The old row for this joint of the new body: its own name's, or that of the nearest ancestor who has one."""
+    while new_names[joint] not in names:
+        joint = parents[joint]
+    return names.index(new_names[joint])
+
+
+def _sides(got: Any) -> tuple[set[int], set[int]]:
+    """Two sets of clip numbers. Raises NotYet where they are something else."""
+    expect(got is not None, "sides returned nothing: end it with a line `return …`.")
+    sides = list(got) if isinstance(got, tuple | list) or (isinstance(got, np.ndarray) and got.ndim == 2) else []
+    expect(len(sides) == 2, "sides has to return two arrays: (train, test), numbers of clips.")
+    try:
+        arrays = [np.asarray(list(side) if isinstance(side, set) else side).ravel() for side in sides]
+        numbers = [{int(i) for i in array} for array in arrays]
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet("sides has to return two arrays of clip numbers.") from None
+    masks = any(array.dtype == bool for array in arrays)
+    expect(not masks, "sides returned masks: give the clips' numbers, with np.flatnonzero.")
+    return numbers[0], numbers[1]
+
+
+def _array(value: Any, name: str) -> np.ndarray:
+    """The value as an array of numbers. Raises NotYet where it is something else."""
+    expect(value is not None, f"{name} returned no NumPy array but nothing: end it with a line `return …`.")
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet(f"{name} returned no NumPy array of numbers but a {type(value).__name__}.") from None
 
 
 def with_clips(store: ClipStore, clips: list[np.ndarray], copy_of: int) -> ClipStore:

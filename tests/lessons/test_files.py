@@ -1,7 +1,8 @@
-"""The lesson's sample files are what their formats say, for every body; its exercise's check names mistakes."""
+"""The lesson's sample files are what their formats say, for every body; the checks of its exercises name mistakes."""
 
 import numpy as np
 import pytest
+import torch
 
 from slimlab import data, lessons
 from slimlab.skeleton import COCO, KINECT_V1, Skeleton
@@ -49,19 +50,105 @@ def without_gaps(x):
     return x[used] if used.any() else x[:1]
 
 
+def first_person(x):
+    x = x.transpose(1, 3, 2, 0)
+    used = np.flatnonzero(x[:, 0].any(axis=(1, 2)))
+    return x[: used[-1] + 1 if len(used) else 1]
+
+
+def without_beginning(x):
+    x, used = right(x), np.flatnonzero(x.any(axis=(0, 2, 3)))
+    return x[used[0] :] if len(used) else x
+
+
 @pytest.mark.parametrize(
     "wrong, says",
     [
         (without_gaps, "that is a gap"),
+        (first_person, "the first person alone"),
+        (without_beginning, "before somebody comes in"),
         (lambda x: x, "is asked for"),
         (lambda x: x.transpose(1, 3, 2, 0), "last used frame"),
         (lambda x: right(x)[:, :, :, ::-1], "mixes up"),
         (lambda x: x.transpose(1, 3, 2, 0)[: np.flatnonzero(x.any(axis=(0, 2, 3)))[-1:].sum() + x.any()], "keep one"),
         (lambda x: None, "no NumPy array"),
+        (lambda x: "ten frames", "no NumPy array"),
     ],
 )
 def test_trim(wrong, says):
-    lessons.check_trim(right)
+    for form in (np.asarray, np.float64, torch.tensor, np.ndarray.tolist):
+        lessons.check_trim(lambda x, form=form: form(right(x)))
     with pytest.raises(lessons.NotYet) as told:
         lessons.check_trim(wrong)
     assert says in str(told.value), told.value
+
+
+def sides(subjects, digests, held_out, empty_too=False, copies=False, both=False):
+    testing = np.isin(subjects, held_out)
+    known = [d for d in digests[testing] if d or empty_too]
+    left_out = np.isin(digests, [] if copies else known)
+    return np.flatnonzero(~testing & ~left_out), np.flatnonzero(testing & ~(left_out & both))
+
+
+def by_name(subjects, digests, held_out):
+    train, test = sides(subjects, digests, held_out, copies=True)
+    return [i for i in train if f"clip {i}" not in {f"clip {j}" for j in test}], test
+
+
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        (lambda *a: sides(*a, empty_too=True), "no copy of another"),
+        (lambda *a: sides(*a, copies=True), "has the digest of a test clip"),
+        (lambda *a: sides(*a, both=True), "the test side is"),
+        (by_name, "has the digest of a test clip"),
+        (lambda s, d, h: (~np.isin(s, h), np.isin(s, h)), "masks"),
+        (lambda s, d, h: (np.arange(len(s)), sides(s, d, h)[1]), "on both sides"),
+        (lambda s, d, h: (sides(s, d, h)[0][1:], sides(s, d, h)[1]), "nothing else"),
+        (lambda s, d, h: None, "returned nothing"),
+        (lambda s, d, h: 5, "two arrays"),
+    ],
+)
+def test_sides(wrong, says):
+    for form in (list, tuple, lambda pair: [set(map(int, side)) for side in pair], lambda pair: tuple(map(torch.tensor, pair))):
+        lessons.check_sides(lambda *a, form=form: form(sides(*a)))
+    with pytest.raises(lessons.NotYet) as told:
+        lessons.check_sides(wrong)
+    assert says in str(told.value), told.value
+
+
+def carry(rows, names, new_names, parents):
+    def place(joint):
+        return names.index(new_names[joint]) if new_names[joint] in names else place(parents[joint])
+
+    return rows[[place(joint) for joint in range(len(new_names))]]
+
+
+def in_index_order(rows, names, new_names, parents):
+    out = np.zeros((len(new_names), rows.shape[1]))
+    for joint, name in enumerate(new_names):
+        out[joint] = rows[names.index(name)] if name in names else out[parents[joint]]
+    return out
+
+
+def otherwise(rows, names, new_names, parents, row):
+    return np.stack([rows[names.index(n)] if n in names else row(rows) for n in new_names])
+
+
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        (in_index_order, "Fill parents first"),
+        (lambda r, n, m, p: r[np.arange(len(m)) % len(r)], "go by names"),
+        (lambda *a: otherwise(*a, lambda rows: 0 * rows[0]), "leaves neck empty"),
+        (lambda *a: otherwise(*a, lambda rows: rows.mean(axis=0)), "the mean of all rows"),
+        (lambda *a: otherwise(*a, lambda rows: rows[-1] + 0), "nearest ancestor with a counterpart is|the last row"),
+        (lambda *a: carry(*a)[1:], "shape"),
+        (lambda *a: None, "returned no"),
+    ],
+)
+def test_carry(wrong, says):
+    for form in (np.asarray, np.float64, torch.tensor, np.ndarray.tolist):
+        lessons.check_carry(lambda *a, form=form: form(carry(*a)))
+    with pytest.raises(lessons.NotYet, match=says):
+        lessons.check_carry(wrong)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from slimlab import evaluate, lessons, study
 from tests.processes import ROOT
@@ -50,11 +51,53 @@ def p_value(a, b, one_sided=False, strict=False):
     return float((flips > seen + 1e-12).mean() if strict else (flips >= seen - 1e-12).mean())
 
 
+def level(percent):
+    """The answer with another level than 95 %."""
+    tail = (1 - percent / 100) / 2
+
+    def other(accuracy, clips, rng, draws):
+        drawn = rng.integers(0, len(clips), (draws, len(clips)))
+        values = (accuracy * clips)[drawn].sum(axis=1) / clips[drawn].sum(axis=1)
+        return tuple(np.quantile(values, [tail, 1 - tail]))
+
+    return other
+
+
+def every_draw(accuracy, clips, rng, draws):
+    """Without chance: all ordered draws of up to six subjects, and the usual number of nine."""
+    if len(clips) > 6:
+        return interval(accuracy, clips, rng, draws)
+    drawn = np.array(list(itertools.product(range(len(clips)), repeat=len(clips))))
+    return np.quantile((accuracy * clips)[drawn].sum(axis=1) / clips[drawn].sum(axis=1), [0.025, 0.975]).tolist()
+
+
+def no_margin(a, b):
+    d = a - b
+    return (np.abs(np.array(list(itertools.product([1, -1], repeat=len(d)))) @ d) >= abs(d.sum())).mean()
+
+
+def sign_test(a, b):
+    ahead, n = int((a > b).sum()), len(a)
+    flips = np.array([sum(p) for p in itertools.product([0, 1], repeat=n)])
+    return float((np.abs(flips - n / 2) >= abs(ahead - n / 2)).mean())
+
+
 def test_right_answers():
     lessons.check_chosen(chosen)
     lessons.check_subject_interval(interval)
     lessons.check_sign_flips(p_value)
     lessons.check_sign_flips(lambda a, b: evaluate.paired_seeds(a, b).p)
+
+
+@pytest.mark.parametrize("form", [list, np.array, lambda pair: torch.tensor([float(v) for v in pair])])
+def test_right_answers_in_another_form(form):
+    lessons.check_subject_interval(lambda *a: form(interval(*a)))
+    lessons.check_subject_interval(every_draw)
+    lessons.check_sign_flips(lambda a, b: torch.tensor(p_value(a, b)))
+    lessons.check_sign_flips(lambda a, b: np.float32(p_value(a, b)))
+    lessons.check_chosen(lambda table: list(chosen(table)))
+    lessons.check_chosen(lambda table: np.array(chosen(table), dtype=object))
+    lessons.check_chosen(lambda table: (chosen(table)[0], np.float32(chosen(table)[1])))
 
 
 @pytest.mark.parametrize(
@@ -64,14 +107,25 @@ def test_right_answers():
         (lessons.check_chosen, best_run, "single best run"),
         (lessons.check_chosen, held_out_reported, "flatters"),
         (lessons.check_chosen, lambda t: chosen(t)[0], "two things"),
+        (lessons.check_chosen, lambda t: t["variant"].iloc[0], "two things"),
         (lessons.check_chosen, lambda t: ("none", 0.5), "no variant"),
         (lessons.check_subject_interval, lambda *a: interval(*a, replace=False), "no width"),
         (lessons.check_subject_interval, lambda *a: interval(*a, weigh=False), "count alike"),
         (lessons.check_subject_interval, lambda *a: interval(*a, each=True), "whole subjects"),
-        (lessons.check_subject_interval, lambda *a: 0.5, "two numbers"),
+        (lessons.check_subject_interval, lambda *a: 0.5, "two things"),
+        (lessons.check_subject_interval, lambda *a: None, "returned nothing"),
+        (lessons.check_subject_interval, level(92), "not 95 %"),
+        (lessons.check_subject_interval, level(90), "about 90 %"),
+        (lessons.check_subject_interval, level(98), "not 95 %"),
+        (lessons.check_subject_interval, level(68), "not 95 %"),
         (lessons.check_sign_flips, lambda a, b: p_value(a, b, one_sided=True), "one side alone|p_value gives"),
         (lessons.check_sign_flips, lambda a, b: p_value(a, b, strict=True), "returns 0|>="),
         (lessons.check_sign_flips, lambda a, b: 7, "between 0 and 1"),
+        (lessons.check_sign_flips, no_margin, "allow for rounding"),
+        (lessons.check_sign_flips, sign_test, "flip the sign of each pair"),
+        (lessons.check_sign_flips, lambda a, b: None, "should be a number"),
+        (lessons.check_chosen, lambda t: None, "returned nothing"),
+        (lessons.check_chosen, lambda t: "mask_ratio=0.3", "two things"),
     ],
 )
 def test_wrong_answers_are_named(check, function, says):
