@@ -13,6 +13,8 @@ from slimlab.lessons.files import alike, check_trim, with_clips, with_copies, wr
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
+from slimlab.lessons.own import own
+from slimlab.lessons.own_slim import check_attend, check_block, check_glcl, check_prototype_logits
 from slimlab.lessons.paper import check_honest_choice, check_people_ratios
 from slimlab.lessons.quickstart import check_nearest_label, check_visible_tokens
 from slimlab.lessons.studies import check_chosen, check_sign_flips, check_subject_interval, finished_study
@@ -28,8 +30,10 @@ __all__ = [
     "attempt",
     "begin",
     "check_agreement",
+    "check_attend",
     "check_attention",
     "check_average_precision",
+    "check_block",
     "check_block_flops",
     "check_bone_lengths",
     "check_bone_scaling",
@@ -38,6 +42,7 @@ __all__ = [
     "check_distance",
     "check_ema",
     "check_fill",
+    "check_glcl",
     "check_honest_choice",
     "check_joint_tubes",
     "check_knn_votes",
@@ -50,6 +55,7 @@ __all__ = [
     "check_people_ratios",
     "check_positions",
     "check_procrustes",
+    "check_prototype_logits",
     "check_rank",
     "check_rollout",
     "check_rotary",
@@ -67,6 +73,7 @@ __all__ = [
     "expect",
     "expect_tensor",
     "finished_study",
+    "own",
     "passed",
     "riddle",
     "with_clips",
