@@ -11,6 +11,7 @@ from slimlab.lessons.embeddings import check_agreement, check_procrustes, check_
 from slimlab.lessons.evaluation import check_average_precision, check_knn_votes, check_standardise
 from slimlab.lessons.files import alike, check_trim, with_clips, with_copies, write_samples
 from slimlab.lessons.frame import Lesson, begin
+from slimlab.lessons.landscape import check_byol, check_centered, check_info_nce
 from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
 from slimlab.lessons.own import own
@@ -37,6 +38,8 @@ __all__ = [
     "check_block_flops",
     "check_bone_lengths",
     "check_bone_scaling",
+    "check_byol",
+    "check_centered",
     "check_chosen",
     "check_diagnosis",
     "check_distance",
@@ -44,6 +47,7 @@ __all__ = [
     "check_fill",
     "check_glcl",
     "check_honest_choice",
+    "check_info_nce",
     "check_joint_tubes",
     "check_knn_votes",
     "check_local_interval",

@@ -1,7 +1,7 @@
-"""The solutions of the exercises that lesson 08 builds SLiM from, and the check of each.
+"""The solutions of the exercises that lessons 08 and 09 build methods from, and the check of each.
 
-`own` takes one where the reader has kept none. They are the folded solutions of lessons 03, 04, 05, 07 and 08; a test holds them
-equal to those and to what the library computes.
+`own` takes one where the reader has kept none. They are the folded solutions of lessons 03, 04, 05 and 07 to 09; a test holds
+them equal to those and to what the library computes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slimlab.lessons.evaluation import check_knn_votes
+from slimlab.lessons.landscape import check_byol, check_info_nce
 from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
 from slimlab.lessons.masks import check_tube_mask
 from slimlab.lessons.own_slim import check_attend, check_block, check_glcl, check_prototype_logits
@@ -131,6 +132,19 @@ def glcl(student_logits: Sequence[Tensor], teacher_targets: Sequence[Tensor], te
     return torch.stack(terms).mean()
 
 
+def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Embeddings (B, E) of two views of the same clips -> a scalar."""
+    scores = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature  # (B, B)
+    own = torch.arange(len(a))
+    return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
+
+
+def byol(predicted: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """Two predictions and two targets (B, E), of the same two views -> a scalar."""
+    cosines = [F.cosine_similarity(predicted[v], targets[1 - v].detach(), dim=1).mean() for v in (0, 1)]
+    return 2 - 2 * (cosines[0] + cosines[1]) / 2
+
+
 class Solved(NamedTuple):
     """A solution, the check that it passes, and the exercise that asks for it."""
 
@@ -151,4 +165,6 @@ SOLVED = {
     "block": Solved(block, check_block, "lesson 08"),
     "prototype_logits": Solved(prototype_logits, check_prototype_logits, "lesson 08"),
     "glcl": Solved(glcl, check_glcl, "lesson 08"),
+    "info_nce": Solved(info_nce, check_info_nce, "lesson 09"),
+    "byol": Solved(byol, check_byol, "lesson 09"),
 }

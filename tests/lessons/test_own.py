@@ -192,6 +192,8 @@ def answers(name, function):
         "block": (torch.randn(2, 3, 8, generator=dice), layer, lambda y: y.flip(1)),
         "prototype_logits": (torch.randn(5, 8, generator=dice), head),
         "glcl": ([logits, 2 * logits, logits.flip(0)], [logits.softmax(1), logits.flip(1).softmax(1)]),
+        "info_nce": (logits, logits.flip(1) + 1, 0.3),
+        "byol": ([logits, logits + 1], [logits.flip(0), logits.flip(1)]),
     }
     if name == "follow":
         teacher = copy.deepcopy(layer).requires_grad_(False)
