@@ -206,8 +206,9 @@ def field() -> pd.DataFrame:
 
     The accuracy is the one that SLiM's table 1 prints (linear evaluation, %); NaN for methods for images.
     """
-    columns = ("the student predicts", "target from", "decoder", "against collapse", "tokens", "arXiv")
-    table = pd.DataFrame.from_dict(_FIELD, orient="index", columns=list(columns))
+    columns = ("the student predicts", "target from", "decoder", "against collapse", "tokens", "source")
+    rows = {name: (*row[:-1], row[-1] if row[-1].startswith("ECCV") else f"arXiv {row[-1]}") for name, row in _FIELD.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
     printed = published("1")["NTU-60 X-Sub"]
     table.insert(len(columns) - 1, "NTU-60 X-Sub", [float(printed.get(name, float("nan"))) for name in table.index])
     return table
