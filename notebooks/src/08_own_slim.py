@@ -4,7 +4,7 @@
 # **After this lesson** you can write a transformer block, a prototype head and GLCL (global-local contrastive loss), assemble an
 # encoder that runs released weights, carry out one whole training step, and find a wrong part by comparing with a reference.
 # **Needs** lessons 03, 04, 05 and 07, or their solutions, which stand in for what you have skipped; no GPU. **Takes** about
-# 90 minutes with its four exercises; the last cell prints the machine's share.
+# 100 minutes with its four exercises; the last cell prints the machine's share.
 #
 # In earlier lessons each function passed its check and was put away. Here they run: everything that learns below is your code.
 # The library computes the same beside it, and each comparison states how far apart the two may be. SLiM is
@@ -147,9 +147,9 @@ def layer_weights(c):
 def encoder_weights(c):
     first = {"cls_token": (1, 1), "register_tokens": (1, c.registers), "mask_token": (1,), "pos_embed": (1, 1 + len(c.skeleton))}
     learned = {name: nn.Parameter(torch.zeros(*size, c.width)) for name, size in first.items()}
-    patch = Weights(proj=nn.Conv2d(3, c.width, (c.patch_frames, 1)))
+    cut = Weights(proj=nn.Conv2d(3, c.width, (c.patch_frames, 1)))
     blocks = nn.ModuleList(layer_weights(c) for _ in range(c.depth))
-    return Weights(**learned, patch_embed=patch, blocks=blocks, norm=nn.LayerNorm(c.width, eps=1e-6), config=c)
+    return Weights(**learned, patch_embed=cut, blocks=blocks, norm=nn.LayerNorm(c.width, eps=1e-6), config=c)
 
 
 # %%
@@ -324,6 +324,9 @@ def terms_of(student, teacher, batch, temperature):
 from slimlab.pretrain.schedules import parameter_groups, schedule, set_rates
 
 config = pretrain.Config(preset="tiny", steps=6 if quick else 250, seed=here.seed)
+
+
+# %%
 
 
 def learn(student, teacher, optimizer, batch, step):

@@ -183,6 +183,9 @@ lessons.check_byol(byol)
 my = {name: lessons.own(name) for name in ("info_nce", "byol", "sinkhorn")}
 
 
+# %%
+
+
 def cross(logits, targets):
     return losses.cross_entropy(logits, targets.detach(), 0.1).mean()
 
