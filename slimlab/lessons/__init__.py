@@ -11,8 +11,11 @@ from slimlab.lessons.embeddings import check_agreement, check_procrustes, check_
 from slimlab.lessons.evaluation import check_across_subjects, check_average_precision, check_knn_votes, check_standardize
 from slimlab.lessons.files import alike, check_trim, with_clips, with_copies, write_samples
 from slimlab.lessons.frame import Lesson, begin
+from slimlab.lessons.landscape import check_byol, check_centered, check_info_nce
 from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
+from slimlab.lessons.own import own
+from slimlab.lessons.own_slim import check_attend, check_block, check_glcl, check_prototype_logits
 from slimlab.lessons.paper import check_honest_choice, check_people_ratios
 from slimlab.lessons.quickstart import check_nearest_label, check_visible_neighbor, with_visible_neighbor
 from slimlab.lessons.evaluation import check_average_precision, check_knn_votes, check_standardise
@@ -33,18 +36,25 @@ __all__ = [
     "begin",
     "check_across_subjects",
     "check_agreement",
+    "check_attend",
     "check_attention",
     "check_average_precision",
+    "check_block",
     "check_block_flops",
     "check_bone_lengths",
     "check_bone_scaling",
     "check_carry",
+    "check_byol",
+    "check_centered",
     "check_chosen",
     "check_diagnosis",
     "check_distance",
     "check_ema",
     "check_encoder_sizes",
     "check_fill",
+    "check_glcl",
+    "check_honest_choice",
+    "check_info_nce",
     "check_joint_tubes",
     "check_knn_votes",
     "check_local_interval",
@@ -56,6 +66,7 @@ __all__ = [
     "check_patchify",
     "check_positions",
     "check_procrustes",
+    "check_prototype_logits",
     "check_rank",
     "check_rollout",
     "check_rotary",
@@ -73,6 +84,7 @@ __all__ = [
     "expect",
     "expect_tensor",
     "finished_study",
+    "own",
     "passed",
     "released_scaling",
     "riddle",
