@@ -6,27 +6,23 @@ otherwise it raises `NotYet` with one sentence that says what is wrong and where
 
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
 from slimlab.lessons.attention import check_attention, check_distance, check_rollout
-from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions
+from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions, check_sides
 from slimlab.lessons.embeddings import check_agreement, check_procrustes, check_shuffled
 from slimlab.lessons.evaluation import check_across_subjects, check_average_precision, check_knn_votes, check_standardize
-from slimlab.lessons.files import alike, check_trim, with_clips, with_copies, write_samples
+from slimlab.lessons.files import alike, check_carry, check_sides, check_trim, with_clips, with_copies, write_samples
 from slimlab.lessons.frame import Lesson, begin
 from slimlab.lessons.landscape import check_byol, check_centered, check_info_nce
 from slimlab.lessons.losses import check_masked_loss, check_sinkhorn
 from slimlab.lessons.masks import check_joint_tubes, check_stratified_ratios, check_tube_mask
 from slimlab.lessons.own import own
 from slimlab.lessons.own_slim import check_attend, check_block, check_glcl, check_prototype_logits
-from slimlab.lessons.paper import check_honest_choice, check_people_ratios
-from slimlab.lessons.quickstart import check_nearest_label, check_visible_neighbor, with_visible_neighbor
-from slimlab.lessons.evaluation import check_average_precision, check_knn_votes, check_standardise
-from slimlab.lessons.files import alike, check_carry, check_sides, check_trim, with_clips, with_copies, write_samples
 from slimlab.lessons.paper import check_encoder_sizes, check_optimism
-from slimlab.lessons.quickstart import check_nearest_label, check_visible_tokens
+from slimlab.lessons.quickstart import check_nearest_label, check_visible_neighbor, with_visible_neighbor
 from slimlab.lessons.studies import check_chosen, check_sign_flips, check_subject_interval, finished_study
 from slimlab.lessons.teacher import check_ema
 from slimlab.lessons.tokens import check_block_flops, check_patchify, check_rotary
 from slimlab.lessons.training import check_diagnosis, check_rank, check_schedule, riddle
-from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror, released_scaling
+from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror
 
 __all__ = [
     "Lesson",
@@ -43,8 +39,8 @@ __all__ = [
     "check_block_flops",
     "check_bone_lengths",
     "check_bone_scaling",
-    "check_carry",
     "check_byol",
+    "check_carry",
     "check_centered",
     "check_chosen",
     "check_diagnosis",
@@ -53,7 +49,6 @@ __all__ = [
     "check_encoder_sizes",
     "check_fill",
     "check_glcl",
-    "check_honest_choice",
     "check_info_nce",
     "check_joint_tubes",
     "check_knn_votes",
@@ -86,7 +81,6 @@ __all__ = [
     "finished_study",
     "own",
     "passed",
-    "released_scaling",
     "riddle",
     "with_clips",
     "with_copies",

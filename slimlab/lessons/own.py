@@ -6,7 +6,6 @@ there, or this package's solution where there is none yet.
 =======
 They lie beside the lessons' folders, as `own/NAME.py`: the source of the cell's function alone. Lesson 08 takes each from there,
 or this package's solution where there is none yet.
->>>>>>> c-e
 """
 
 from __future__ import annotations
@@ -44,23 +43,17 @@ def keep_in(folder: Path) -> None:
 
 def keep(function: Callable[..., Any]) -> None:
     """Write the function's source into the folder, as NAME.py. Do nothing where no lesson has begun or there is no source."""
-    if _folder is None:
+    if _folder is None or not function.__name__.isidentifier():
         return
     try:
         source = textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):
-        return
-<<<<<<< HEAD
-    if _folder is None or not function.__name__.isidentifier():
         return
     try:
         _folder.mkdir(parents=True, exist_ok=True)
         replace_file(_folder / f"{function.__name__}.py", lambda f: f.write(source.encode()))
     except OSError as error:
         warn(f"your function passed, but could not be kept for lesson 08: {error}")
-=======
-    _folder.mkdir(parents=True, exist_ok=True)
-    replace_file(_folder / f"{function.__name__}.py", lambda f: f.write(source.encode()))
 
 
 def own(name: str) -> Callable[..., Any]:
@@ -105,4 +98,3 @@ def _nothing_kept() -> Iterator[None]:
         yield
     finally:
         _folder = before
->>>>>>> c-e
