@@ -6,7 +6,7 @@ otherwise it raises `NotYet` with one sentence that says what is wrong and where
 
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
 from slimlab.lessons.attention import check_attention, check_distance, check_rollout
-from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions, check_sides
+from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions
 from slimlab.lessons.embeddings import check_agreement, check_procrustes, check_shuffled
 from slimlab.lessons.evaluation import check_across_subjects, check_average_precision, check_knn_votes, check_standardize
 from slimlab.lessons.files import alike, check_carry, check_sides, check_trim, with_clips, with_copies, write_samples

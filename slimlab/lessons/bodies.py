@@ -241,42 +241,6 @@ def check_fill(function: Callable[..., np.ndarray]) -> None:
     passed("Gaps: filled between what was seen, and nowhere else.", function)
 
 
-def check_sides(function: Callable[..., tuple]) -> None:
-    """function(subjects (N,), digests (N,), held_out) -> (train, test), arrays of clip numbers: nobody and nothing on both sides.
-
-    held_out subjects test, the others train; a training clip whose digest also tests is left out. Raises NotYet.
-    """
-    subjects = np.array([1, 1, 2, 3, 3, 4, 2, 4, 1])
-    digests = np.array(["a", "b", "c", "d", "a", "e", "e", "", ""], dtype=object)
-    for held_out in ([3, 4], [1]):
-        got = attempt(function, subjects.copy(), digests.copy(), list(held_out))
-        try:
-            first, second = got
-            train, test = ({int(i) for i in np.asarray(side).ravel()} for side in (first, second))
-        except (TypeError, ValueError):
-            raise NotYet("sides has to return two arrays: (train, test), numbers of clips.") from None
-        masks = any(np.asarray(side).dtype == bool for side in (first, second))
-        expect(not masks, "sides returned masks: give the clips' numbers, with np.flatnonzero.")
-        wanted_test = {i for i, s in enumerate(subjects) if s in held_out}
-        expect(test == wanted_test, f"the test side is {sorted(test)}: all clips of the subjects {held_out}, and no other.")
-        both = {int(subjects[i]) for i in train} & set(held_out)
-        expect(not both, f"subject {min(both, default=0)} is on both sides: who tests does not train.")
-        copies = {i for i in train if digests[i] and digests[i] in {digests[j] for j in test}}
-        expect(
-            not copies,
-            f"training clip {min(copies, default=0)} has the digest of a test clip: the very same coordinates are on both sides.",
-        )
-        wanted = {
-            i for i in range(len(subjects)) if i not in test and (not digests[i] or digests[i] not in {digests[j] for j in test})
-        }
-        nameless = {i for i in wanted - train if not digests[i]}
-        expect(
-            not nameless, f"training clip {min(nameless, default=0)} has no digest, '': that is no copy of a test clip, keep it."
-        )
-        expect(train == wanted, f"the training side is {sorted(train)}: leave out copies of test clips and nothing else.")
-    passed("Sides: no subject and no copy on both of them.", function)
-
-
 def _array(value: object, name: str, shape: tuple[int, ...], unknown: bool = False) -> np.ndarray:
     """The answer as float64 of this shape, finite; `unknown`: or NaN."""
     expect(value is not None, f"{name} returned nothing: end it with a line `return …`.")

@@ -114,7 +114,7 @@ def _shifted(values: np.ndarray, of: np.ndarray) -> bool:
 
 
 def check_procrustes(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
-    """function(xy (N, 2), reference (N, 2)) -> xy rotated, reflected, scaled and shifted onto the reference; `projection.align`."""
+    """function(xy (N, 2), reference (N, 2)) -> xy rotated, reflected, scaled, shifted onto the reference; `projection.align`."""
     rng = np.random.default_rng(7)
     for mirrored, noise in ((False, 0.0), (True, 0.0), (True, 0.3), (False, 0.3)):
         xy = rng.normal(size=(50, 2)) * (2.0, 0.7) + 3

@@ -141,22 +141,6 @@ def last_seen(x, there):
     return out
 
 
-def sides(subjects, digests, held_out):
-    testing = np.isin(subjects, held_out)
-    copied = np.isin(digests, [d for d in digests[testing] if d])
-    return np.flatnonzero(~testing & ~copied), np.flatnonzero(testing)
-
-
-def with_copies(subjects, digests, held_out):
-    testing = np.isin(subjects, held_out)
-    return np.flatnonzero(~testing), np.flatnonzero(testing)
-
-
-def copies_by_empty_digest(subjects, digests, held_out):
-    testing = np.isin(subjects, held_out)
-    return np.flatnonzero(~testing & ~np.isin(digests, digests[testing])), np.flatnonzero(testing)
-
-
 def test_right_answers_pass(capsys):
     lessons.check_positions(positions)
     lessons.check_positions(placed_when_the_parent_stands)
@@ -171,9 +155,7 @@ def test_right_answers_pass(capsys):
     lessons.check_fill(fill)
     lessons.check_fill(fill_slowly)
     lessons.check_fill(lambda x, t: np.float32(fill(x, t)))
-    lessons.check_sides(sides)
-    lessons.check_sides(lambda *a: [list(side) for side in sides(*a)])
-    assert capsys.readouterr().out.count("✓") == 15
+    assert capsys.readouterr().out.count("✓") == 13
 
 
 def test_bodies_in_unusual_orders_are_the_same_bodies():
@@ -230,11 +212,6 @@ def test_bodies_in_unusual_orders_are_the_same_bodies():
         (lessons.check_fill, lambda x, t: x, "`there` says what is missing"),
         (lessons.check_fill, last_seen, "straight line"),
         (lessons.check_fill, lambda x, t: x * 2, "changes values"),
-        (lessons.check_sides, with_copies, "has the digest of a test clip"),
-        (lessons.check_sides, copies_by_empty_digest, "has no digest, ''"),
-        (lessons.check_sides, lambda s, d, h: sides(s, d, h)[::-1], "the test side is"),
-        (lessons.check_sides, lambda s, d, h: (sides(s, d, h)[0][:1], sides(s, d, h)[1]), "leave out copies|no digest"),
-        (lessons.check_sides, lambda s, d, h: np.isin(s, h), "two arrays"),
     ],
 )
 def test_mistakes_are_named(check, wrong, says):
