@@ -183,9 +183,6 @@ lessons.check_byol(byol)
 my = {name: lessons.own(name) for name in ("info_nce", "byol", "sinkhorn")}
 
 
-# %%
-
-
 def cross(logits, targets):
     return losses.cross_entropy(logits, targets.detach(), 0.1).mean()
 
@@ -194,6 +191,7 @@ def balanced(logits):
     return my["sinkhorn"](logits.detach(), 0.02).to(logits)
 
 
+# %%
 def features(tokens):
     return F.layer_norm(tokens, tokens.shape[-1:])  # without weights: a target cannot shrink
 

@@ -210,7 +210,7 @@ def field() -> pd.DataFrame:
     rows = {name: (*row[:-1], row[-1] if row[-1].startswith("ECCV") else f"arXiv {row[-1]}") for name, row in _FIELD.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
     printed = published("1")["NTU-60 X-Sub"]
-    table.insert(len(columns) - 1, "NTU-60 X-Sub", [float(printed.get(name, float("nan"))) for name in table.index])
+    table.insert(len(columns) - 1, "NTU-60 X-Sub", printed.reindex(table.index).to_numpy())
     return table
 
 

@@ -79,9 +79,9 @@ def people_of(weights: Weights, store: ClipStore) -> tuple[Tensor, Tensor | None
     Returns:
         x (P, 3, T, V); mask (P, T', V) bool of tokens whose joint was not seen, or None where every joint was; clip (P,) int64.
     """
-    config = weights.encoder.config
-    x, people, seen = inputs(weights.encoder, store, np.arange(len(store)))  # pyright: ignore[reportArgumentType]
-    mask = None if seen is None else unseen_tokens(seen, config.patch_frames)[people]
+    encoder: Any = weights.encoder  # it has the `config` that `inputs` asks for
+    x, people, seen = inputs(encoder, store, np.arange(len(store)))
+    mask = None if seen is None else unseen_tokens(seen, encoder.config.patch_frames)[people]
     return x.permute(0, 4, 1, 2, 3)[people], mask, people.nonzero()[:, 0]
 
 
