@@ -22,7 +22,7 @@ from slimlab.lessons.studies import check_chosen, check_sign_flips, check_subjec
 from slimlab.lessons.teacher import check_ema
 from slimlab.lessons.tokens import check_block_flops, check_patchify, check_rotary
 from slimlab.lessons.training import check_diagnosis, check_rank, check_schedule, riddle
-from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror
+from slimlab.lessons.views import check_bone_scaling, check_local_interval, check_mirror, released_scaling
 
 __all__ = [
     "Lesson",
@@ -81,6 +81,7 @@ __all__ = [
     "finished_study",
     "own",
     "passed",
+    "released_scaling",
     "riddle",
     "with_clips",
     "with_copies",

@@ -16,7 +16,7 @@ def test_a_probe_that_does_not_converge_is_a_row_with_its_error(tmp_path, monkey
 
     run = SimpleNamespace(metrics=pd.DataFrame(), about={"environment": {"device": "cpu"}})
     monkeypatch.setattr(pretrain, "steps", lambda *_args, **_kwargs: [])
-    monkeypatch.setattr(trial, "Run", lambda _folder: run)
+    monkeypatch.setattr(trial, "Run", lambda *_args: run)
     monkeypatch.setattr(trial, "_judged", stuck)
     store = data.synthetic(clips=66)
     row = trial.run(store, store, pretrain.Config(), tmp_path, "a", None)
