@@ -90,7 +90,7 @@ def _name_the_passes(got: np.ndarray, bones: np.ndarray, body: Skeleton) -> None
 def check_pairs(function: Callable[..., Sequence[tuple[int, int]]]) -> None:
     """function(names) -> pairs (left, right) of joint numbers, by the names alone.
 
-    Compared with the declared pairs of six bodies and with names in other spellings and orders. Raises NotYet.
+    Compared with the pairs of seven bodies and with names in other spellings and orders. Raises NotYet.
     """
     for body in (KINECT_V2, KINECT_V1, H36M, COCO, RENUMBERED, AZURE_KINECT_32, MEDIAPIPE_33):
         _same_pairs(attempt(function, list(body.names)), body.mirror, body.names)
