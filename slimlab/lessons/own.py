@@ -1,7 +1,7 @@
 """The reader's own functions: kept when their check passes, and used again where a lesson builds SLiM from them.
 
-They lie beside the lessons' folders, as `own/NAME.py`: the source of the cell's function alone. Lesson 08 takes each from there, or
-this package's solution where there is none yet.
+They lie beside the lessons' folders, as `own/NAME.py`: the source of the cell's function alone. Lesson 08 takes each from
+there, or this package's solution where there is none yet.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from slimlab.plot.looking import (
 )
 from slimlab.plot.many_masks import asked_achieved, guess_errors, guess_maps, mask_frequency, mask_growth, mask_runs
 from slimlab.plot.masks import Masking, draw_mask, mask_gallery, mask_grid, mask_table, run_lengths, tube_colors
+from slimlab.plot.method import method
 from slimlab.plot.planes import planes
 from slimlab.plot.player import player
 from slimlab.plot.poses import limb_lengths, limbs, poses, view_timeline
@@ -69,6 +70,7 @@ __all__ = [
     "mask_on_body",
     "mask_runs",
     "mask_table",
+    "method",
     "neighbours",
     "paper_table",
     "patch_cuts",

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.patches import FancyBboxPatch
 
 from slimlab import augment, masking, plot
 from slimlab.analysis import cost
@@ -100,3 +101,15 @@ def test_what_a_pass_costs_is_drawn_with_and_without_a_clock():
     table = cost.asymmetry(seconds=0)
     assert len(plot.asymmetry(table).axes) == 1
     assert len(plot.asymmetry(table.assign(milliseconds=[1.0, 2.0, 3.0, 4.0])).axes) == 2
+
+
+@pytest.mark.parametrize("here", ["clip", "views", "masks", "encoder", "heads", "targets", "losses", "teacher", "features", None])
+def test_the_method_shows_where_one_is(here):
+    boxes = [p for p in plot.method(here).axes[0].patches if isinstance(p, FancyBboxPatch)]
+    lit = [b for b in boxes if b.get_linewidth() > 1]
+    assert len(boxes) == 10 and len(lit) == {None: 0, "encoder": 2, "heads": 2}.get(here, 1)
+
+
+def test_the_method_has_no_other_parts():
+    with pytest.raises(ValueError, match="no part is called 'decoder'; choose one of clip, views"):
+        plot.method("decoder")
