@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 import slimlab
-from slimlab import data, evaluate, lessons, plot, pretrain, study, widgets
+from slimlab import data, evaluate, lessons, plot, study, widgets
 from slimlab.analysis import cost
 from slimlab.released import faults
 
@@ -49,34 +49,12 @@ print("weights:", weights or "not given, so slimlab's own encoder `small` takes 
 # | largest turn about the vertical axis | | 180 degrees | 17 degrees |
 # | mistakes | | | six |
 #
-# An empty cell means that the version does not say. [The page on fidelity](../docs/fidelity.md) has the full list and its
-# sources. slimlab can be set to each version:
-
-
-# %%
-def local_views(views):
-    """Of one clip; a fourth number 1 keeps views to the first global view."""
-    return sum(view[1] * (view[3] if len(view) == 4 else 2) for view in views)
-
-
-paper = pretrain.Config(preset="paper")  # the final paper; where it is silent, the released code
-turns = [np.degrees(angle) for angle in (pretrain.PAPER_ROTATION[1], pretrain.RELEASED_ROTATION)]
-print("local views:", local_views(pretrain.PREPRINT_VIEWS), "in the preprint,", local_views(paper.local_views), "in the code")
-print("turn about the vertical: {:.0f} degrees in the paper, {:.0f} in the code".format(*turns))
-print("mistakes of the released code, made by Config(released_quirks=True):", ", ".join(faults.NAMES))
-
-# %% [markdown]
-# Some settings of the recipe are easy to overlook. One has no name: pre-training takes a single person of each clip, drawn at
-# random from those who are there. Others have one:
+# An empty cell means that the version does not say. [The page on fidelity](../docs/fidelity.md) has the full list with its
+# sources, and lesson 06 shows the settings: `Config(preset="paper")` is the final paper, `local_views=PREPRINT_VIEWS` gives the
+# preprint's views, and `released_quirks=True` makes the mistakes of the released code, by these names:
 
 # %%
-recipe = {
-    "patch_lr_factor": "the patch embedding learns at this fraction of the learning rate",
-    "frozen_prototypes": "part of the run, from its start, in which the prototypes do not move: one epoch of 150",
-    "gradient_clip": "the gradient of encoder and heads, each for itself, is scaled down to this norm at most",
-    "targets": 'or "centering": a running mean of the teacher\'s logits is subtracted, instead of Sinkhorn-Knopp',
-}
-pd.DataFrame([(name, getattr(paper, name), what) for name, what in recipe.items()], columns=["setting", "paper", "what it does"])
+print(", ".join(faults.NAMES))
 
 # %% [markdown]
 # ## The file
