@@ -18,8 +18,8 @@ UPSIDE_DOWN = Skeleton(
 
 def _renumbered(body: Skeleton, seed: int) -> Skeleton:
     """The same body with its joints listed in a random order."""
-    order = np.random.default_rng(seed).permutation(len(body))
-    place = np.argsort(order)
+    order: list[int] = np.random.default_rng(seed).permutation(len(body)).tolist()
+    place: list[int] = np.argsort(order).tolist()
     return Skeleton(
         [body.names[j] for j in order],
         [-1 if body.parents[j] < 0 else place[body.parents[j]] for j in order],
@@ -166,7 +166,7 @@ def _name_the_variation_mistake(got: np.ndarray, wanted: np.ndarray, x: np.ndarr
     )
     by_number = np.argsort(ends)
     expect(not _like(got, wanted[by_number]), "variation gives the bones by their joints' numbers: the order of skeleton.bones.")
-    seen = x.any(axis=2)
+    seen = np.asarray(x.any(axis=2))
     size = [np.linalg.norm(x[s, j] - x[s, p], axis=1) for p, j in body.bones if (s := seen[:, p] & seen[:, j]).any()]
     deviation, mean = (np.array([of(v) for v in size]) for of in (np.std, np.mean))
     expect(
@@ -184,7 +184,7 @@ def _name_the_variation_mistake(got: np.ndarray, wanted: np.ndarray, x: np.ndarr
 
 def _variation(x: np.ndarray, body: Skeleton, change: Callable[[np.ndarray], np.ndarray] = lambda seen: seen) -> np.ndarray:
     """The right answer; `change` makes a wrong one out of what was seen (T, V)."""
-    seen, out = change(x.any(axis=2)), np.full(len(body) - 1, np.nan)
+    seen, out = change(np.asarray(x.any(axis=2))), np.full(len(body) - 1, np.nan)
     for i, (parent, joint) in enumerate(body.bones):
         both = seen[:, parent] & seen[:, joint]
         if both.any():

@@ -99,7 +99,7 @@ def check_shuffled(function: Callable[..., Any]) -> None:
         kept = all(np.array_equal(np.sort(other[groups == g]), np.sort(labels[groups == g])) for g in sizes)
         expect(kept, "shuffled_control exchanges labels between groups: shuffle the clips of one group at a time.")
     alike = np.mean([s == labels for s in shuffles])
-    expect(alike < 0.5, f"shuffled_control leaves {alike:.0%} of the labels where they were: shuffle all of each group.")
+    expect(bool(alike < 0.5), f"shuffled_control leaves {alike:.0%} of the labels where they were: shuffle all of each group.")
     right = np.allclose(first, [measure(s) for s in shuffles])
     expect(right, "shuffled_control does not return what `measure` says of each shuffle.")
     expect(len(np.unique(first)) > 6, "shuffled_control uses the same order every time: make the generator before the loop.")

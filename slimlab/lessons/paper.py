@@ -148,9 +148,9 @@ def _whole(value: Any, name: str) -> int:
 def _two_numbers(got: Any) -> tuple[float, float]:
     expect(got is not None, "optimism returned nothing: end it with a line `return …`.")
     try:
-        values = tuple(float(v) for v in got)
+        values = [float(v) for v in got]
     except (TypeError, ValueError, RuntimeError):
-        values = ()
+        values = []
     expect(len(values) == 2, "optimism returns two numbers: flattered, honest.")
     expect(bool(np.isfinite(values).all()), "optimism returns a number that is infinite or NaN.")
     return values[0], values[1]

@@ -150,6 +150,7 @@ def check_sign_flips(function: Callable[..., Any]) -> None:
 def _two(got: Any, name: str, what: str) -> tuple[Any, Any]:
     """Two values: of a tuple, a list or an array. Raises NotYet where it is something else."""
     expect(got is not None, f"{name} returned nothing: end it with a line `return …`.")
+    values: tuple[Any, ...]
     try:
         values = () if isinstance(got, str | dict) else tuple(got)
     except TypeError:

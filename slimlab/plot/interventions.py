@@ -22,7 +22,7 @@ def occlusion(found: Occlusion, title: str | None = None) -> Figure:
     """
     table = found.table()
     if len(table) > MOST:
-        table = table.loc[table["change"].nlargest(MOST).sort_index().index]
+        table = table.iloc[np.sort(np.argsort(-table["change"].to_numpy(), kind="stable")[:MOST])]
     fig, ax = figure(4.2, 0.8 + 0.2 * len(table))
     at = np.arange(len(table))
     ax.barh(at, table["change"], color=colour(0), height=0.7, label="this unit hidden")

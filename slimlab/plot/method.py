@@ -138,5 +138,5 @@ def _arrow(ax: Axes, start: tuple, end: tuple, words: str = "", bend: float = 0.
     if words:
         upright = start[0] == end[0]
         x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-        place = {"ha": "left", "va": "center"} if upright else {"ha": "center", "va": "bottom"}
-        ax.text(x + 0.8 * upright, y + 0.8 * (not upright), words, fontsize=7, color="0.35", **place)
+        at = (x + 0.8, y) if upright else (x, y + 0.8)
+        ax.text(*at, words, fontsize=7, color="0.35", ha="left" if upright else "center", va="center" if upright else "bottom")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as w
 import numpy as np
 import torch
@@ -244,7 +246,9 @@ class InterventionExplorer(Still, w.VBox):
 
     def _show_pull(self) -> None:
         self._showing = True
-        for axis, value in zip(self._axes, self.pulled.get(self.joint, (0, 0, 0)), strict=True):
+        pulled: Any = self.pulled  # pyright takes its keys for text
+        by = pulled.get(self.joint, (0, 0, 0))
+        for axis, value in zip(self._axes, by, strict=True):
             axis.value = round(value)
         self._showing = False
         self.stage.rings = [[0, self.joint]]

@@ -100,16 +100,18 @@ def planned(table: str, base: Config, mirror: bool = True) -> list[Part]:
     if table == "5b" and not mirror:
         raise ValueError("table 5b is about mirroring; run it on recordings whose classes do not tell left from right")
     about = TABLES[table]
-    settings = base.to_dict() | COMMON | dict(about.shared) | {"mirror": mirror}
+    settings: dict[str, Any] = base.to_dict() | COMMON | dict(about.shared) | {"mirror": mirror}
     rows = {row: dict(changes) for row, changes in about.rows.items()}
     others = {row: changes for row, changes in rows.items() if about.targets and changes}  # predict something else
     parts = [Part(pretrain.SLIM, Config(**settings), {row: changes for row, changes in rows.items() if row not in others})]
     if others:
         parts.append(Part(matched.METHOD, matched.Config(**settings), others))
     if about.masked:
-        size = {name: settings[name] for name in ("seed", "steps", "batch_size", "width", "depth", "heads", "evaluations")}
+        size: dict[str, Any] = {
+            name: settings[name] for name in ("seed", "steps", "batch_size", "width", "depth", "heads", "evaluations")
+        }
         preset = "mamp" if base.preset == "paper" else "tiny"
-        own = {"frames": 64, "patch_frames": 8} if about.shared else {}
+        own: dict[str, Any] = {"frames": 64, "patch_frames": 8} if about.shared else {}
         masked = mae.Config(preset=preset, mirror=mirror, **size, **own)
         parts.append(Part(mae.METHOD, masked, {row: dict(changes) for row, changes in about.masked.items()}))
     return parts
