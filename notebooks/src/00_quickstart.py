@@ -199,8 +199,8 @@ async for step in pretrain.stream(train, config, folder=folder):
 #   teacher assigns to another view. A student that finds all K prototypes equally likely has a loss of ln K, the dotted line.
 # - **MFP**, masked feature prediction: the same for each hidden token.
 # - **KoLeo**: a small third term that pushes the features of different clips apart. Lesson 05 explains all three.
-# - **Prototypes per target**: over how many prototypes the teacher spreads one answer. It should stay far below K. A target that
-#   is spread over all of them says nothing.
+# - **Prototypes per target**: over how many prototypes the teacher spreads one answer. It may rise early in a run, and should end
+#   far below K. A target that is spread over all of them says nothing.
 # - **Prototypes in use**: over how many prototypes the answers of a whole batch spread. About one is collapse of the *answers*:
 #   every clip gets the same target, which is easy to predict and worth nothing.
 # - **Feature rank**: in how many directions the features differ. Near one is collapse of the *features*: every clip has the same.

@@ -387,7 +387,7 @@ widgets.TrainingMonitor(folder, here.out / "run-whole")
 kinds = {"config.json": "every setting", "run.json": "data, body, environment, status", "train_clips.csv": "the training clips"}
 kinds |= {"metrics.jsonl": "one line per step", "checkpoint.pt": "student, teacher, optimizer: to resume"}
 kinds |= {"encoder": "the teacher's encoder, the result", "snapshots": "encoders along the way", "figures": "pictures"}
-for place in sorted(run.folder.iterdir()):
+for place in sorted(run.folder.glob("[!.]*")):
     files = [place] if place.is_file() else [f for f in place.rglob("*") if f.is_file()]
     print(f"{place.name:<16} {sum(f.stat().st_size for f in files) / 1e3:8.0f} kB  {kinds.get(place.name, '')}")
 print({k: run.about[k] for k in ("status", "step", "seconds", "clips", "fingerprint")})

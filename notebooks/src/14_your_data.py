@@ -59,9 +59,9 @@ read = data.open(written["csv"])
 plot.frames_strip(read[1], read.skeleton, title=f"{read[1].name}, back from {written['csv'].name}")
 
 # %% [markdown]
-# Every format returns the same motion. What it returns *beside* the motion differs. PKU-MMD's texts name no subject, and the
-# pair of `.npy` and `.pkl` has no class names. What a format does not keep, no protocol can use: without subjects there is no
-# cross-subject split. [data/README.md](../data/README.md) says what each reader does to the clips.
+# Every format returns the same motion. What it returns *beside* the motion differs. BVH files and PKU-MMD's texts name no
+# subject, and a BVH file has no place for a class. What a format does not keep, no protocol can use: without subjects there is
+# no cross-subject split. [data/README.md](../data/README.md) says what each reader does to the clips.
 #
 # ### A file that is not what it claims to be
 # *Predict: a pickle is a program that Python runs when it loads the file. What happens if the downloaded `.pkl` is hostile?*
@@ -76,7 +76,8 @@ class Trap:
         return os.system, ("echo you should not read this",)
 
 
-(files / "trap.pkl").write_bytes(pickle.dumps({"annotations": [Trap()], "split": {}}))
+size = (files / "trap.pkl").write_bytes(pickle.dumps({"annotations": [Trap()], "split": {}}))
+print(f"trap.pkl: {size} bytes, written and not opened yet")
 
 # %%
 cut = files / "cut.npz"
