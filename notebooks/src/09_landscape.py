@@ -271,10 +271,10 @@ table.style.format("{:.2f}", na_rep="–")
 for name in without:
     method = name.split(",")[0]
     whole, bare = table.loc[method], table.loc[name]
-    if bare["mean cosine"] > 0.99 or bare["rank"] < 2:
-        came = "its features have collapsed"
-    else:
-        came = "its answers have collapsed" if bare["prototypes in use"] < 2 else "no collapse in so few batches"
+    signs = {"features": lambda row: row["mean cosine"] > 0.99 or row["rank"] < 2}
+    signs["answers"] = lambda row: row["prototypes in use"] < 2
+    seen = [sign for sign, of in signs.items() if of(bare) and not of(whole)]  # what the whole method shows too, tells nothing
+    came = f"collapse of its {' and '.join(seen)}" if seen else "no collapse beyond what the whole method shows"
     print(f"{name}: rank {bare['rank']:.1f} (whole: {whole['rank']:.1f}), cosine {bare['mean cosine']:.2f}", end="")
     print(f" ({whole['mean cosine']:.2f}), loss {bare['loss']:.3f}, kNN {bare['kNN']:.2f} ({whole['kNN']:.2f}): {came}")
 
