@@ -93,7 +93,7 @@ def test_a_run_may_begin_with_the_shipped_weights_or_a_runs(files, capsys):
     assert Run(files / "on-tiny").about["began_with"] and not Run(files / "run").about["began_with"]
     assert cli.main([*command, str(files / "on-run"), "--start", str(files / "run")]) == 0
     assert cli.main([*command, str(files / "on-nothing"), "--start", "nothing"]) == 1
-    assert "nothing/model.safetensors: no such file" in capsys.readouterr().err
+    assert "nothing: no such file" in capsys.readouterr().err
 
 
 def test_evaluate_prints_and_writes_the_table(files, capsys):
@@ -129,6 +129,19 @@ def test_embed_writes_csv_and_npz(files, tmp_path):
     assert table["clip"].tolist() == arrays["clips"].tolist() == one.column("clip").tolist()
     np.testing.assert_allclose(table.filter(regex=r"f\d+").to_numpy(), arrays["features"], rtol=1e-5)
     assert cli.main(["embed", str(files / "run"), str(tmp_path / "one.npz"), "--out", str(tmp_path / "f.xlsx")]) == 1
+    assert cli.main(["embed", str(files / "run"), str(tmp_path / "one.npz"), "--out", str(tmp_path / "new" / "f.csv")]) == 0
+    assert cli.main(["embed", str(files / "run"), str(tmp_path / "none.npz"), "--out", str(tmp_path / "no" / "f.csv")]) == 1
+    assert (tmp_path / "new" / "f.csv").exists() and not (tmp_path / "no").exists()
+
+
+def test_predict_looks_for_the_new_clips_before_it_fits(files, tmp_path, monkeypatch, capsys):
+    def fit(*args, **kwargs):
+        raise AssertionError("fitted in vain")
+
+    monkeypatch.setattr("slimlab.evaluate.fit_predictor", fit)
+    command = ["predict", str(files / "run"), str(tmp_path / "none.csv"), "--labels", str(files / "clips.npz")]
+    assert cli.main([*command, "--save", str(tmp_path / "kept")]) == 1
+    assert "none.csv: no such file" in capsys.readouterr().err and not (tmp_path / "kept").exists()
 
 
 @pytest.mark.integration  # for its length: a figure of every kind, each in three formats
@@ -187,6 +200,10 @@ def test_convert_leaves_bad_clips_out_when_asked(tmp_path, capsys):
         (["evaluate", "absent", "synthetic"], "no run there"),
         (["pretrain", "synthetic", "--preset", "huge"], "choose one of"),
         (["pretrain", "synthetic", "--split", "file"], "no train and test side"),
+        (["embed", __file__, "synthetic"], "test_main.py: holds no weights; give small, tiny"),
+        (["export-model", "absent", "x.onnx"], "absent: no such file or folder, seen from"),
+        (["predict", "small"], "slimlab predict small --labels DATA --save FOLDER"),
+        (["stream", "small"], "slimlab predict small --labels DATA --save FOLDER"),
     ],
 )
 def test_complaints_are_one_line_without_a_traceback(command, says, synthetic, monkeypatch, capsys):

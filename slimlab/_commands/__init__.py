@@ -1,0 +1,1 @@
+"""The commands of `slimlab`: each file has the arguments of some, and what they run."""
