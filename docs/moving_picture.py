@@ -1,56 +1,38 @@
-"""Draw the README's moving picture, the mask explorer: python docs/moving_picture.py
+"""Draw the README's moving picture and the video of docs/explorers.md: python docs/moving_picture.py
 
-One synthetic clip under semantic tube masking at three ratios. Left: the moving body, one color a tube, grey where visible.
-Middle: what the student sees. Right: the mask on the grid of time steps and joints. The masks are those of `slimlab.masking`.
+A real person (UI-PRMD). mask_explorer.gif: the body under a semantic tube mask, one color a tube, what the student sees of it,
+and the mask on the grid of time and joints. student_teacher.mp4: how well the student of `small` predicts what its teacher sees.
 """
 
 from pathlib import Path
 
-import numpy as np
-from matplotlib.animation import FuncAnimation, PillowWriter
+import torch
 
-from slimlab import data, plot
-from slimlab.plot.body import draw_body, stage, time_joint_grid
-from slimlab.plot.scene import SIDES
-from slimlab.plot.style import figure, styled
+from slimlab import analysis, data, plot
+from slimlab.pretrain import pretrained_run
+from slimlab.weights import on_body
 
-FILE = Path(__file__).with_name("mask_explorer.gif")
-CLIP, FRAMES, PATCH, RATIOS, FPS = 1, 64, 8, (0.5, 0.7, 0.9), 12
-GREY = (0.7, 0.7, 0.7)
+HERE = Path(__file__).parent
+CLIP, RATIO, SEED = 110, 0.7, 3
 
 
-@styled
-def draw() -> Path:
-    """Write the GIF beside this file; its path."""
-    store = data.synthetic(clips=24)
-    body = store.skeleton
-    x, _, *_ = data.test_view(store, [CLIP], FRAMES)  # (1, 3, T, V, M)
-    joints = x[0, ..., 0].permute(1, 2, 0).numpy()  # (T, V, 3)
-    draws = [plot.draw_mask("semantic_tubes", body, FRAMES // PATCH, ratio, seed=3) for ratio in RATIOS]
-    sides = np.array([SIDES[body.side(j)] for j in range(len(body))])
-    fig, axes = figure(7.2, 3.7, 1, 3, width_ratios=[1, 1, 1.5])
-
-    def show(number: int) -> list:
-        drawn, frame = draws[number // (FRAMES // 2)], 2 * (number % (FRAMES // 2))
-        step = frame // PATCH
-        for ax in axes:
-            ax.clear()
-        stage(axes[:2], joints[None], np.ones((1, FRAMES), dtype=bool))
-        tubes = plot.tube_colors(drawn.tubes[step]) / 255.0  # (V, 3)
-        draw_body(axes[0], joints[frame], body, np.where(drawn.tubes[step][:, None] > 0, tubes, GREY), 16)
-        seen = joints[frame] * ~drawn.mask[step][:, None]  # zeros: not drawn
-        draw_body(axes[1], seen, body, sides, 16)
-        axes[0].set_title("masked, one color a tube")
-        axes[1].set_title("what the student sees")
-        time_joint_grid(axes[2], plot.tube_colors(drawn.tubes), body)
-        axes[2].axvspan(step - 0.5, step + 0.5, facecolor="none", edgecolor="black", linewidth=1.2)
-        axes[2].set_title(f"mask ratio {drawn.ratio:.0%}: {int(drawn.mask.sum())} of {drawn.mask.size} tokens")
-        return list(axes)
-
-    movie = FuncAnimation(fig, show, frames=len(RATIOS) * FRAMES // 2, blit=False)
-    movie.save(FILE, PillowWriter(fps=FPS), dpi=100)
-    return FILE
+def draw() -> list[Path]:
+    """Write the GIF and the MP4 beside this file; their paths."""
+    store = data.ui_prmd()
+    body, clip = store.skeleton, store[CLIP]
+    mask = plot.draw_mask("semantic_tubes", body, ratio=RATIO, seed=SEED)
+    masked = plot.masked_bodies(clip, mask, body, store.fps)
+    run = pretrained_run()
+    student, teacher = run.student, run.teacher
+    student.encoder, teacher.encoder = on_body(student.encoder, body), on_body(teacher.encoder, body)
+    found = analysis.agreement(student, teacher, store, CLIP, torch.tensor(mask.mask))
+    rate = store.fps * len(found.joints) / len(clip.joints)  # the view's; it holds about the whole clip
+    return [
+        plot.animate(masked, HERE / "mask_explorer.gif", speed=0.6, grid=0),
+        plot.animate(plot.agreement_bodies(found, rate), HERE / "student_teacher.mp4", fps=30, speed=0.6),
+    ]
 
 
 if __name__ == "__main__":
-    print(f"{draw()}: {FILE.stat().st_size / 1e6:.2f} MB")
+    for file in draw():
+        print(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
