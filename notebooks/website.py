@@ -1,8 +1,9 @@
-"""Export the course to static HTML: python notebooks/website.py OUT [--executed FOLDER] [--only 03 05] [--quick] [--no-api]
+"""Export the course to static HTML: python notebooks/website.py OUT [--executed FOLDER] [--only 03 05] [--quick]
 
 An executed notebook found under FOLDER (out/ as a rule) is used where its cells are those of the notebook of today; the others
 are executed first. The pages need no kernel and no network: plotly.js stands once in assets/, equations are MathML, canvas
-widgets bring their own code. The page of the library is made by pdoc from its docstrings.
+widgets bring their own code. The page of the library is made by pdoc from its docstrings; slim.html runs the encoder in the
+browser (browser_page.py) and needs npm when it is made.
 """
 
 import argparse
@@ -14,9 +15,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+import browser_page
 import jinja2
 import nbformat
 import plotly
@@ -29,6 +32,7 @@ from web import markup
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 WEB = HERE / "web"
+LIVE = "slim.html"
 LINK = re.compile(r'(href|src)="([^"#:]+)(#[^"]*)?"')
 
 
@@ -57,6 +61,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], metavar="NN", help="numbers of lessons, such as 03")
     parser.add_argument("--quick", action="store_true", help="notebooks run with SLIMLAB_QUICK=1 will do")
     parser.add_argument("--no-api", action="store_true", help="without pdoc's pages")
+    parser.add_argument("--no-live", action="store_true", help="without the page that runs the encoder")
     args = parser.parse_args()
     paths = [p for p in sorted(HERE.glob("*.ipynb")) if not args.only or p.stem[:2] in args.only]
     books, failed = {}, []
@@ -66,7 +71,7 @@ def main() -> int:
         except LessonError as error:
             print(error, file=sys.stderr)
             failed.append(str(error))
-    write(books, args.out, api=not args.no_api)
+    write(books, args.out, api=not args.no_api, live=not args.no_live)
     print(f"open {args.out / 'index.html'} in a browser")
     if failed:
         print(
@@ -90,8 +95,12 @@ def executed(path: Path, folder: Path, quick: bool) -> NotebookNode:
     return nbformat.read(out / path.name, as_version=4)
 
 
-def write(books: dict[str, NotebookNode], out: Path, api: bool = True) -> None:
-    """Write the site of these executed notebooks to `out`, replacing a site that stands there."""
+def write(books: dict[str, NotebookNode], out: Path, api: bool = True, live: bool = False) -> None:
+    """Write the site of these executed notebooks to `out`, replacing a site that stands there.
+
+    api   with pdoc's pages of the library
+    live  with the page that runs the encoder in the browser
+    """
     if out.exists() and not (out / "assets" / "static.js").exists() and any(out.iterdir()):
         sys.exit(f"{out}: holds something else than a site; give another folder")
     shutil.rmtree(out, ignore_errors=True)
@@ -99,20 +108,23 @@ def write(books: dict[str, NotebookNode], out: Path, api: bool = True) -> None:
     for file in (WEB / "style.css", WEB / "static.js", Path(plotly.__file__).parent / "package_data" / "plotly.min.js"):
         shutil.copy(file, out / "assets")
     (out / "assets" / "code.css").write_text(HtmlFormatter().get_style_defs(".highlight"), encoding="utf-8")
+    if live:
+        browser_page.write(out / LIVE, course="index.html")
     lessons = [_lesson(name, book, out) for name, book in books.items()]
     around = [None, *((f"{x.name}.html", x.title) for x in lessons), None]
     for i, lesson in enumerate(lessons):
-        body = _relink(markup.notebook(lesson.book), HERE, out, "")
-        _page(out / f"{lesson.name}.html", lesson.title, body, before=around[i], after=around[i + 2], note=lesson.took)
+        body = _relink(markup.notebook(lesson.book), HERE, out, books)
+        more = {"before": around[i], "after": around[i + 2], "note": lesson.took, "live": LIVE if live else ""}
+        _page(out / f"{lesson.name}.html", lesson.title, body, **more)
     docs = []
     for source in sorted((ROOT / "docs").glob("*.md")):
-        body = _relink(markup.markdown(source.read_text(encoding="utf-8")), source.parent, out, "../")
+        body = _relink(markup.markdown(source.read_text(encoding="utf-8")), source.parent, out, books, "../")
         title = source.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ").replace("`", "")
         _page(out / "docs" / f"{source.stem}.html", title, body, up="../")
         docs.append((f"docs/{source.stem}.html", title))
     if api:
         _api(out / "api")
-    index = _template("index.html").render(lessons=lessons, docs=docs, api=api)
+    index = _template("index.html").render(lessons=lessons, docs=docs, api=api, live=LIVE if live else "")
     _page(out / "index.html", "The course", index)
 
 
@@ -154,8 +166,11 @@ def _thumbnail(name: str, book: NotebookNode, out: Path) -> str:
     return f"thumbnails/{name}.png"
 
 
-def _relink(body: str, folder: Path, out: Path, up: str) -> str:
-    """Links and pictures of a page, relative in the repository, as they are in the site; files that it has not, as text."""
+def _relink(body: str, folder: Path, out: Path, lessons: Container[str], up: str = "") -> str:
+    """Links and pictures of a page, relative in the repository, as they are in the site; what the site lacks, as text.
+
+    lessons  names of those that the site has: one that failed, or was not asked for, has no page
+    """
 
     def new(found: re.Match) -> str:
         kind, address, anchor = found[1], found[2], found[3] or ""
@@ -163,11 +178,11 @@ def _relink(body: str, folder: Path, out: Path, up: str) -> str:
         if not target.is_relative_to(ROOT) or not target.exists():
             return found[0]  # the link check names it
         place = target.relative_to(ROOT)
-        if place.suffix == ".ipynb":
+        if place.suffix == ".ipynb" and place.stem in lessons:
             return f'{kind}="{up}{place.stem}.html{anchor}"'
         if place.suffix == ".md" and place.parent.name == "docs":
             return f'{kind}="{up}docs/{place.stem}.html{anchor}"'
-        if place.suffix in (".png", ".svg", ".gif"):
+        if place.suffix in (".png", ".svg", ".gif", ".mp4"):
             (out / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(target, out / place)
             return f'{kind}="{up}{place}"'

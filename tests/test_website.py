@@ -64,6 +64,7 @@ def test_every_page_is_there_and_every_link_leads_somewhere(site):
     assert broken == []
     index = (site / "index.html").read_text()
     assert "00 · A small lesson" in index and "see a page." in index and "about 3 minutes" in index and "3 s on 2 cores" in index
+    assert 'title="notebooks/10_attention.ipynb in the repository"' in (site / "docs" / "inside.html").read_text()
     assert (site / "thumbnails" / "00_small.png").exists() and (site / "docs" / "small_scale.html").exists()
     page = (site / "00_small.html").read_text()
     assert 'rel="next" href="01_next.html"' in page and "<math" in page and "$" not in page.split("<script")[0]
@@ -144,7 +145,7 @@ def test_it_goes_on_past_a_lesson_that_fails_and_names_it(tmp_path, monkeypatch,
         nbformat.write(book, tmp_path / "notebooks" / f"{name}.ipynb")
     monkeypatch.setattr(website, "HERE", tmp_path / "notebooks")
     for _ in range(2):  # the second time the failed notebook lies there, and does not pass for an executed one
-        arguments = ["website.py", str(tmp_path / "site"), "--executed", str(tmp_path / "out"), "--no-api"]
+        arguments = ["website.py", str(tmp_path / "site"), "--executed", str(tmp_path / "out"), "--no-api", "--no-live"]
         monkeypatch.setattr("sys.argv", arguments)
         assert website.main() == 1
         said = capsys.readouterr().err

@@ -172,5 +172,9 @@ const answers = "input[type=range], select:not(.canvas select), button:disabled"
 for (const place of document.querySelectorAll(".widget")) {
   place.append(draw(place.dataset.model));
   const asks = [...place.querySelectorAll(answers)].some((e) => e.disabled);
-  if (asks) place.append(make("p", { className: "still", textContent: "The grey controls answer in the notebook, not on this page." }));
+  if (!asks) continue;
+  const note = make("p", { className: "still", textContent: "The grey controls answer in the notebook, not on this page." });
+  const { live } = document.body.dataset;
+  if (live) note.append(" Masks, tokens, attention and prototypes answer in ", make("a", { href: live, textContent: "SLiM in your browser" }), ".");
+  place.append(note);
 }

@@ -35,6 +35,9 @@ class Found:
     own: dict[str, Any]
 
 
+CHECKPOINTS = (".pth", ".pt", ".tar", ".ckpt")  # files of the authors' kind
+
+
 def read(path: str | Path, subfolder: str | None = None) -> Found:
     """Find and read weights; arguments and complaints as in `weights.load_encoder`."""
     place = Path(path).expanduser()
@@ -42,7 +45,9 @@ def read(path: str | Path, subfolder: str | None = None) -> Found:
         place = _from_hub(str(path), subfolder)
     place = place / (subfolder or "")
     if place.is_file():
-        if place.suffix in (".pth", ".pt", ".tar", ".ckpt"):
+        if place.suffix == ".onnx":
+            raise ValueError(f"{place}: an encoder exported to ONNX; open it with weights.load_onnx")
+        if place.suffix in CHECKPOINTS:
             return Found(place, _checkpoint(place), {}, {})
         folder, file = place.parent, place
     else:
