@@ -16,7 +16,8 @@ from slimlab.analysis.inside import Inside, inside
 from slimlab.analysis.interventions import Intervention, Occlusion, ablate, hidden_units, intervene, occlude, patch, without
 from slimlab.analysis.norms import token_norms
 from slimlab.analysis.prototypes import Prototypes, prototypes, sinkhorn_stages
-from slimlab.analysis.timeline import peaks, timeline
+from slimlab.analysis.similarity import cka, cka_matrix, layer_features
+from slimlab.analysis.timeline import Recording, changes, compare_with, peaks, read_recording, timeline
 from slimlab.analysis.tokens import TokenPCA, token_pca, token_similarity
 from slimlab.evaluate.rank import effective_prototypes, rankme, used_prototypes
 
@@ -26,6 +27,7 @@ __all__ = [
     "Intervention",
     "Occlusion",
     "Prototypes",
+    "Recording",
     "TokenPCA",
     "ablate",
     "agreement",
@@ -33,6 +35,10 @@ __all__ = [
     "attention_distances",
     "attention_map",
     "cells",
+    "changes",
+    "cka",
+    "cka_matrix",
+    "compare_with",
     "cost",
     "effective_prototypes",
     "guess",
@@ -41,12 +47,14 @@ __all__ = [
     "hops",
     "inside",
     "intervene",
+    "layer_features",
     "occlude",
     "patch",
     "peaks",
     "projection",
     "prototypes",
     "rankme",
+    "read_recording",
     "rollout",
     "sinkhorn_stages",
     "timeline",

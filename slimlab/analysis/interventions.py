@@ -55,8 +55,9 @@ def without(
     layers     0-based blocks that pass their input on
     registers  whether all registers are left out
 
-    Raises ValueError for a part that is not there.
+    Raises ValueError for a part that is not there, TypeError where the encoder is no `Encoder`.
     """
+    _check_blocks(encoder)
     config = encoder.config
     heads, layers = list(heads), list(layers)
     for layer in [*layers, *(layer for layer, _ in heads)]:
@@ -133,30 +134,41 @@ def occlude(
     score    features (B, F) -> (B,), such as the logarithm of a class's probability
     seed     of the random tokens that are the control
 
-    Raises ValueError where the store's body is not the encoder's.
+    Raises ValueError where the store's body is not the encoder's, DataError where nobody is in one of the clips.
     """
     check_body(encoder, store)
     config = encoder.config
     clips = np.arange(len(store)) if indices is None else store.positions(indices)
+    if len(empty := clips[store.column("people")[clips] == 0]):
+        name = store.column("clip")[empty[0]]
+        raise DataError(
+            f"occlude: clip '{name}' has nobody in it ({len(empty)} such clips); take store[store.column('people') > 0]"
+        )
     units = hidden_units(store.skeleton, config.frames // config.patch_frames, by)
     hidden = torch.stack(list(units.values()))  # (U, T', V)
     rng = torch.Generator().manual_seed(seed)
     random = torch.stack([_random_like(unit, rng) for unit in hidden])
-    rows = []
+    before, after, controls = [], [], []
     with evaluating(encoder):
         for given in _batches(encoder, store, clips, batch_size):
-            shown = [given, *(_hide(encoder, given, mask) for mask in (*hidden, *random))]
-            rows.append(torch.stack([_read(encoder, each, pool) for each in shown], dim=1))  # (b, 1 + 2U, F)
-    clean, changed, control = torch.cat(rows).split([1, len(hidden), len(hidden)], dim=1)
-    clean = clean[:, 0]  # (N, F)
+            whole = _read(encoder, given, pool)  # (b, F)
+            seen, others = (
+                torch.stack([_read(encoder, _hide(encoder, given, mask), pool) for mask in masks], dim=1)
+                for masks in (hidden, random)
+            )  # (b, U, F) each
+            before.append(whole)
+            after.append(seen)
+            controls.append(1 - F.cosine_similarity(others, whole[:, None], dim=-1))
+    clean, changed = torch.cat(before), torch.cat(after)  # (N, F), (N, U, F)
+    nearest = _nearest(clean, clean)
     base = None if score is None else score(clean)
     gained = None if base is None else torch.stack([score(changed[:, u]) - base for u in range(len(hidden))], dim=1)  # pyright: ignore
     return Occlusion(
         list(units),
         hidden,
         1 - F.cosine_similarity(changed, clean[:, None], dim=-1),
-        torch.stack([_nearest(changed[:, u], clean) != _nearest(clean, clean) for u in range(len(hidden))], dim=1),
-        1 - F.cosine_similarity(control, clean[:, None], dim=-1),
+        torch.stack([_nearest(changed[:, u], clean) != nearest for u in range(len(hidden))], dim=1),
+        torch.cat(controls),
         gained,
     )
 
@@ -275,7 +287,8 @@ def intervene(
     pulled  joint -> meters along x, y (up) and z by which it is moved in every frame, of every person
     heads, layers, registers  as in `without`
 
-    Raises ValueError where the store's body is not the encoder's or a part is not there, DataError where nobody is in the clip.
+    Raises ValueError where the store's body is not the encoder's, a part is not there, or a mask or a move is none, DataError
+    where nobody is in the clip.
     """
     check_body(encoder, store)
     config = encoder.config
@@ -287,20 +300,24 @@ def intervene(
     for joint, by in (pulled or {}).items():
         if not 0 <= joint < len(store.skeleton):
             raise ValueError(f"joint {joint} is not there; this body has 0..{len(store.skeleton) - 1}")
+        meters = torch.as_tensor(by, dtype=x.dtype)
+        if meters.shape != (3,) or not meters.isfinite().all():
+            raise ValueError(f"joint {joint} is moved by {by}; give finite meters along x, y and z")
         shown = seen[:, None, :, joint] & augment.present(x)[..., 0, :]  # (1, 1, T, M)
-        moved[:, :, :, joint] += torch.tensor(by).view(1, 3, 1, 1) * shown
+        moved[:, :, :, joint] += meters.view(1, 3, 1, 1) * shown
     grid = (config.frames // config.patch_frames, len(store.skeleton))
-    mask = torch.zeros(grid, dtype=torch.bool) if hidden is None else hidden
-    if tuple(mask.shape) != grid:
-        raise ValueError(f"hidden is {tuple(mask.shape)}, should be (T', V) = {grid}")
-    cut = without(encoder, heads=heads, layers=layers, registers=registers).eval()
+    mask = torch.zeros(grid, dtype=torch.bool) if hidden is None else torch.as_tensor(hidden).cpu()
+    if tuple(mask.shape) != grid or mask.dtype != torch.bool:
+        raise ValueError(f"hidden is {mask.dtype} {tuple(mask.shape)}, should be bool of shape (T', V) = {grid}")
+    heads, layers = list(heads), list(layers)
+    cut = without(encoder, heads=heads, layers=layers, registers=registers) if heads or layers or registers else encoder
     given = [inputs_of((view, people, seen), encoder, store) for view in (x, moved)]
     given[1] = _hide(encoder, given[1], mask)
     features, tokens = [], []
-    with evaluating(encoder):
+    with evaluating(encoder), evaluating(cut):
         for network, each in zip((encoder, cut), given, strict=True):
             features.append(_read(network, each, pool)[0])
-            tokens.append(network(each.x, people=each.people, seen=each.seen).tokens[0].cpu()[people[0]])  # (P, T', V, D)
+            tokens.append(network(each.x, people=each.people, seen=each.seen).tokens[0].float().cpu()[people[0]])  # (P, T', V, D)
     joints = moved[0].permute(1, 3, 2, 0)[:, people[0]]  # (T, P, V, 3)
     return Intervention(joints, features[0], features[1], 1 - F.cosine_similarity(tokens[0], tokens[1], dim=-1), mask)
 
@@ -315,9 +332,11 @@ def patch(encoder: Encoder, store: ClipStore, source: int, target: int, by: str 
     Columns: layer (0-based), unit, recovered: 0 where the CLS token stays the target's, 1 where it becomes the source's, by
     cosine.
 
-    Raises ValueError where the two clips do not differ, DataError where one has nobody in it.
+    Raises ValueError where the two clips do not differ, DataError where one has nobody in it, TypeError where the encoder is no
+    `Encoder`.
     """
     check_body(encoder, store)
+    _check_blocks(encoder)
     with evaluating(encoder):
         return _patched(encoder, store, source, target, by)
 
@@ -345,6 +364,11 @@ def _patched(encoder: Encoder, store: ClipStore, source: int, target: int, by: s
         recovered = (F.cosine_similarity(cls, theirs[None], dim=1) - (1 - apart)) / apart
         lines += [(layer, name, float(value)) for name, value in zip(places, recovered, strict=True)]
     return pd.DataFrame(lines, columns=["layer", "unit", "recovered"])
+
+
+def _check_blocks(encoder: Encoder) -> None:
+    if not isinstance(encoder, Encoder):
+        raise TypeError(f"a {type(encoder).__name__} has no blocks to change or to go on from; give a slimlab.encoder.Encoder")
 
 
 def _batches(encoder: Encoder, store: ClipStore, clips: np.ndarray, batch_size: int) -> Iterator[Inputs]:

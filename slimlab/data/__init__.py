@@ -5,13 +5,14 @@ from slimlab.data.bodies import on_body
 from slimlab.data.errors import DataError
 from slimlab.data.exports import export
 from slimlab.data.folds import folds, leave_one_out
-from slimlab.data.joining import join
+from slimlab.data.joining import concatenate, join
 from slimlab.data.opening import convert, from_markers, open
 from slimlab.data.readers.arrays import from_arrays
 from slimlab.data.readers.ntu_npz import save as save_ntu_npz
 from slimlab.data.readers.ragged import save as save_ragged
 from slimlab.data.readers.tables import from_table
 from slimlab.data.reports import Report, report
+from slimlab.data.selections import exclude, relabel
 from slimlab.data.splits import split
 from slimlab.data.store import Clip, ClipStore
 from slimlab.data.synthetic import synthetic, varied
@@ -26,7 +27,9 @@ __all__ = [
     "Report",
     "Views",
     "clean",
+    "concatenate",
     "convert",
+    "exclude",
     "export",
     "folds",
     "from_arrays",
@@ -37,6 +40,7 @@ __all__ = [
     "on_body",
     "open",
     "random_view",
+    "relabel",
     "released_test_view",
     "report",
     "resampled",

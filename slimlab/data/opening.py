@@ -117,8 +117,7 @@ KNOWN = (
 
 def recognise(path: Path) -> str:
     """The format's name: "store" or a key of READERS. Raises DataError, listing what is known."""
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder; give the path of {KNOWN}")
+    _check_there(path)
     if path.is_dir() and (path / "store.json").exists():
         return "store"
     if path.suffix == ".npz":
@@ -147,11 +146,15 @@ def recognise(path: Path) -> str:
     raise DataError(f"{path}: {what}; slimlab reads {KNOWN}")
 
 
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder, seen from {Path.cwd()}; data/README.md says what can be read")
+
+
 def _source(path: Path, format: str, min_score: float | None) -> Source:
     if format not in READERS:
         raise DataError(f"{path}: format '{format}' is unknown; choose one of {', '.join(READERS)}")
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+    _check_there(path)
     if min_score is None:
         return READERS[format](path)
     if format not in SCORED:

@@ -30,7 +30,7 @@ def occlusion(found: Occlusion, title: str | None = None) -> Figure:
     ax.set_yticks(at, table["unit"])
     ax.invert_yaxis()
     ax.set(xlabel="change of the features (cosine distance)", xlim=(0, None))
-    ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.25 - 0.8 / len(table)), ncols=2)
+    ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.55 / (0.3 + 0.2 * len(table))), ncols=2)
     ax.set_title(title or f"mean over {len(found.change)} clip{'s' * (len(found.change) != 1)}", loc="left")
     fig.data = table  # type: ignore[attr-defined]
     return fig
@@ -55,7 +55,7 @@ def ablation(table: pd.DataFrame, title: str | None = None) -> Figure:
     ax.set_yticks(np.arange(len(whats)), [f"{what}" for what in whats["what"]])
     ax.invert_yaxis()
     ax.set(xlabel="accuracy of kNN that is lost")
-    ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.25 - 0.8 / len(whats)), ncols=2)
+    ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.55 / (0.3 + 0.2 * len(whats))), ncols=2)
     ax.set_title(title or "crosses: as many random tokens hidden", loc="left")
     fig.data = table  # type: ignore[attr-defined]
     return fig

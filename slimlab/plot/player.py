@@ -32,7 +32,7 @@ def player(
     names: bool = False,
     speed: float = 1.0,
     height: int = 520,
-    **painting,
+    **painting: Any,
 ) -> go.Figure:
     """One or several clips as moving bodies, in step, with scrubber, play, pause, speeds and camera presets.
 

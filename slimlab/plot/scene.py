@@ -139,7 +139,7 @@ def _placed(clip: Clip | np.ndarray, name: str, skeleton: Skeleton) -> np.ndarra
     x = np.asarray(clip.joints if isinstance(clip, Clip) else clip, dtype=np.float32)
     if x.ndim != 4 or x.shape[2:] != (len(skeleton), 3):
         raise ValueError(f"player: '{name}' has shape {x.shape}; expected (F, M, {len(skeleton)}, 3)")
-    seen = clip.seen if isinstance(clip, Clip) else (x != 0).any(axis=-1)  # (F, M, V)
+    seen = clip.seen if isinstance(clip, Clip) else _seen(x, skeleton.center)  # (F, M, V)
     there = np.isfinite(x).all(axis=-1) & seen
     if isinstance(clip, Clip):
         there &= clip.valid[:, :, None]
@@ -152,6 +152,17 @@ def _placed(clip: Clip | np.ndarray, name: str, skeleton: Skeleton) -> np.ndarra
     lowest = np.nanmin(np.where(there, x[..., 2], np.inf), axis=(1, 2))
     floor = np.percentile(lowest[np.isfinite(lowest)], 5)
     return x - np.array([*(low + high)[:2] / 2, floor], dtype=np.float32)
+
+
+def _seen(x: np.ndarray, center: int) -> np.ndarray:
+    """(F, M, V) bool: where joints of (F, M, V, 3) are not at zero; and the center joint of a person around whom zero lies, and
+    who has it there in every frame: the clip is centered at that joint, as in `augment.find_seen`."""
+    seen = (x != 0).any(axis=-1)
+    for person in np.flatnonzero(seen.any(axis=(0, 2)) & ~seen[:, :, center].any(axis=0)):
+        own = x[:, person][seen[:, person]]
+        if (own.min(axis=0) <= 0).all() and (own.max(axis=0) >= 0).all():
+            seen[:, person, center] = seen[:, person].any(axis=1)
+    return seen
 
 
 def _held(x: np.ndarray, frames: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from slimlab.widgets.retrieval import RetrievalViewer
 from slimlab.widgets.sample import MaskedSample
 from slimlab.widgets.scatter import Scatter
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.timeline import TimelineExplorer
 from slimlab.widgets.training import TrainingMonitor
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "RetrievalViewer",
     "Scatter",
     "Stage",
+    "TimelineExplorer",
     "TrainingMonitor",
 ]

@@ -21,11 +21,12 @@ from slimlab.weights import pretrained
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 from slimlab.widgets.texts import percent_texts
 
 
-class AttentionExplorer(Still, w.VBox):
+class AttentionExplorer(Stateful, Still, w.VBox):
     """Where a query looks. Click a joint on the body, or a token of the grid, to make it the query; click a head to see it alone.
 
     store, encoder  any store and an encoder of its body, or none for the shipped `small`
@@ -121,6 +122,14 @@ class AttentionExplorer(Still, w.VBox):
             "rolled": self.rolled,
         }
         return plot.attention(self.looks[picture], **state | given)
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        return {name: (self, name) for name in ("index", "person", "layer", "head", "rolled", "query", "ratio", "seed")}
+
+    def _call(self) -> str:
+        other = ", other=other" if len(self.encoders) > 1 else ""
+        titles = "" if self.titles == ("encoder", "other encoder") else f", titles={self.titles!r}"
+        return f"AttentionExplorer(store, encoder{other}{titles})"
 
     def distances(self) -> pd.DataFrame:
         """Mean attention distance of this clip's heads: picture, layer, head (1-based), hops, steps; and evenly spread."""

@@ -18,6 +18,7 @@ from slimlab.plot.markup import html_text
 from slimlab.released import naive
 from slimlab.widgets.controls import ClipChooser, choice, slider
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 
 CONTRASTS = (
@@ -31,7 +32,7 @@ CONTRASTS = (
 GREEN, RED = "#00785A", "#B03A00"
 
 
-class AugmentationExplorer(Still, W.VBox):
+class AugmentationExplorer(Stateful, Still, W.VBox):
     """The clip, SLiM's augmentations of it (`augment`), and a naive one (`naive`) for contrast, in step.
 
     Under each stands what has to hold (`plot.invariants`), green where it does and red where it does not. Colours on the body
@@ -74,6 +75,15 @@ class AugmentationExplorer(Still, W.VBox):
         self._apply()
         self.stage.show(self._bodies())
         self._read()
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        scales = {f"scale of {s.description}": (s, "value") for s in self.scales}
+        angles = {a.description: (a, "value") for a in self.angles}
+        rest = {"against": (self.against, "value"), "strength": (self.strength, "value")}
+        return {"index": (self.chooser.number, "value"), "mirror": (self.mirror, "value")} | scales | angles | rest
+
+    def _call(self) -> str:
+        return "AugmentationExplorer(store)"
 
     @property
     def factors(self) -> Tensor:

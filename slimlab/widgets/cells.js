@@ -1,4 +1,4 @@
-// Grids of time steps and joints on a canvas; a click names the cell. Traits: see cells.py.
+// Grids of time steps and joints on a canvas; a click names the cell, and so do arrow keys and Enter. Traits: see cells.py.
 
 const bytes = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
 const GAP = 18, TOP = 20, BOTTOM = 18, BARS = 190;
@@ -6,6 +6,9 @@ const GAP = 18, TOP = 20, BOTTOM = 18, BARS = 190;
 function render({ model, el }) {
   const canvas = document.createElement("canvas");
   canvas.className = "slimlab-cells";
+  canvas.tabIndex = 0;
+  canvas.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
+  canvas.setAttribute("role", "img");
   canvas.style.cssText = "display:block;width:100%;cursor:pointer";
   el.append(canvas);
   const context = canvas.getContext("2d");
@@ -81,7 +84,13 @@ function render({ model, el }) {
       }
     });
     if (scene.bars) bars(scene, boxes[boxes.length - 1]);
+    if (hovered && document.activeElement === canvas) {
+      const box = boxes[hovered.panel], w = box.width / steps, h = box.height / joints;
+      outline(box.x + hovered.step * w, box.y + order.indexOf(hovered.joint) * h, w, h, "black", 1.5);
+    }
     if (hovered) tip();
+    canvas.style.touchAction = scene.paint ? "none" : "auto"; // a finger paints
+    canvas.setAttribute("aria-label", `${scene.titles.join("; ")}: ${joints} rows by ${steps} columns. ${hovered ? told() : ""}`);
     Object.assign(canvas.dataset, { panels: boxes.length, ring: model.get("ring").join() });
   }
   function bars({ order, bars: { values, title } }, box) { // from 0 to 1, a row each
@@ -103,9 +112,12 @@ function render({ model, el }) {
     context.lineWidth = thick;
     context.strokeRect(x, y, w, h);
   }
+  function told() {
+    const { panel, step, joint } = hovered, { whole, names, texts } = model.get("scene");
+    return whole ? texts[panel][step][joint] : `${names[joint].replaceAll("_", " ")}, step ${step}${texts[panel] ? `: ${texts[panel][step][joint]}` : ""}`;
+  }
   function tip() {
-    const { panel, step, joint, x, y } = hovered, scene = model.get("scene");
-    const text = scene.whole ? scene.texts[panel][step][joint] : `${scene.names[joint].replaceAll("_", " ")}, step ${step}${scene.texts[panel] ? `: ${scene.texts[panel][step][joint]}` : ""}`;
+    const { x, y } = hovered, text = told();
     context.font = "12px sans-serif";
     context.textAlign = "left";
     const long = context.measureText(text).width, at = Math.max(0, Math.min(x + 10, canvas.clientWidth - long - 10));
@@ -129,13 +141,40 @@ function render({ model, el }) {
     due = true;
     requestAnimationFrame(() => { due = false; draw(); });
   };
-  canvas.onclick = (event) => {
-    const at = cell(event);
+  let last = null; // the cell that a dragging pointer was in
+  function click(at) {
     if (!at) return;
+    last = at;
     model.set("clicked", { panel: at.panel, step: at.step, joint: at.joint, count: (model.get("clicked").count || 0) + 1 });
     model.save_changes();
+  }
+  const paints = () => model.get("scene").paint;
+  canvas.onclick = (event) => { if (!paints()) click(cell(event)); };
+  canvas.onpointerdown = (event) => { if (paints()) click(cell(event)); };
+  canvas.onpointermove = (event) => {
+    hovered = cell(event);
+    const other = hovered && last && (hovered.step !== last.step || hovered.joint !== last.joint || hovered.panel !== last.panel);
+    if (paints() && event.buttons === 1 && other) click(hovered); // where cells are painted, each that it enters
+    ask();
   };
-  canvas.onpointermove = (event) => { hovered = cell(event); ask(); };
+  canvas.onkeydown = (event) => {
+    const { steps, order, titles } = model.get("scene");
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!order || !(way || event.key === "Enter" || event.key === " ")) return;
+    let { panel, step, joint } = hovered || last || { panel: 0, step: 0, joint: order[0] };
+    if (way) {
+      step += way[0];
+      panel = Math.max(0, Math.min(panel + Math.floor(step / steps), titles.length - 1));
+      step = ((step % steps) + steps) % steps;
+      joint = order[Math.max(0, Math.min(order.indexOf(joint) + way[1], order.length - 1))];
+    }
+    const box = boxes[panel];
+    hovered = { panel, step, joint, x: box.x + ((step + 0.5) / steps) * box.width, y: box.y + ((order.indexOf(joint) + 0.5) / order.length) * box.height };
+    if (!way) click(hovered);
+    event.preventDefault();
+    event.stopPropagation();
+    ask();
+  };
   canvas.onpointerleave = () => { hovered = null; ask(); };
   model.on("change", ask);
   const watch = new ResizeObserver(ask);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets as W
 import plotly.graph_objects as go
@@ -13,10 +14,11 @@ from slimlab.data import ClipStore
 from slimlab.plot.player import MOST_CLIPS
 from slimlab.widgets.controls import ClipChooser, button
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 
 
-class ClipPlayer(Still, W.VBox):
+class ClipPlayer(Stateful, Still, W.VBox):
     """Clips of any store as moving bodies; the same picture as a plain function: `plot.player(clips, store.skeleton)`.
 
     index   the clip that is shown; `others`, the clips kept beside it, run in step with it
@@ -38,6 +40,13 @@ class ClipPlayer(Still, W.VBox):
         shown = [*self._others, self.chooser.index]
         titles = [self.chooser.title(i) for i in shown]
         return plot.bodies([self.store[i] for i in shown], self.store.skeleton, titles=titles, fps=self.store.fps)
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        shown = ("camera", "trails", "trail_seconds", "names", "speed", "loop", "height", "frame")
+        return {name: (self, name) for name in ("index", "others")} | {name: (self.stage, name) for name in shown}
+
+    def _call(self) -> str:
+        return "ClipPlayer(store)"
 
     @property
     def frame(self) -> int:

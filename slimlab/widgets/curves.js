@@ -97,13 +97,13 @@ function render({ model, el }) {
     if (scene.x_title) write(scene.x_title, wide / 2, tall - 4, { align: "center", colour: "#666", font: "11px sans-serif" });
     if (hovered) tip(wide);
     const points = panels.reduce((n, p) => n + p.lines.reduce((m, l) => m + l.count, 0), 0);
-    Object.assign(canvas.dataset, { panels: panels.length, points, chosen: model.get("chosen").join() });
+    Object.assign(canvas.dataset, { panels: panels.length, points, chosen: model.get("chosen").join(), cursor: model.get("cursor").join() });
   }
   function panel(p, index, scene) {
     const { x, y, width, height } = p.box, empty = !p.lines.some((l) => l.count);
     write(p.title, x - 30, y - 8, { font: "12px sans-serif", most: width + 34 });
     if (empty) write("nothing yet", x + width / 2, y + height / 2, { align: "center", colour: "#999" });
-    for (const [tick, text] of empty ? [] : ticks(p.y0, p.y1, Math.max(2, height / 34))) {
+    for (const [tick, text] of empty || !p.ticks ? [] : ticks(p.y0, p.y1, Math.max(2, height / 34))) {
       rule(x, p.py(tick), x + width, p.py(tick), "#EEEEEC");
       write(text, x - 5, p.py(tick) + 3, { align: "right", colour: "#666" });
     }
@@ -130,6 +130,11 @@ function render({ model, el }) {
     context.clip();
     for (const line of p.lines) (p.bars ? bars : curve)(p, line, index);
     context.restore();
+    const [now] = model.get("cursor");
+    if (now >= p.x0 && now <= p.x1) {
+      context.fillStyle = "#D55E00";
+      context.fillRect(p.px(now) - 0.75, y - 4, 1.5, height + 8);
+    }
   }
   function bars(p, line, index) {
     const [at, chosen] = model.get("chosen"), w = Math.max(1, (p.box.width / (p.x1 - p.x0)) * 0.86), foot = p.py(0);
@@ -141,13 +146,18 @@ function render({ model, el }) {
   }
   function curve(p, line) {
     context.strokeStyle = context.fillStyle = line.colour;
-    context.lineWidth = 1.6;
+    context.lineWidth = line.width;
     context.lineJoin = "round";
     context.beginPath();
-    line.x.forEach((v, i) => (Number.isNaN(line.y[i]) ? null : context.lineTo(p.px(v), p.py(line.y[i]))));
+    let broken = true;
+    line.x.forEach((v, i) => {
+      if (Number.isNaN(line.y[i])) broken = broken || line.gaps;
+      else { context[broken ? "moveTo" : "lineTo"](p.px(v), p.py(line.y[i])); broken = false; }
+    });
     context.stroke();
     if (!line.dots && line.count !== 1) return;
     line.x.forEach((v, i) => {
+      if (Number.isNaN(line.y[i])) return;
       context.beginPath();
       context.arc(p.px(v), p.py(line.y[i]), 2.6, 0, 2 * Math.PI);
       context.fill();
@@ -189,6 +199,10 @@ function render({ model, el }) {
   const renew = () => { read(); ask(); };
   canvas.onclick = (event) => {
     const at = place(event);
+    if (at && !panels[at.panel].bars && model.get("pickable")) {
+      model.set("picked", { ...at, count: (model.get("picked").count || 0) + 1 });
+      model.save_changes();
+    }
     if (!at || !panels[at.panel].bars) return;
     const index = nearest(panels[at.panel].lines[0], at.x);
     if (index < 0) return;
@@ -197,11 +211,11 @@ function render({ model, el }) {
   };
   canvas.onpointermove = (event) => {
     hovered = place(event);
-    canvas.style.cursor = hovered && panels[hovered.panel].bars ? "pointer" : "default";
+    canvas.style.cursor = hovered && (panels[hovered.panel].bars || model.get("pickable")) ? "pointer" : "default";
     ask();
   };
   canvas.onpointerleave = () => { hovered = null; ask(); };
-  const heard = [["change:points", renew], ["change:scene", renew], ["change:chosen", ask], ["change:height", ask]];
+  const heard = [["change:points", renew], ["change:scene", renew], ["change:chosen", ask], ["change:cursor", ask], ["change:height", ask]];
   for (const [name, act] of heard) model.on(name, act);
   const watch = new ResizeObserver(ask);
   watch.observe(el);

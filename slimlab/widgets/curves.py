@@ -17,7 +17,8 @@ from slimlab.widgets.stills import Still
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One line of a panel, or its bars. x, y (N,); dots: a mark at each point; texts: what hovering says of each point."""
+    """One line of a panel, or its bars. x, y (N,); dots: a mark at each point; texts: what hovering says of each point;
+    width in pixels; gaps: whether the line breaks at a NaN, not only leaves it out."""
 
     x: np.ndarray
     y: np.ndarray
@@ -25,23 +26,29 @@ class Line:
     name: str = ""
     dots: bool = False
     texts: Sequence[str] | None = None
+    width: float = 1.6
+    gaps: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Lines under one title. zero: the axis begins at zero; levels: dashed heights to compare with, as (y, text)."""
+    """Lines under one title. zero: the axis begins at zero; levels: dashed heights to compare with, as (y, text); ticks: whether
+    the upright axis has numbers."""
 
     title: str
     lines: Sequence[Line]
     bars: bool = False
     zero: bool = True
     levels: Sequence[tuple[float, str]] = ()
+    ticks: bool = True
 
 
 class Curves(Still, anywidget.AnyWidget):
     """Panels side by side and below each other; hovering says the values.
 
     chosen   [panel, place] of a bar that stands out, or []; clicked: {panel, index} of the last bar clicked, see `on_bar`
+    cursor   [x] of an upright line through all panels, or []; picked: {panel, x} of the last click between lines, see `on_pick`
+    pickable whether such clicks count
     """
 
     _esm = Path(__file__).parent / "curves.js"
@@ -49,6 +56,9 @@ class Curves(Still, anywidget.AnyWidget):
     scene = traitlets.Dict().tag(sync=True)
     chosen = traitlets.List().tag(sync=True)
     clicked = traitlets.Dict().tag(sync=True)
+    cursor = traitlets.List().tag(sync=True)
+    picked = traitlets.Dict().tag(sync=True)
+    pickable = traitlets.Bool(False).tag(sync=True)
     height = traitlets.Int(420).tag(sync=True)
 
     def show(
@@ -70,9 +80,10 @@ class Curves(Still, anywidget.AnyWidget):
                 numbers += [line.x, line.y]
                 texts = None if line.texts is None else list(line.texts)
                 about = {"count": len(line.x), "colour": line.colour, "name": line.name, "dots": line.dots, "texts": texts}
-                lines.append(about)
+                lines.append(about | {"width": line.width, "gaps": line.gaps})
             levels = [{"y": float(y), "text": text} for y, text in panel.levels]
-            described.append({"title": panel.title, "lines": lines, "bars": panel.bars, "zero": panel.zero, "levels": levels})
+            own = {"title": panel.title, "lines": lines, "bars": panel.bars, "zero": panel.zero, "levels": levels}
+            described.append(own | {"ticks": panel.ticks})
         scene = {
             "panels": described,
             "columns": columns,
@@ -87,8 +98,13 @@ class Curves(Still, anywidget.AnyWidget):
 
     def draw_still(self, width: int) -> Image.Image | None:
         """The panels."""
-        return stills.curves(np.frombuffer(self.points, np.float32), self.scene, width)
+        return stills.curves(np.frombuffer(self.points, np.float32), self.scene, width, self.cursor)
 
     def on_bar(self, act: Callable[[int, int], None]) -> None:
         """Call act(panel, place) at every click on a bar."""
         self.observe(lambda change: act(int(change["new"]["panel"]), int(change["new"]["index"])), "clicked")
+
+    def on_pick(self, act: Callable[[float], None]) -> None:
+        """Call act(x) at every click between lines; it makes them count."""
+        self.pickable = True
+        self.observe(lambda change: act(float(change["new"]["x"])), "picked")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as w
 import numpy as np
 import torch
@@ -18,13 +20,14 @@ from slimlab.weights import pretrained
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 
 PANELS = 4  # layers shown at once: evenly spaced, the last among them
 FITTED = 48  # clips that the components of "over clips" are fitted on
 
 
-class FeatureExplorer(Still, w.VBox):
+class FeatureExplorer(Stateful, Still, w.VBox):
     """Token PCA as red, green and blue, or every token's likeness to one; click a token or a joint to choose that one.
 
     store, encoder  any store and an encoder of its body, or none for the shipped `small`
@@ -79,6 +82,12 @@ class FeatureExplorer(Still, w.VBox):
             return plot.token_similarity(self.look, *self.cell, layer=layer, person=self._person(), **given)
         pca = self._pca()[layer] if self.over == "clips" else None
         return plot.token_pca(self.look, layer, self._person(), pca, **given)
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        return {name: (self, name) for name in ("index", "person", "mode", "over", "cell")}
+
+    def _call(self) -> str:
+        return "FeatureExplorer(store, encoder)"
 
     @traitlets.validate("index", "person")
     def _possible(self, proposal) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import ipywidgets as w
@@ -22,6 +23,7 @@ from slimlab.weights import pretrained
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser, button, choice, slider
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 from slimlab.widgets.texts import clip_names
 
@@ -29,7 +31,7 @@ FADED, OUT, IN = 200, (217, 217, 217), (0, 114, 178)  # grey of hidden joints; o
 REACH = 50  # cm that a joint can be pulled along each axis
 
 
-class InterventionExplorer(Still, w.VBox):
+class InterventionExplorer(Stateful, Still, w.VBox):
     """Click a token to hide it, a joint to pull it, a head to take it out; see the features move and the neighbors change.
 
     store, encoder   any store and an encoder of its body, or none for the shipped `small`
@@ -55,10 +57,10 @@ class InterventionExplorer(Still, w.VBox):
     ) -> None:
         super().__init__()
         encoder = encoder or pretrained("small", skeleton=store.skeleton)
-        self._same = gallery is None
+        self._same, self._waits = gallery is None, False
         self.encoder, (self.store, self.gallery) = encoder, (store, store) if gallery is None else alike(store, gallery)
         self._features = evaluate.features(encoder, self.gallery)
-        self._names = clip_names(self.gallery)
+        self._names, self._people = clip_names(self.gallery), self.gallery.column("people") > 0
         config = encoder.config
         self._grid = config.frames // config.patch_frames, len(store.skeleton)
         with self.hold_trait_notifications():
@@ -107,10 +109,20 @@ class InterventionExplorer(Still, w.VBox):
 
     def reset(self) -> None:
         """Undo everything that was done to the clip and to the network."""
-        with self.hold_trait_notifications():
+        self._waits = True
+        try:
             self.hidden, self.pulled, self.heads, self.registers = (), {}, (), False
+        finally:
+            self._waits = False
         self._limb.value = ""
-        self._show_pull()
+        self._refresh()
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        return {name: (self, name) for name in ("index", "hidden", "pulled", "joint", "heads", "registers")}
+
+    def _call(self) -> str:
+        gallery = "" if self._same else ", gallery"
+        return f"InterventionExplorer(store, encoder{gallery})"
 
     def code(self) -> str:
         """The call that gives what is on the screen."""
@@ -140,7 +152,8 @@ class InterventionExplorer(Still, w.VBox):
     def _joints(self, proposal) -> dict[int, tuple[float, ...]]:
         pulled = {int(joint): tuple(by) for joint, by in proposal["value"].items()}
         for joint, by in pulled.items():
-            if not 0 <= joint < len(self.store.skeleton) or len(by) != 3:
+            finite = all(isinstance(v, (int, float)) and math.isfinite(v) for v in by)
+            if not 0 <= joint < len(self.store.skeleton) or len(by) != 3 or not finite:
                 raise ValueError(f"pulled {joint}: {by} should be a joint 0..{len(self.store.skeleton) - 1} and three cm")
         return pulled
 
@@ -166,9 +179,11 @@ class InterventionExplorer(Still, w.VBox):
     def _near(self, features: torch.Tensor) -> tuple[int, np.ndarray]:
         """The nearest clip of the gallery, and the votes (classes,) of the 20 nearest, weighted as kNN weights them."""
         close = F.cosine_similarity(features[None], self._features.x, dim=1)  # (N,)
+        others = self._people.copy()
         if self._same:
-            close[self.index] = -2
-        best = close.topk(min(20, max(1, len(close) - self._same)))
+            others[self.index] = False
+        close[~torch.from_numpy(others)] = -2
+        best = close.topk(min(20, max(1, int(others.sum()))))
         labels = self._features.labels[best.indices]
         votes = np.zeros(max(1, int(self._features.labels.max()) + 1))
         known = labels >= 0
@@ -189,6 +204,8 @@ class InterventionExplorer(Still, w.VBox):
         self.votes = np.stack([votes for _, votes in found])
 
     def _refresh(self) -> None:
+        if self._waits:  # of several settings the last one is drawn
+            return
         self._look()
         look, bodies = self.result, self._bodies()
         self.stage.show(bodies)

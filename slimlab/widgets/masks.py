@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from slimlab.pretrain.run import replace_file
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser, button, choice, slider
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 
 GREY = 178  # a visible joint, darker than the grid's visible tokens: it stands on white
@@ -26,7 +28,7 @@ LEGEND = [("in color: masked, one color a tube", MASKED), ("grey: visible", "#88
 STUDENT = "what the student sees"
 
 
-class MaskExplorer(Still, W.VBox):
+class MaskExplorer(Stateful, Still, W.VBox):
     """Masks on any store's clips, as `plot.draw_mask`, `plot.mask_grid` and `plot.mask_on_body` make them.
 
     The clip is shown as the encoder gets it: the test view of `frames` frames, `patch_frames` to a time step. Controls: strategy,
@@ -45,7 +47,7 @@ class MaskExplorer(Still, W.VBox):
         frames: int = 64,
         patch_frames: int = 8,
     ) -> None:
-        self.store, self.patch_frames = store, patch_frames
+        self.store, self.patch_frames, self._frames = store, patch_frames, frames
         if frames < patch_frames or frames % patch_frames:
             raise ValueError(f"frames is {frames}; give a multiple of patch_frames, {patch_frames}")
         lengths = sorted({frames, *(patch_frames * k for k in (1, 2, 3, 4, 6, 8, 12, 16))})
@@ -99,6 +101,35 @@ class MaskExplorer(Still, W.VBox):
             raise ValueError(f"mask: shape {value.shape}; this view has (T', V) = {self._mask.shape}")
         self._mask = value
         self._show()
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        controls = ("frames", "strategy", "ratio", "seed", "beside")
+        values = {name: (getattr(self, name), "value") for name in controls}
+        return (
+            {"index": (self.chooser.number, "value")}
+            | values
+            | {
+                "edited": (self, "edited"),
+                "gallery": (self.more, "selected_index"),  # 0: open, None: closed
+            }
+        )
+
+    def _call(self) -> str:
+        return f"MaskExplorer(store, frames={self._frames}, patch_frames={self.patch_frames})"
+
+    @property
+    def edited(self) -> list[tuple[int, int]]:
+        """(step, joint) of the tokens that were changed by hand; may be set."""
+        return [(int(step), int(joint)) for step, joint in np.argwhere(self._mask != self.drawn.mask)]
+
+    @edited.setter
+    def edited(self, value: Sequence[Sequence[int]]) -> None:
+        changed = self.drawn.mask.copy()
+        for step, joint in value:
+            if not (0 <= step < self.steps and 0 <= joint < len(self.store.skeleton)):
+                raise ValueError(f"token {(step, joint)} should be (step, joint), below {changed.shape}")
+            changed[step, joint] ^= True
+        self.mask = changed
 
     def toggle(self, step: int, joint: int) -> None:
         """Mask a visible token, or free a masked one."""

@@ -22,6 +22,7 @@ from slimlab.weights import on_body
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 from slimlab.widgets.texts import clip_names
 
@@ -30,7 +31,7 @@ BARS = 400  # most used prototypes that have a bar
 MARK, REST = (204, 121, 167), 200  # rgb of the token that is near, and of all else
 
 
-class PrototypeExplorer(Still, w.VBox):
+class PrototypeExplorer(Stateful, Still, w.VBox):
     """A run's prototypes before the clips of a store. Click a bar or a cell of the assignment to see what is nearest to it.
 
     run, store  the run (its last checkpoint's teacher) and clips, of another body by the names of its joints;
@@ -98,6 +99,12 @@ class PrototypeExplorer(Still, w.VBox):
         if which == "nearest":
             return plot.prototype_nearest(self.prototypes, self.prototype, self.store, self.k, **given)
         raise ValueError(f"figure '{which}' is unknown; choose usage, assignment or nearest")
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        return {name: (self, name) for name in ("kind", "prototype")}
+
+    def _call(self) -> str:
+        return f"PrototypeExplorer(run, store, k={self.k})"
 
     @traitlets.validate("prototype")
     def _there(self, proposal) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as w
 import numpy as np
 import torch.nn.functional as F
@@ -18,11 +20,12 @@ from slimlab.plot.style import LEFT
 from slimlab.weights import pretrained
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 from slimlab.widgets.texts import clip_names
 
 
-class RetrievalViewer(Still, w.VBox):
+class RetrievalViewer(Stateful, Still, w.VBox):
     """Queries (test clips) before a gallery (training clips). Click a cell of the confusion matrix to see the clips in it.
 
     encoder   of both stores' body, or none for the shipped `small`; or features=(of the gallery, of the queries)
@@ -44,6 +47,7 @@ class RetrievalViewer(Still, w.VBox):
         k: int = 4,
     ) -> None:
         super().__init__()
+        self._given, self._k = "encoder" if features is None else "features=features", k
         if features is None:
             encoder = encoder or pretrained("small", skeleton=gallery.skeleton)
             features = evaluate.features(encoder, gallery), evaluate.features(encoder, queries)
@@ -92,6 +96,12 @@ class RetrievalViewer(Still, w.VBox):
         if which == "confusion":
             return plot.confusion(self.result, self.queries.label_names, **given)
         return plot.neighbours(self.queries, self.index, self.gallery, self.neighbours, **given)
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        return {name: (self, name) for name in ("show", "cell", "index")}
+
+    def _call(self) -> str:
+        return f"RetrievalViewer(gallery, queries, {self._given}, k={self._k})"
 
     @traitlets.validate("index")
     def _possible(self, proposal) -> int:

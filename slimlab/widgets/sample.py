@@ -16,10 +16,11 @@ from slimlab.pretrain.config import Config
 from slimlab.widgets.cells import Cells
 from slimlab.widgets.controls import ClipChooser, slider
 from slimlab.widgets.stage import Stage
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 
 
-class MaskedSample(Still, W.VBox):
+class MaskedSample(Stateful, Still, W.VBox):
     """`inspection.agreement` of one clip under the run's own masking; `look` gives it the networks of the moment.
 
     `.found` holds the numbers, `.figure()` draws them for a paper (`plot.agreement`).
@@ -41,6 +42,12 @@ class MaskedSample(Still, W.VBox):
         self.seed.observe(lambda _: self._show(), "value")
         pictures = W.HBox([self._stage_box, self.grid])
         super().__init__([W.HBox([self.chooser, self.seed], layout={"flex_flow": "row wrap"}), self.note, pictures])
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        return {"index": (self.chooser.number, "value"), "seed": (self.seed, "value")}
+
+    def _call(self) -> str:
+        return "MaskedSample(store)"
 
     def look(self, student: Any, teacher: Any, config: Config) -> None:
         """Show what these two make of the clip: those of a `Trainer`, or `Run.student` and `Run.teacher`."""

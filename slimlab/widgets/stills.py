@@ -10,6 +10,7 @@ import base64
 import html
 import io
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -23,7 +24,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 WIDTH = 900  # pixels of the whole picture
 FONT = ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", 11)
 LINE = 15  # pixels from one line of text to the next
-INK, FAINT = "#222222", "#BBBBBB"
+INK, FAINT, PALE, NOW = "#222222", "#BBBBBB", "#EEEEEC", "#D55E00"
 
 
 class Still:
@@ -131,13 +132,14 @@ def cells(colors: np.ndarray, scene: dict, width: int) -> Image.Image | None:
     return picture
 
 
-def curves(points: np.ndarray, scene: dict, width: int) -> Image.Image | None:
-    """Lines and bars of the panels; points: x and y of one line after the other."""
+def curves(points: np.ndarray, scene: dict, width: int, cursor: Sequence[float] = ()) -> Image.Image | None:
+    """Lines and bars of the panels; points: x and y of one line after the other; cursor: [x] of an upright line."""
     panels = scene.get("panels", [])
     if not panels:
         return None
     columns = min(len(panels), scene["columns"])
-    side, tall = width / columns, 150
+    rows = max(len(panel["levels"]) for panel in panels)
+    side, tall = width / columns, max(150, LINE * (rows + 3))
     picture, draw = _sheet(width, -(-len(panels) // columns) * (tall + LINE) + LINE)
     at, left = 0, 6
     for p, panel in enumerate(panels):
@@ -148,25 +150,46 @@ def curves(points: np.ndarray, scene: dict, width: int) -> Image.Image | None:
         lines = []
         for line in panel["lines"]:
             n = line["count"]
-            lines.append((line["colour"], points[at : at + n], points[at + n : at + 2 * n]))
+            lines.append((line, points[at : at + n], points[at + n : at + 2 * n]))
             at += 2 * n
         xs, ys = (np.concatenate([np.zeros(0), *(line[i] for line in lines)]) for i in (1, 2))
+        levels = [level["y"] for level in panel["levels"]]
+        xs, ys = (
+            np.r_[xs, np.full(len(levels), xs[0] if len(xs) else np.nan)],
+            np.r_[ys, levels],
+        )  # they are in view, as on the screen
         good = np.isfinite(xs) & np.isfinite(ys)
         if not good.any():
             continue
         low = np.array([xs[good].min(), min(0, ys[good].min()) if panel["zero"] or panel["bars"] else ys[good].min()])
         span = np.maximum(np.array([xs[good].max(), ys[good].max()]) - low, 1e-9)
-        for colour, across, up in lines:
-            there = np.isfinite(across) & np.isfinite(up)
-            px = box[0] + 4 + (across[there] - low[0]) / span[0] * (box[2] - box[0] - 8)
-            py = box[3] - 2 - (up[there] - low[1]) / span[1] * (box[3] - box[1] - 6)
+        for level in panel["levels"]:
+            height = box[3] - 2 - (level["y"] - low[1]) / span[1] * (box[3] - box[1] - 6)
+            if box[1] < height <= box[3]:
+                draw.line([box[0], height, box[2], height], fill=PALE)
+        for line, across, up in lines:
+            there, colour = np.isfinite(across) & np.isfinite(up), line["colour"]
+            px = box[0] + 4 + (across - low[0]) / span[0] * (box[2] - box[0] - 8)
+            py = box[3] - 2 - (up - low[1]) / span[1] * (box[3] - box[1] - 6)
             if panel["bars"]:
-                for bx, by in zip(px, py, strict=True):
+                for bx, by in zip(px[there], py[there], strict=True):
                     draw.line([bx, box[3], bx, by], fill=colour, width=2)
-            elif len(px) > 1:
-                draw.line(np.stack([px, py], axis=1).ravel().tolist(), fill=colour, width=2)
-            elif len(px):
-                draw.ellipse([px[0] - 2, py[0] - 2, px[0] + 2, py[0] + 2], fill=colour)
+                continue
+            broken = np.cumsum(~there) if line["gaps"] else np.zeros(len(there), dtype=int)
+            for run in np.unique(broken[there]):
+                own = there & (broken == run)
+                if own.sum() > 1:
+                    thick = max(2, round(line["width"]))
+                    draw.line(np.stack([px[own], py[own]], axis=1).ravel().tolist(), fill=colour, width=thick)
+                else:
+                    draw.ellipse([px[own][0] - 2, py[own][0] - 2, px[own][0] + 2, py[own][0] + 2], fill=colour)
+        for level in panel["levels"]:
+            height = box[3] - 2 - (level["y"] - low[1]) / span[1] * (box[3] - box[1] - 6)
+            if box[1] < height <= box[3]:
+                _text(draw, (box[0] + 4, height - LINE + 1), level["text"], side / 3)
+        if cursor and low[0] <= cursor[0] <= low[0] + span[0]:
+            now = box[0] + 4 + (cursor[0] - low[0]) / span[0] * (box[2] - box[0] - 8)
+            draw.line([now, box[1], now, box[3]], fill=NOW, width=2)
     for text, colour in scene["legend"]:
         _text(draw, (left, picture.height - LINE), text, 200, colour)
         left += 210

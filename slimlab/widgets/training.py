@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as W
 import pandas as pd
@@ -19,6 +20,7 @@ from slimlab.pretrain.run import Run, RunError
 from slimlab.widgets.controls import WIDE, button
 from slimlab.widgets.curves import Curves, Line, Panel
 from slimlab.widgets.sample import MaskedSample
+from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
 
 EVERY = 0.5  # seconds between two pictures
@@ -26,7 +28,7 @@ LOOK = 2.0  # seconds between two looks at the masked sample
 BREATH = 0.005  # seconds after each step in which the notebook's buttons are heard
 
 
-class TrainingMonitor(Still, W.VBox):
+class TrainingMonitor(Stateful, Still, W.VBox):
     """Curves of runs, as `plot.training` draws them; with a store also a run that is started, paused, changed, stopped here.
 
     TrainingMonitor(*folders)                                  runs that are done, or go on elsewhere (`refresh`), overlaid
@@ -91,6 +93,17 @@ class TrainingMonitor(Still, W.VBox):
         mine = {} if self.folder is None else {self.folder.name: self.metrics}
         runs = mine | {name: run.metrics for name, run in self._named().items()}
         return plot.training(runs, **({"marks": self._marks()} | given))
+
+    def _settings(self) -> dict[str, tuple[Any, str]]:
+        sample = {} if self.sample is None else self.sample._settings()
+        return {f"sample {name}": place for name, place in sample.items()}  # the mask ratio is the run's, not the view's
+
+    def _call(self) -> str:
+        others = [str(run.folder) for run in self.others]
+        if self.store is None:
+            return f"TrainingMonitor({', '.join(map(repr, others))})"
+        beside = f", beside={tuple(others)!r}" if others else ""
+        return f"TrainingMonitor(store, config=config, folder={str(self.folder)!r}{beside})"
 
     @property
     def metrics(self) -> pd.DataFrame:

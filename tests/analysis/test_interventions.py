@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from slimlab import analysis, data, evaluate
-from slimlab.encoder import EncoderConfig
+from slimlab.data import DataError
+from slimlab.encoder import EncoderConfig, FeatureEncoder
 from slimlab.skeleton import KINECT_V2
 
 CONFIG = EncoderConfig(
@@ -154,3 +155,66 @@ def test_what_knn_loses(encoder, synthetic):
         analysis.ablate(encoder, train, test, ["limbs"])
     with pytest.raises(ValueError, match="by is 'limbs'"):
         analysis.hidden_units(KINECT_V2, 4, "limbs")
+
+
+def test_a_clip_without_people_is_refused(encoder, synthetic):
+    """Its features are zero, whose cosine distance from anything is 1."""
+    x = data.test_view(synthetic, [3, 40], 32)[0].numpy()
+    x[1] = 0
+    store = data.from_arrays(x)
+    with pytest.raises(DataError, match=r"clip_000001' has nobody in it \(1 such clips\)"):
+        analysis.occlude(encoder, store, by="parts")
+    there = store[store.column("people") > 0]  # the remedy
+    torch.testing.assert_close(
+        analysis.occlude(encoder, there, by="parts").change, analysis.occlude(encoder, store, [0], "parts").change
+    )
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"pulled": {3: (float("nan"), 0, 0)}}, "joint 3 is moved by .* finite meters"),
+        ({"pulled": {3: (1, 0)}}, "joint 3 is moved by .* finite meters"),
+        ({"hidden": torch.ones(4, 25)}, r"hidden is torch.float32 \(4, 25\), should be bool"),
+        ({"hidden": np.ones((4, 24), bool)}, r"hidden is torch.bool \(4, 24\), should be bool of shape"),
+    ],
+)
+def test_moves_and_masks_that_are_none_are_refused(encoder, synthetic, given, message):
+    with pytest.raises(ValueError, match=message):
+        analysis.intervene(encoder, synthetic, 3, **given)
+
+
+def test_a_mask_may_be_numpys(encoder, synthetic):
+    mask = np.zeros((4, 25), bool)
+    mask[1, 7] = True
+    one, other = (analysis.intervene(encoder, synthetic, 3, hidden=m) for m in (mask, torch.from_numpy(mask)))
+    assert one.change == other.change > 0
+
+
+def test_an_encoder_without_blocks_can_be_asked_but_not_taken_apart(encoder, synthetic):
+    """Such as one of an ONNX file."""
+
+    class Closed(FeatureEncoder):
+        has_cls = True
+
+        def __init__(self):
+            super().__init__()
+            self.inner, self.config = encoder, encoder.config
+
+        def forward(self, *given, **how):
+            return self.inner(*given, **how)
+
+        def features(self, *given, **how):
+            return self.inner.features(*given, **how)
+
+    closed, mask = Closed(), torch.zeros(4, 25, dtype=torch.bool)
+    mask[1, 7] = True
+    expected = analysis.intervene(encoder, synthetic, 3, hidden=mask)
+    torch.testing.assert_close(analysis.intervene(closed, synthetic, 3, hidden=mask).after, expected.after)
+    for act in (
+        lambda: analysis.without(closed),
+        lambda: analysis.intervene(closed, synthetic, 3, heads=[(0, 0)]),
+        lambda: analysis.patch(closed, synthetic, 3, 40),
+    ):
+        with pytest.raises(TypeError, match=r"a Closed has no blocks to change .* slimlab\.encoder\.Encoder"):
+            act()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from slimlab import analysis, data, evaluate
 from slimlab.data import DataError
@@ -58,3 +59,60 @@ def test_without_a_frame_rate_it_says_so(known, predictor, recording):
     silent = data.from_arrays(data.test_view(known, [0], 32)[0].numpy())
     with pytest.raises(DataError, match="no frame rate is known"):
         analysis.timeline(predictor, silent)
+
+
+def test_a_recording_is_read_once_and_compared_with_any_gallery(known, predictor, recording, monkeypatch):
+    read = analysis.read_recording(predictor, recording, gallery=known, seconds=1, k=3)
+    calls = []
+    monkeypatch.setattr(type(predictor), "features", lambda *given: calls.append(given))
+    part = np.arange(0, len(known), 3)
+    gallery = evaluate.features(predictor.encoder, known).rows(part)
+    again = analysis.compare_with(read, gallery, k=2)
+    assert not calls and again.neighbors.shape == (len(read.windows), 2)
+    x = torch.nn.functional.normalize(read.features.x, dim=1)
+    g = torch.nn.functional.normalize(gallery.x, dim=1)
+    alike = x @ g.T
+    own = (g @ g.T).fill_diagonal_(-2).amax(dim=1)
+    np.testing.assert_allclose(again.similarity, alike.topk(2).values, atol=1e-6)
+    novelty = (own[None] > alike.amax(dim=1)[:, None]).double().mean(dim=1)
+    np.testing.assert_allclose(again.table["novelty"], novelty, atol=1.5 / len(g))
+    assert again.table["nearest"].tolist() == gallery.table["clip"].to_numpy()[alike.argmax(dim=1)].tolist()
+    assert read.table["nearest"].tolist() == known.column("clip")[read.neighbors[:, 0]].tolist()
+    assert read.windows.arrays.joints is recording.arrays.joints  # windows share the recording's coordinates
+    with pytest.raises(ValueError, match=f"k 0 should be 1..{len(part)}"):
+        analysis.compare_with(read, gallery, k=0)
+    with pytest.raises(ValueError, match="the gallery has 3 features"):
+        analysis.compare_with(read, evaluate.Features(gallery.x[:, :3], gallery.labels, gallery.table))
+
+
+def test_windows_further_apart_are_compared(known, predictor, recording):
+    read = analysis.read_recording(predictor, recording, seconds=32 / 30, stride=8 / 30, apart=32 / 30)
+    x = torch.nn.functional.normalize(read.features.x, dim=1)
+    change = read.table["change"].to_numpy()
+    np.testing.assert_allclose(change[2:-2], 1 - (x[4:] * x[:-4]).sum(dim=1), atol=1e-6)
+    assert not change[:2].any() and not change[-2:].any() and not analysis.changes(read.features, 10**6).any()
+    np.testing.assert_allclose(analysis.changes(read.features)[1:], 1 - (x[1:] * x[:-1]).sum(dim=1), atol=1e-6)
+    with pytest.raises(ValueError, match="0 places apart"):
+        analysis.timeline(predictor, recording, seconds=1, stride=0.5, apart=0.1)
+
+
+def test_a_recording_shorter_than_a_window_has_its_own_middle(known, predictor):
+    table = analysis.timeline(predictor, known[[0]], seconds=10)
+    assert table["time"].tolist() == pytest.approx([16 / 30])
+
+
+def test_where_nobody_is_nothing_changes_and_nothing_is_near(known, predictor):
+    """Three windows of nobody between the same clip twice: one change as the person goes, one as the person comes."""
+    x = known[0].joints.transpose(3, 0, 2, 1)
+    recording = data.from_arrays(np.concatenate([x, *[np.zeros_like(x)] * 3, x], axis=1), fps=30)
+    table = analysis.timeline(predictor, recording, gallery=known, seconds=32 / 30, stride=32 / 30)
+    nobody = [False, True, True, True, False]
+    assert (table["label"] == "").tolist() == (table["nearest"] == "").tolist() == nobody
+    assert table["distance"].isna().tolist() == table["novelty"].isna().tolist() == nobody
+    np.testing.assert_allclose(table["change"], [0, 1, 0, 0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["seconds", "stride", "apart"])
+def test_numbers_that_are_not_finite_are_refused(known, predictor, name):
+    with pytest.raises(ValueError, match=f"{name} is (nan|inf); give a number of seconds"):
+        analysis.timeline(predictor, known, **{name: float("nan" if name == "stride" else "inf")})

@@ -281,9 +281,11 @@ def test_a_damaged_mat_file_and_a_strange_name_are_named(tmp_path):
 
 def test_what_is_no_data_gets_a_list_of_what_is(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    for path in (tmp_path / "absent", tmp_path / "notes.txt", tmp_path):
+    for path in (tmp_path / "notes.txt", tmp_path):
         with pytest.raises(DataError, match="UTD-MHAD"):
             data.open(path)
+    with pytest.raises(DataError, match=r"absent: no such file or folder, seen from .*; data/README.md says what can be read"):
+        data.open(tmp_path / "absent")
     with pytest.raises(DataError, match="format 'fbx' is unknown; choose one of"):
         data.open(tmp_path / "notes.txt", format="fbx")
 

@@ -75,3 +75,29 @@ def test_a_clip_without_anybody_stays(two):
     assert len(data.join([nobody])) == 2
     both = data.join([nobody, two[1]])
     assert len(both) == 11 and same(both[2], two[1][0]) and not both[0].valid.any()
+
+
+def test_clips_one_after_another_keep_bodies_and_places(two):
+    for store in two:
+        chosen = [5, 2, 7, 2]
+        whole, parts = data.concatenate(store, chosen)
+        long, root = whole[0], store.skeleton.root
+        assert len(whole) == 1 and whole.fps == store.fps and parts["clip"].tolist() == store.column("clip")[chosen].tolist()
+        assert parts["label"].tolist() == store.labels[chosen].tolist()
+        assert len(long.joints) == parts["frames"].sum() == parts["end"].iloc[-1] * store.fps
+        for index, part in zip(chosen, parts.itertuples(), strict=True):
+            clip, cut = store[index], slice(part.first_frame, part.first_frame + part.frames)
+            people = clip.joints.shape[1]
+            assert np.array_equal(long.seen[cut, :people], clip.seen) and np.array_equal(long.valid[cut, :people], clip.valid)
+            assert not long.valid[cut, people:].any() and not long.joints[cut][~long.seen[cut]].any()
+            moved = (long.joints[cut, :people] - clip.joints)[clip.seen]
+            np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), atol=1e-5)
+            assert abs(moved[:, 1]).max() < 1e-6
+            if part.first_frame:  # no jump
+                seam = long.joints[part.first_frame - 1 : part.first_frame + 1, 0, root]
+                if long.seen[part.first_frame - 1 : part.first_frame + 1, 0, root].all():
+                    np.testing.assert_allclose(seam[0, [0, 2]], seam[1, [0, 2]], atol=1e-5)
+        cut = data.windows(whole, 1.0, 0.5, 30)
+        assert np.array_equal(cut[3].joints, long.joints[45:75, : cut[3].joints.shape[1]])
+    with pytest.raises(DataError, match="no clips"):
+        data.concatenate(two[0], [])

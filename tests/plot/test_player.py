@@ -156,3 +156,14 @@ def test_what_cannot_be_drawn_is_refused():
 def test_one_frame_and_a_clip_from_a_store():
     store = make_store([motion(KINECT_V2, 1)])
     assert len(plot.player(store[0], store.skeleton).frames) == 1
+
+
+def test_arrays_centered_at_a_joint_keep_that_joint():
+    """Zero is then where the center joint is; of a person whom zero does not lie within, it was not seen."""
+    x = np.random.default_rng(0).normal(size=(5, 2, 25, 3)).astype(np.float32)
+    center = KINECT_V2.center
+    x[:, :, center] = 0
+    x[:, 1] += np.where(x[:, 1] != 0, 9, 0)
+    x[2, 0] = 0  # nobody
+    drawn = plot.bodies(x, KINECT_V2).joints[0]
+    assert np.isfinite(drawn[..., 0]).all(axis=2).tolist() == [[t != 2, False] for t in range(5)]

@@ -6,9 +6,9 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 
-from slimlab import plot, pretrain, widgets
+from slimlab import data, plot, pretrain, widgets
 from slimlab.encoder import EncoderConfig
-from slimlab.evaluate import random_encoder
+from slimlab.evaluate import fit_predictor, random_encoder
 from slimlab.widgets.curves import Line, Panel
 from tests import hostile
 
@@ -43,6 +43,7 @@ class Every:
             "RetrievalViewer": lambda: self._retrieval(even, odd),
             "Scatter": self._scatter,
             "Stage": lambda: widgets.Stage(plot.bodies([self.store[0], self.store[1]], self.store.skeleton), names=True),
+            "TimelineExplorer": self._timeline,
             "TrainingMonitor": lambda: widgets.TrainingMonitor(self.store, config=settings, folder=self.run.folder),
         }
 
@@ -79,6 +80,11 @@ class Every:
         viewer = widgets.RetrievalViewer(gallery, queries, self.encoder)
         viewer.cell = (1, 3)
         return viewer
+
+    def _timeline(self) -> widgets.TimelineExplorer:
+        predictor = fit_predictor(self.encoder, self.store)
+        whole, parts = data.concatenate(self.store, [0, 1, 2], name=hostile.TEXT)
+        return widgets.TimelineExplorer(whole, 0, predictor, self.store, truth=parts, fps=30.0, seconds=0.5)
 
     def _scatter(self) -> widgets.Scatter:
         scatter = widgets.Scatter()

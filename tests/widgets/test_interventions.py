@@ -25,7 +25,7 @@ def explorer(synthetic, encoder):
 def test_nothing_done_changes_nothing(explorer):
     assert explorer.result.change == pytest.approx(0, abs=1e-6) and explorer.neighbors[0] == explorer.neighbors[1] != 5
     assert "moved by 0.000" in explorer.note.value and "the same nearest clip" in explorer.note.value
-    np.testing.assert_allclose(explorer.votes.sum(axis=1), 1)
+    np.testing.assert_allclose(explorer.votes.sum(axis=1), 1, rtol=1e-6)  # float32
     assert explorer.code() == "analysis.intervene(encoder, store, 5)"
 
 
@@ -86,3 +86,22 @@ def test_what_is_not_there_is_named(explorer, synthetic, encoder):
             setattr(explorer, name, value)
     with pytest.raises(ValueError, match="no setting 'colour'"):
         widgets.InterventionExplorer(synthetic, encoder, colour="red")
+
+
+def test_a_pull_that_is_none_is_refused_and_a_reset_is_one_look(explorer, monkeypatch):
+    for by in ((float("nan"), 0, 0), ("a", 0, 0), (1, 2)):
+        with pytest.raises(ValueError, match=r"pulled 3: .* three cm"):
+            explorer.pulled = {3: by}
+    assert explorer.pulled == {}
+    explorer.hidden, explorer.pulled, explorer.heads, explorer.registers = ((0, 1),), {3: (9, 0, 0)}, ((0, 0),), True
+    looks, intervene = [], analysis.intervene
+    monkeypatch.setattr(analysis, "intervene", lambda *given, **how: looks.append(how) or intervene(*given, **how))
+    explorer.reset()
+    assert len(looks) == 1 and explorer.result.change == pytest.approx(0, abs=1e-6) and explorer._axes[0].value == 0
+
+
+def test_clips_without_people_are_no_neighbors(synthetic, encoder):
+    x = data.test_view(synthetic, [0, 1, 2, 3], 32)[0].numpy()
+    x[[1, 2]] = 0
+    explorer = widgets.InterventionExplorer(data.from_arrays(x, labels=[0, 1, 1, 2]), encoder)
+    assert explorer.neighbors.tolist() == [3, 3] and explorer.votes[0].tolist() == [0, 0, 1]

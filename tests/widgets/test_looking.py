@@ -1,5 +1,6 @@
 """The explorers of what is inside, driven from Python: state, numbers on screen, complaints."""
 
+import json
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import torch
 
 import slimlab
 from slimlab import analysis, data, evaluate, pretrain, skeleton, widgets
-from slimlab.encoder import EncoderConfig
+from slimlab.encoder import EncoderConfig, FeatureEncoder
 from slimlab.evaluate import Features, random_encoder
 from slimlab.plot import shaded
 from tests.conftest import make_store
@@ -185,6 +186,66 @@ class TestEmbedding:
         with pytest.raises(ValueError, match="same clips"):
             widgets.EmbeddingExplorer(synthetic, f.x[:5])
 
+    def test_a_selection_is_labelled_left_out_exported_and_taken_back(self, synthetic, tmp_path):
+        before = synthetic.labels.copy()
+        e = widgets.EmbeddingExplorer(synthetic, evaluate.raw_features(synthetic, frames=8))
+        assert e._buttons["label"].disabled and e._buttons["undo"].disabled
+        for act in (e.exclude, lambda: e.assign("x"), lambda: e.export(tmp_path / "x.csv")):
+            with pytest.raises(ValueError, match="no clips are selected"):
+                act()
+        e.selected = [3, 5, 7]
+        with pytest.raises(Exception, match="give a text"):
+            e.assign("  ")
+        e.assign("mine")
+        assert e.edited.column("label_name")[[3, 5, 7]].tolist() == ["mine"] * 3 and len(e.edited) == len(synthetic)
+        assert "mine" in e.legend.value and not e._buttons["undo"].disabled
+        e.selected = [5, 9]
+        e.exclude()
+        assert e.selected == [] and len(e.edited) == len(synthetic) - 2 and e.views[0].hidden == [5, 9]
+        assert not {5, 9} & set(e.nearest(3, k=len(synthetic))) and len(e.nearest(3, k=len(synthetic))) == len(synthetic) - 2
+        assert len(e.figure().data) == len(synthetic) - 2 and "mine" in set(e.figure().data["label_name"])
+        e.undo()
+        assert e.views[0].hidden == [] and len(e.edited) == len(synthetic) and "mine" in e.edited.label_names
+        e.undo()
+        e.undo()  # nothing left: nothing happens
+        assert e.edits == [] and e.edited is synthetic and "mine" not in e.legend.value
+        e.redo()
+        e.redo()
+        e.redo()
+        assert len(e.edits) == 2 and len(e.edited) == len(synthetic) - 2 and e._buttons["redo"].disabled
+        e.undo()
+        e.selected = [1]
+        e.assign("other")  # a new change: what was taken back is gone
+        assert e._buttons["redo"].disabled and len(e.edits) == 2
+        e.selected = [3, 7]
+        read = data.open(e.export(tmp_path / "made" / "clips"))
+        assert len(read) == 2 and set(read.column("label_name")) == {"mine"}
+        assert e.export(tmp_path / "clips.csv").read_text().count("mine") >= 2
+        e._name.value, e._path.value = "from the page", str(tmp_path / "made" / "clips")
+        e._buttons["label"].click()
+        assert e.edits[-1] == ("label", "from the page", [3, 7])
+        e._buttons["export"].click()  # the folder is there already
+        assert "made/clips" in e._done.value and "written" not in e._done.value
+        np.testing.assert_array_equal(synthetic.labels, before)
+
+    def test_zoom_is_shared_and_resting_on_a_point_sends_its_motion(self, synthetic):
+        f = evaluate.raw_features(synthetic, frames=8)
+        e = widgets.EmbeddingExplorer(synthetic, {"a": f, "b": f.x[:, :20]})
+        e.beside = "a"
+        e.views[1].view = [0.1, 0.2, 4.0]
+        assert e.view == e.views[0].view == [0.1, 0.2, 4.0] and e.views[0].link == e.views[1].link != ""
+        for bad in ([0, 0], [0, 0, 0.1], [0, float("nan"), 1], "abc"):
+            with pytest.raises(Exception, match=r"view|List"):
+                e.views[0].view = bad
+        e.views[0].hovered = 6
+        sent = e.views[0].preview
+        frames, people, joints = sent["shape"]
+        points = np.frombuffer(sent["points"], np.float32).reshape(frames, people, joints, 2)
+        assert sent["index"] == 6 and frames <= 60 and joints == len(synthetic.skeleton)
+        assert np.nanmin(points) >= 0 and np.nanmax(points) <= 1 and np.nanmax(points[..., 1]) > 0.8
+        head, foot = (synthetic.skeleton.names.index(n) for n in ("head", "left_foot"))
+        assert (points[:, 0, head, 1] < points[:, 0, foot, 1]).all()  # the head above: y grows downward on the page
+
 
 def test_a_scatter_needs_one_text_and_one_group_for_each_point():
     with pytest.raises(ValueError, match="3 points, 2 groups and 3 texts"):
@@ -273,7 +334,69 @@ def test_the_prototypes_of_small_before_another_body():
     assert len(p.prototypes.usage()) == 256 and len(p.nearest) == 2
 
 
+def test_a_packed_run_in_the_plane_of_another_body():
+    people, run = data.ui_prmd()[::100], pretrain.pretrained_run()
+    e = widgets.EmbeddingExplorer(people, run)
+    assert e.source == "last step" and "no picture" not in e.note.value
+    encoder = slimlab.pretrained("small", skeleton=people.skeleton)
+    np.testing.assert_allclose(e._features("last step"), evaluate.features(encoder, people).x, atol=1e-5)
+
+
 def test_the_shipped_encoder_and_real_recordings(utd):
     encoder = slimlab.pretrained("tiny-v1", skeleton=utd.skeleton)  # the same joints in another order
     a = widgets.AttentionExplorer(utd[:20], encoder, index=3, query=(0, 5))
     assert a.values[0].shape[1] == 20 and 0 < a.values[0].sum() <= 100.01
+
+
+class TestEmbeddingOfOthers:
+    """What is told of the clips, not of the picture."""
+
+    def test_edits_and_a_selection_are_of_their_clips_alone(self, synthetic):
+        f = evaluate.raw_features(synthetic, frames=8)
+        e = widgets.EmbeddingExplorer(synthetic, f)
+        e.selected = [0, 1]
+        e.assign("mine")
+        state = json.loads(json.dumps(e.state()))
+        backwards = np.arange(len(synthetic))[::-1].copy()
+        other = widgets.EmbeddingExplorer(synthetic[backwards], f.rows(backwards))
+        with pytest.raises(ValueError, match="edits and selected are of other clips"):
+            other.restore(state)
+        assert other.edits == [] and other.selected == []
+        other.restore(state | {"edits": [], "selected": [], "by": "subject"})  # the remedy
+        assert other.by == "subject"
+        again = widgets.EmbeddingExplorer(synthetic, f)
+        again.restore(state)
+        assert again.state() == state
+
+    def test_correct_is_by_the_labels_as_they_are_now(self, synthetic):
+        e = widgets.EmbeddingExplorer(synthetic, evaluate.raw_features(synthetic, frames=8), by="correct")
+        assert "wrong" in e._values()
+        e.selected = list(range(len(synthetic)))
+        e.assign("all the same")
+        assert set(e._values()) == {"right"}
+        e.selected = [4]
+        e.exclude()
+        assert e._values()[4] == "no label"
+
+    def test_any_network_of_features(self, synthetic):
+        class Means(FeatureEncoder):
+            config, has_cls = EncoderConfig(width=2, depth=1, heads=1, frames=8), False
+
+            def __init__(self):
+                super().__init__()
+                self.place = torch.nn.Parameter(torch.zeros(1))
+
+            def features(self, x, people=None, blocks=1, pool="cls+mean", combine="concat", seen=None):
+                return x.mean(dim=(2, 3)).flatten(1)
+
+        assert widgets.EmbeddingExplorer(synthetic, Means()).plane.xy.shape == (len(synthetic), 2)
+
+    def test_a_column_of_one_value(self, synthetic):
+        e = widgets.EmbeddingExplorer(synthetic, evaluate.raw_features(synthetic, frames=8), by="split")
+        assert e.by == "split" == e._controls["by"].value
+        e = widgets.EmbeddingExplorer(synthetic, evaluate.raw_features(synthetic, frames=8))
+        with pytest.raises(ValueError, match="cannot color by 'split'; choose one of label_name, subject"):
+            e.by = "split"
+        assert e.by == "label_name"
+        one = synthetic[synthetic.labels == 0]
+        assert widgets.EmbeddingExplorer(one, evaluate.raw_features(one, frames=8)).by == "label_name"
