@@ -4,7 +4,7 @@
 # **After this lesson** you can say what a skeleton clip is, number by number; build a pose from its bones in any order of joints;
 # check the parts and mirror pairs of a body in a picture; recognize a Kinect's faults by eye and by a measure; and clean a data
 # set without hiding what you did. **Needs** Python and NumPy; no GPU, no download. **Takes** about 75 minutes with its four
-# exercises; the last line prints the machine's time.
+# exercises; the last line prints the machine's time. The [glossary](../docs/glossary.md) explains the words.
 
 # %%
 import numpy as np

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 03 · Tokens, encoder and cost
 #
-# **After this lesson** you can cut a clip into tokens by hand, explain how joint and time reach a token, derive each of the
-# paper's 6,368,768 parameters from eight sizes, look into any block, and measure what SLiM and a masked autoencoder cost, in
-# FLOPs and in milliseconds.
+# **After this lesson** you can cut a clip into tokens by hand, explain how joint and time reach a token, say what becomes of a
+# joint that the camera missed, derive each of the paper's 6,368,768 parameters from eight sizes, look into any block, and
+# measure what SLiM and a masked autoencoder cost, in FLOPs and in milliseconds.
 #
 # **Needs** Python and PyTorch, what attention is, lesson 01 or the quickstart; no GPU. The [glossary](../docs/glossary.md)
-# explains the words. **Takes** about 80 minutes with its three exercises; the last cell prints the machine's share.
+# explains the words. **Takes** about 85 minutes with its three exercises; the last cell prints the machine's share.
 
 # %%
 import copy
@@ -150,6 +150,48 @@ print({name: round(value, 6) for name, value in changed.items()}, "change of CLS
 assert changed["hidden"] == 0
 
 # %% [markdown]
+# ### Joints that the camera missed
+# A mask is our choice. A camera also loses joints, behind a chair or outside the picture. A file then often has 0 0 0 in their
+# place, which is a number and not a position. slimlab keeps beside the coordinates which joints were **seen**, from the file to
+# the encoder:
+#
+# - *Centering* moves a person to the origin by the center joint. An unseen joint must not move with it: it would land where
+#   nobody put it, at minus the center.
+# - The *encoder* replaces a token by the mask token if its joint was unseen in more than half of the token's frames. So it is
+#   told what pre-training has taught it: here is a joint that I cannot see.
+#
+# *Predict: a third of the joints is missing. The file says so, or it puts them in their parent's place, or at zero as if they
+# had been seen. In which of the three cases does CLS move least?*
+
+# %%
+ways, cls_of = ("declared", "parent", "zeros"), {}
+for way in ways:
+    worse = evaluate.corruption.missing_joints(store[[index]], 1 / 3, here.seed, given=way)  # the same joints each time
+    recorded, _, known = data.test_view(worse, [0], config.frames)
+    shown, known = evaluate.prepare(recorded, config, known)
+    with torch.inference_mode():
+        cls_of[way] = shipped(shown, people=people, seen=known).cls[0, 0]
+    if way == "declared":
+        lost = ~known[0, :, :, 0].any(dim=0)  # (V,) joints that no frame shows
+        assert not shown[0, :, :, lost].any()  # centering leaves them at zero
+        center = recorded[0, :, 0, body.center, 0]
+        print(
+            f"{int(lost.sum())} of {len(body)} joints are missing; centered as if seen they would lie {center.norm():.1f} m away"
+        )
+
+# %%
+with torch.inference_mode():
+    complete = shipped(view, people=people).cls[0, 0]
+    masked = shipped(view, mask=lost.expand(steps, -1), people=people).cls[0, 0]
+assert torch.allclose(cls_of["declared"], masked, atol=1e-5)  # an unseen joint is a hidden one
+moved = {way: 1 - float(F.cosine_similarity(cls, complete, dim=0)) for way, cls in cls_of.items()}
+print("change of CLS (1 - cosine) by the missing joints:", {way: round(value, 4) for way, value in moved.items()})
+print(f"in this clip CLS moves least if they are given as '{min(moved, key=moved.__getitem__)}'")
+
+# %% [markdown]
+# One clip proves nothing. Lesson 07 counts what missing joints cost in accuracy, over all clips.
+#
+# %% [markdown]
 # ## Time by rotation
 # The joint is in the embedding. Where is time? It is in no token. It enters when a query meets a key: **rotary position
 # embedding** ([arXiv 2104.09864](https://arxiv.org/abs/2104.09864)) turns both by an angle that grows with their time step $t$.
@@ -178,8 +220,8 @@ same = encoder.rotate(q.expand(8, -1), nowhere) @ encoder.rotate(k.expand(8, -1)
 print(f"control, all at time 0: {same.round(decimals=6).unique().numel()} product")
 
 # %% [markdown]
-# Without rotation, the order of the time steps is lost. We can see this in a whole network: let the eight time steps of a clip
-# change places. *Predict: by how much does CLS change, with rotation and without it?*
+# Without rotation, the order of the time steps is lost. We can see this in a whole network: shuffle the eight time steps of a
+# clip. *Predict: by how much does CLS change, with rotation and without it?*
 
 # %%
 still = copy.deepcopy(shipped)

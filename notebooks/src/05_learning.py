@@ -101,9 +101,9 @@ pd.DataFrame(rows, index=["behind the student", "change from step to step"]).T.r
 
 # %% [markdown]
 # A slow teacher is steady, and no single step can drag it along. With $m = 0$, the teacher is the student itself. But a slow
-# teacher also keeps its random start for longer. What is left of
-# the start after $n$ steps is the product of their momenta. The paper trains for 187,500 steps. *Predict: how much of the start
-# is left after the 2,000 steps of `tiny`, if momentum begins at 0.994? And after 450?*
+# teacher also keeps its random start for longer. What is left of the start after $n$ steps is the product of their momenta. The
+# paper trains for 187,500 steps. *Predict: how much of the start is left after the 2,000 steps of `tiny`, if momentum begins at
+# 0.994? And after 450?*
 
 # %%
 left = {}
@@ -154,8 +154,9 @@ lessons.check_ema(follow)
 
 # %% [markdown]
 # ## Prototypes
-# A **head** (section 3.2) maps a feature to a point on a sphere. It compares this point with $K$ learned directions $c_k$, the
-# prototypes. Each prototype also has a learned length $s_k$. The products are the **logits**:
+# A **head** (section 3.2) maps a feature to a point on a sphere in $E$ dimensions. It compares this point with $K$ learned
+# directions $c_k$ of the same space, the prototypes. Each prototype also has a learned length $s_k$. The products are the
+# **logits**:
 #
 # $$\ell_k = s_k \cos(h(x), c_k), \qquad h: \text{three linear layers with GELU, then L2 normalization}$$
 #
@@ -174,7 +175,7 @@ assert logits.abs().max() <= 1.001
 print(f"{tuple(logits.shape)} logits, standard deviation {logits.std():.3f}; 1/√E = {config.head_bottleneck**-0.5:.3f}")
 
 # %% [markdown]
-# Random directions in $E$ dimensions have cosines with a standard deviation of $1/\sqrt{E}$, so the logits are *small*. Remember
+# In $E$ dimensions, random directions have cosines with a standard deviation of $1/\sqrt{E}$, so the logits are *small*. Remember
 # this number: it sets how low the temperature must be. *Predict: how does training change it? Do the lengths $s_k$ grow?*
 
 # %%
@@ -188,11 +189,15 @@ print(f"after {long.step:,} steps of `small`: standard deviation {after.std():.3
 print(f"1/√E = {long.config.head_bottleneck**-0.5:.3f}; lengths, 1 at the start, are {low:.2f} to {high:.2f}")
 
 # %% [markdown]
+# The logits of `small` spread more widely than those of an untrained head, although its lengths have not grown: features and
+# prototypes have moved towards each other.
+#
 # ## Sinkhorn-Knopp, half an iteration at a time
 # How do logits become a target? A softmax would allow all clips to choose the same prototype. Sinkhorn-Knopp ([arXiv
 # 2006.09882](https://arxiv.org/abs/2006.09882); SLiM, section 3.2) looks for the matrix nearest to $\exp(\ell / \tau)$ that
-# satisfies two constraints. The *column constraint*: every prototype is used equally often over the batch. The *row constraint*:
-# every clip is assigned once. The algorithm alternates between them:
+# satisfies two constraints. The rows of the matrix are the $N$ clips of the batch, its columns the $K$ prototypes. The *column
+# constraint*: every prototype is used equally often over the batch. The *row constraint*: every clip is assigned once. The
+# algorithm alternates between them:
 #
 # $$Q_{nk} \leftarrow \frac{Q_{nk}}{K \sum_{n'} Q_{n'k}} \;\text{(columns)}, \qquad
 # Q_{nk} \leftarrow \frac{Q_{nk}}{N \sum_{k'} Q_{nk'}} \;\text{(rows)}$$
@@ -242,7 +247,10 @@ lessons.check_sinkhorn(sinkhorn)
 #
 # - Rows before columns: the result then has even columns, and rows that do not sum to one.
 # - Forgetting the temperature, or multiplying by it.
-# - Overflow: `exp` of logits / 0.02 is easily too large. Subtract the largest logit first, which changes no assignment.
+# - Overflow: `exp` of logits / 0.02 is easily too large. Subtract the largest logit first, which changes no assignment. It has to
+#   be the largest of the whole matrix: to subtract each row's own weighs the rows differently when columns are summed.
+# - `q / q.sum(dim=1)` without `keepdim=True`: PyTorch then divides the columns, or fails where $N \ne K$.
+# - `q /= …` on the logits that were given: the caller still needs them.
 # - A fixed number of iterations, or going on until both constraints hold: use the argument.
 # </details>
 # <details><summary>Solution</summary>
@@ -361,6 +369,9 @@ mfp = losses.masked_feature_loss(guessed, wanted, hidden)
 print(f"MFP {mfp:.3f}; {len(wanted)} hidden tokens in {batch} of {len(hidden)} views; half of ln K = {np.log(128) / 2:.3f}")
 
 # %% [markdown]
+# Half of the views have no mask here and count zero, so an even answer would cost half of $\ln K$. The untrained student costs
+# more: at its temperature of 0.1 it does not answer evenly, and what it says is wrong.
+#
 # Why does the mean over each view come first? A view with nine tenths of its tokens hidden has almost twice as many hidden tokens
 # as a view with half of them hidden. In one mean over all tokens, the hardest views would count most.
 
@@ -383,7 +394,7 @@ lessons.check_masked_loss(masked_loss)
 # <details><summary>Common mistakes</summary>
 #
 # - `.mean()` over all tokens at once.
-# - Dividing by the masked views alone.
+# - Dividing by the masked views alone. In a loop, the mean of a view without hidden tokens is NaN: such a view counts zero.
 # - The softmax where its logarithm belongs, or the logarithm of a mean.
 # - Detaching the student's logits: the value is right, and nothing learns.
 #
@@ -441,9 +452,16 @@ ways = {by: table.groupby(by).agg({"tokens": "size"} | dict.fromkeys(table.colum
 print(f"ln K = {np.log(long.config.prototypes):.2f}: the loss of an even answer")
 pd.concat(ways).round(2)
 
+# %%
+long_run, by_part = table["time steps hidden"] > 4, ways["part"]["MFP"]
+short, long_ones = table["MFP"][~long_run].mean(), table["MFP"][long_run].mean()
+print(f"MFP in runs of 1 to 4 steps {short:.2f}, of 5 to 8 steps {long_ones:.2f};", end=" ")
+print(f"by part from {by_part.min():.2f} ({by_part.idxmin()}) to {by_part.max():.2f} ({by_part.idxmax()})")
+
 # %% [markdown]
-# Compare the two halves of the table: does the loss differ more between run lengths or between limbs? Lesson 04 measured how hard
-# a mask makes *interpolation*. A network need not interpolate: other joints, and what it knows about motion, help it, too.
+# Compare the two halves of the table: does the loss differ more between run lengths or between limbs? A row with few tokens comes
+# from few clips, so compare the two groups of run lengths in the printed line, too. Lesson 04 measured how hard a mask makes
+# *interpolation*. A network need not interpolate: other joints, and what it knows about motion, help it, too.
 #
 # ## KoLeo: keep your distance
 # The third loss, **KoLeo** (after the Kozachenko-Leonenko estimator of entropy, [arXiv

@@ -165,7 +165,7 @@ print(f"200 draws of one clip: {len(places)} people, chosen {times.tolist()} tim
 # **Three: frozen prototypes** (`frozen_prototypes`, the first epoch of 150 in the paper, none in `tiny`). At the start features
 # are random. Prototypes that stand still do not adapt to random features.
 #
-# One step shows both. *Predict: by which factor do the two settings change how far each weight moves?*
+# We take one step with each of them, and one without. *Predict: by which factor does the movement of each weight change?*
 
 # %%
 settings = {"tiny": {}, "patch_lr_factor=0.2": {"patch_lr_factor": 0.2}, "frozen_prototypes=0.5": {"frozen_prototypes": 0.5}}
@@ -532,8 +532,8 @@ print("ranks at the end:", {name: round(value, 1) for name, value in ranks.items
 # all of it. Read GLCL against ln K and its floor, prototypes per target and in use against K, rank against one, kNN against its
 # own chance variation, and the result against the untrained network and raw coordinates.
 #
-# **Next:** the table above ends with numbers such as kNN accuracies, and with a standard error that is too simple. Lesson 07 asks
-# what such a number is worth: how the protocol moves it, and what it says about people who were not recorded.
+# **Next:** this lesson judged a run by kNN accuracies, with a standard error that is too simple. Lesson 07 asks what such a
+# number is worth: how the protocol moves it, and what it says about people who were not recorded.
 #
 # ## Test yourself
 # 1. Why are schedules functions of the fraction of the run? What is awkward about that for a run of `minutes`?
@@ -544,8 +544,7 @@ print("ranks at the end:", {name: round(value, 1) for name, value in ranks.items
 # 3. The rank fell from 40 to 27 in the first hundred steps. Is that collapse? <details><summary>Answer</summary>Not of the
 #    features: their rank would approach one. Whether the answers have collapsed, only the prototypes in use can tell.</details>
 # 4. Why does the monitor use a training subject for kNN, and not the test side?
-#    <details><summary>Answer</summary>Settings are chosen by this curve. What settings are chosen by cannot judge
-#    them.</details>
+#    <details><summary>Answer</summary>Settings are chosen by this curve. A number that chose a setting cannot judge it.</details>
 # 5. Two runs differ only in their seed, and their kNN differs by 0.03 on 200 clips. Is one seed better?
 #    <details><summary>Answer</summary>Not measurably. One standard error is about 0.03 there, for each of the two.</details>
 #

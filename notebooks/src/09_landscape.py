@@ -7,9 +7,9 @@
 # exercises; the last cell prints the machine's share.
 #
 # Self-supervised methods differ in one question: *what has to be predicted?* The answer decides what may go wrong. If the target
-# is computed by a network, the easiest prediction is one that is the same for everybody: a **collapse**. SLiM
-# ([arXiv 2603.10648](https://arxiv.org/abs/2603.10648)) combines two answers, MFP (masked feature prediction) and GLCL
-# (global-local contrastive loss); its words are in the [glossary](../docs/glossary.md). Here its neighbors run on the same data.
+# is computed by a network, the easiest prediction is one that is the same for everybody: a **collapse**. SLiM ([arXiv
+# 2603.10648](https://arxiv.org/abs/2603.10648)) combines two answers, MFP (masked feature prediction) and GLCL (global-local
+# contrastive loss); the [glossary](../docs/glossary.md) explains the words. Here its neighbors run on the same data.
 
 # %%
 import math
@@ -94,14 +94,14 @@ lessons.check_info_nce(info_nce)
 # %% [markdown]
 # ## Prototypes: which kind is it?
 # SwAV ([arXiv 2006.09882](https://arxiv.org/abs/2006.09882)) asks no longer *which clip* but *which prototype*. One view predicts
-# the assignment of the other, and Sinkhorn (lesson 05) keeps the assignments in balance over the batch. DINO
-# ([arXiv 2104.14294](https://arxiv.org/abs/2104.14294)) takes the assignments from a teacher, and replaces Sinkhorn by
-# *centering*: what all clips say on average, the center $c$, is taken from the logits $\ell_n$ before the softmax,
+# the assignment of the other, and Sinkhorn (lesson 05) keeps the assignments in balance over the batch. DINO ([arXiv
+# 2104.14294](https://arxiv.org/abs/2104.14294)) takes the assignments from a teacher, and replaces Sinkhorn by *centering*: the
+# mean logits of all clips, the center $c$, are subtracted from the logits $\ell_n$ before the softmax,
 #
 # $$ q_n = \mathrm{softmax}\big((\ell_n - c) / \tau\big), \qquad c \leftarrow m\, c + (1 - m)\, \frac1N \sum_n \ell_n . $$
 #
-# A favorite prototype of everybody is thereby no favorite any more. A low temperature, *sharpening*, works against the opposite
-# collapse, the even answer.
+# A prototype that all clips favor then loses its advantage. A low temperature, *sharpening*, works against the opposite collapse,
+# the even answer.
 
 
 # %% tags=["exercise", "raises-exception"]
@@ -234,13 +234,14 @@ pays.round(3)
 # - **Prototypes**: at least $\ln K$. Balanced or centered targets of a constant are even, and an even target costs that much. The
 #   favorite makes it worse.
 # - **MAE**: the mean square of the coordinates around the body's center. The target is data, and no network can flatten it.
-# - **BYOL, JEPA**: nothing. Their *loss* is perfect at collapse; what keeps them away from it is how they *get there*: the
-#   stop-gradient, a predictor, and a teacher that follows slowly.
+# - **BYOL, JEPA**: nothing. A collapsed network has the lowest loss there is. What may keep training away from it is not the loss
+#   but the way it is minimized: the stop-gradient, a predictor, and a teacher that follows slowly.
 #
 # ## Train them, with and without
-# Each method trains for the same batches from the same weights, once whole, once without its protection. Judged are the
-# encoder's features on test subjects: their rank (RankMe, lesson 06), the mean cosine of two clips, and kNN. CLS is read where
-# the loss acts on CLS, else the mean token. The controls are raw coordinates, and the start read in both ways.
+# Each method trains on the same batches from the same weights. Four of them also train without what protects them from collapse.
+# We judge the encoder's features on test subjects by their rank (RankMe, lesson 06), the mean cosine of two clips, and kNN. We
+# read CLS where the loss acts on CLS, and the mean token otherwise. The controls are raw coordinates, and the network before
+# training, read in both ways.
 #
 # *Predict, for each of the four without protection: does it collapse in so few batches?*
 
@@ -274,14 +275,40 @@ for name in without:
     signs = {"features": lambda row: row["mean cosine"] > 0.99 or row["rank"] < 2}
     signs["answers"] = lambda row: row["prototypes in use"] < 2
     seen = [sign for sign, of in signs.items() if of(bare) and not of(whole)]  # what the whole method shows too, tells nothing
-    came = f"collapse of its {' and '.join(seen)}" if seen else "no collapse beyond what the whole method shows"
+    came = f"signs of a collapse of its {' and '.join(seen)}" if seen else "no sign of a collapse that the whole method lacks"
+    known = table.loc[f"start, {reads.get(name, 'cls')}", "kNN"]
+    came += "" if not seen or bare["kNN"] < known else f", but its kNN is not below that of the start ({known:.2f})"
     print(f"{name}: rank {bare['rank']:.1f} (whole: {whole['rank']:.1f}), cosine {bare['mean cosine']:.2f}", end="")
     print(f" ({whole['mean cosine']:.2f}), loss {bare['loss']:.3f}, kNN {bare['kNN']:.2f} ({whole['kNN']:.2f}): {came}")
 
 # %% [markdown]
+# A mean cosine near one is a sign and no proof: features may share a large constant part and still differ in the rest, and then
+# kNN can tell clips apart. So the lines above name signs, and kNN beside them.
+#
+# They compare a method with itself, so they are silent about a sign that both show. A *whole* method can collapse,
+# too. SwAV's targets are balanced within each batch. DINO's are balanced only as far as the running center keeps up: if a
+# favorite prototype grows faster than the center follows, sharpening makes it the answer for everybody.
+#
+# *Predict: after so few batches, do SwAV and DINO answer with many prototypes?*
+
+# %%
+for name in ("SwAV", "DINO"):
+    row, before = table.loc[name], landscape.in_use(start, test)
+    used = row["prototypes in use"]
+    verdict = "its answers have collapsed" if used < 2 else "no collapse of its answers"
+    if row["rank"] < 2 or row["mean cosine"] > 0.99:
+        verdict += ", and its features show a sign of it, too"
+    print(f"{name}: {used:.1f} of {config.prototypes} prototypes in use, {before:.1f} before training: {verdict}", end="; ")
+    print(f"rank {row['rank']:.1f}, kNN {row['kNN']:.2f} (start {table.loc['start, cls', 'kNN']:.2f})")
+
+# %% [markdown]
+# A collapse in so short a run says that this run went wrong, not that the method does: temperature, momentum of the center,
+# batch size and length all differ from the paper's. The question to ask of your own run is the same: how many prototypes are in
+# use?
+#
 # Read the loss column against the kNN column. Losses of different methods cannot be compared, and within one method the lower
 # loss may belong to the network that knows less. A loss is a means to train; rank, use of prototypes and kNN with its controls
-# say what came of it. So few batches and one seed rank no methods; lesson 07 says how far kNN on so few subjects moves by
+# say what came of it. So few batches and one seed cannot rank methods; lesson 07 says how far kNN on so few subjects moves by
 # chance.
 
 # %%
@@ -301,10 +328,9 @@ printed.assign(**{"over coordinates": gain}).style.format("{:.2f}")
 
 # %% [markdown]
 # Predicting the teacher's features without a decoder gains nothing over coordinates with one; a predictor adds a little; the
-# teacher's *prototypes* make the difference. The authors read it so: leaving out the decoder, or predicting features, is not by
-# itself the source of the gain, the assignment to prototypes is. The table measures that for their settings, on NTU RGB+D 60.
-# *Why* is not measured. A likely reason stands above: a prototype target is sharp, balanced over the batch and cannot be
-# flattened.
+# teacher's *prototypes* make the difference. The authors conclude that the gain comes from the assignment to prototypes, not from
+# leaving out the decoder or from predicting features. The table measures that for their settings, on NTU RGB+D 60. *Why* is not
+# measured. A possible reason stands above: balance over the batch makes a constant answer expensive.
 #
 # `slimlab.baselines.matched` trains the four in one loop, everything else alike. Here it runs for a few batches, enough to see
 # that it does, and too few to compare.
@@ -325,9 +351,9 @@ pd.DataFrame(rows).T.round(3)
 # `slimlab paper 10 DATA --steps 3000 --seeds 3` asks the table's question on your data, with intervals over subjects.
 #
 # ## MAE and SLiM, side by side
-# Now the two whole methods: SLiM's `tiny`, and the MAE of the MAMP family ([arXiv
-# 2308.07092](https://arxiv.org/abs/2308.07092)) at the same width and depth: its encoder sees a tenth of the tokens, a decoder
-# predicts the motion of the rest. Both get the same number of batches of the same size.
+# Now the two whole methods: SLiM's `tiny`, and the MAE of the MAMP family ([arXiv 2308.07092](https://arxiv.org/abs/2308.07092))
+# at the same width and depth. The MAE's encoder sees a tenth of the tokens, and a decoder predicts the motion of the rest. Both
+# get the same number of batches of the same size.
 #
 # *Predict: which takes longer for a batch? Which costs more in use? Which has the higher kNN after so many batches?*
 
@@ -370,13 +396,13 @@ for name, row in (("SLiM", slim), ("MAE", masked)):
     print(f"  {name} against its own untrained network: {row['kNN'] - row['kNN, untrained']:+.3f}")
 
 # %% [markdown]
-# What this shows: both learn in the same loop, and what a batch and a feature cost at this size. Which is the better method it
+# What this shows: both train in the same loop, and what a batch and a feature cost at this size. Which is the better method it
 # does not show: two short runs, one seed, a few subjects. The grids differ too, 64 frames in steps of four for the MAE, 32 in
 # steps of sixteen for `tiny`. In the paper's comparison at full length SLiM leads (below).
 #
 # ## The field
 # Linear evaluation on NTU RGB+D 60, cross-subject, as SLiM's table 1 prints it, for the skeleton methods; methods for images have
-# no number there. For tokens see the paper's table 3.
+# no number there. Table 3 of the paper lists their numbers of tokens.
 
 # %%
 landscape.field().style.format({"NTU-60 X-Sub": "{:.1f}"}, na_rep="–")
@@ -388,8 +414,9 @@ landscape.field().style.format({"NTU-60 X-Sub": "{:.1f}"}, na_rep="–")
 #
 # ## Summary
 # Methods differ in what they predict: the partner among negatives, a prototype, a feature, coordinates. A constant answer is
-# expensive where the loss itself forbids it, and free where only the dynamics do. A loss does not tell which has happened; rank,
-# prototypes in use and kNN with controls do. In the paper it is the prototype assignment that gains, not the missing decoder.
+# expensive where the loss forbids it, and free where only the dynamics of training do. The value of a loss does not tell whether
+# a collapse has happened; rank, prototypes in use and kNN with controls do. In the paper it is the prototype assignment that
+# gains, not the missing decoder.
 #
 # **Next**, lesson 10 looks inside a trained encoder: where does attention look, and which of its patterns were there before
 # training?

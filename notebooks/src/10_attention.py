@@ -3,8 +3,9 @@
 #
 # **After this lesson** you can draw where a joint, a token or CLS looks, and compute attention from q and k. You can measure how
 # far it reaches on the body and in time, test whether CLS follows the action, and roll attention out over the layers. You can
-# say, with numbers and controls, whether registers do anything in a small model. **Needs** lesson 03 (tokens, encoder) and kNN
-# from lesson 07; no GPU. **Takes** about 90 minutes with its three exercises; the last cell prints the machine's part.
+# find out what the features depend on, by hiding joints and limbs and taking out heads, and you can say, with numbers and
+# controls, whether registers do anything in a small model. **Needs** lesson 03 (tokens, encoder) and kNN from lesson 07; no GPU.
+# **Takes** about 120 minutes with its four exercises; the last cell prints the machine's part.
 #
 # SLiM's encoder ([arXiv 2603.10648](https://arxiv.org/abs/2603.10648), section 3.1) reads a CLS token, four registers and one
 # token for each joint and stretch of time. Its fused attention kernel does not return the attention weights; slimlab computes
@@ -46,7 +47,8 @@ print(f"{trained.config.depth} layers of {trained.config.heads} heads, {trained.
 # %% [markdown]
 # ## One joint's view
 # We take the joint that moves most in this clip, at the time step at which it moves most, in the last layer. Brighter and larger
-# means more attention. What is missing to 100 % goes to CLS and the registers. The grid has one column per time step.
+# means more attention. The shares add up to less than 100 %; the rest goes to CLS and the registers. The grid has one column per
+# time step.
 #
 # *Predict: does a moving joint attend to itself, to its neighbors on the limb, or to the other side of the body? To its own time
 # step, or to others?*
@@ -104,8 +106,8 @@ lessons.check_attention(attention)
 
 # %% [markdown]
 # The encoder first rotates q and k by an angle that is proportional to the time step (rotary embedding, lesson 03); CLS and
-# registers are not rotated. A view of a *single* time step is rotated by zero, so its weights follow from q and k alone. In the
-# ratio of two weights of one row the sum cancels.
+# registers are not rotated. A view of a *single* time step is rotated by zero, so its weights follow from q and k alone. The
+# ratio of two weights of one row does not depend on the sum below the fraction.
 
 # %%
 single = evaluate.inputs(trained, store, [index], trained.config.patch_frames)  # one time step
@@ -323,32 +325,247 @@ for name in both:
 table.round(2)
 
 # %% [markdown]
-# ## Does it matter where CLS looks?
-# Attention is not importance. We test it: hide all tokens of one joint and see how far CLS moves. We hide the joint with the
-# most attention in each clip, the one with the least, and a random one, each by the map of the network itself. *Predict the
-# order of the three. What would the order be if attention had nothing to do with importance?*
+# ## Attention is not importance
+# What a token reads is not yet what it needs: a value may be small, or the same information may also come from elsewhere. To
+# learn what the features *depend on*, we take something away and look at what changes. This is an **intervention**. The encoder
+# knows one way to go without a token, the mask token of its pre-training, so we hide tokens behind it
+# ([occlusion, arXiv 1311.2901](https://arxiv.org/abs/1311.2901)).
+
+
+# %% tags=["exercise", "raises-exception"]
+# Exercise 3 · difficulty 2 of 3 · about 15 minutes
+def hiding_effect(encode, tokens, fill, units):
+    """How much hiding each unit changes the features -> (U,): 1 - cosine of a clip's features, with and without, mean over clips.
+
+    encode  tokens (N, T', V, D) -> features (N, F)
+    fill    (D,) what stands in place of a hidden token
+    units   (U, T', V) bool, True: tokens that are hidden together, in every clip
+    """
+    raise NotImplementedError
+
+
+lessons.check_hiding(hiding_effect)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `torch.where(unit[..., None], fill, tokens)` makes new tokens and leaves the old ones as they are.
+# </details>
+# <details><summary>Common mistakes</summary>
+#
+# - `tokens[:, unit] = fill`: the next unit then finds this one hidden as well, and so does the caller.
+# - Zeros instead of `fill`: zero is a value like others, and the network never saw it in this place.
+# - The cosine of mean features: changes in different directions cancel. Take the cosine of each clip, then the mean.
+# - Hiding all tokens but the unit.
+# </details>
+# <details><summary>Solution</summary>
+#
+# ```python
+# def hiding_effect(encode, tokens, fill, units):
+#     clean, out = encode(tokens), []
+#     for unit in units:
+#         hidden = encode(torch.where(unit[..., None], fill, tokens))
+#         out.append((1 - torch.nn.functional.cosine_similarity(hidden, clean, dim=1)).mean())
+#     return torch.stack(out)
+# ```
+# </details>
+
+# %% [markdown]
+# `analysis.occlude` does this to an encoder and a store of clips: it hides each joint in turn, for the whole clip, and reads CLS.
+# A cross is the control: as many random tokens.
+#
+# *Predict: which joints move the features most when they are hidden? Are they the joints that move most?*
+
+# %%
+shown = store[clips]
+hidden_joints = {name: analysis.occlude(e, shown, by="joints", pool="cls", seed=here.seed) for name, e in both.items()}
+plot.occlusion(hidden_joints["trained"], title=f"trained: CLS, each joint hidden, mean over {len(clips)} clips")
+
+# %%
+plot.occlusion(hidden_joints["untrained"], title="the control: the same network, untrained")
+
+# %% [markdown]
+# Now both maps side by side: how much attention CLS pays to a joint, and how far CLS moves when the joint is hidden. The rank
+# correlation over joints is 1 if attention orders joints as the effect of hiding does, and 0 if attention says nothing about it.
+# There are two controls: the untrained network, and the effects in *other* clips. If those correlate as well, attention says
+# which joints matter in general, and nothing about this clip.
+#
+# *Predict: is the rank correlation nearer to 1 or to 0?*
 
 
 # %%
-def shift_of_cls(encoder, hidden):
-    """Mean 1 - cosine of CLS, before and after all tokens of one joint per clip are hidden; hidden (clips,) joints."""
-    mask = torch.nn.functional.one_hot(hidden, joints).bool()[:, None, None].expand(-1, 1, steps, -1)
+def ranks(values):
+    """(clips, V) -> the place of each joint in the order of its clip."""
+    return values.argsort(dim=1).argsort(dim=1).double()
+
+
+# %%
+effect, received, rows = {}, {}, {}
+ways = given.x[..., 0].diff(dim=2).norm(dim=1).sum(dim=1)  # (clips, V) how far each joint moves
+for name, m in maps.items():
+    received[name] = analysis.attention_map(m[-1], "cls", steps, joints).sum(dim=1)  # (clips, V)
+    effect[name] = hidden_joints[name].change
+    others = np.mean([correlation(ranks(received[name]), ranks(effect[name].roll(n, dims=0))) for n in range(7, 42, 7)])
+    rows[name] = {
+        "attention and effect": correlation(ranks(received[name]), ranks(effect[name])),
+        "effect in other clips": others,
+    }
+    rows[name]["motion and effect"] = correlation(ranks(ways), ranks(effect[name]))
+
+# %%
+table = pd.DataFrame(rows).T
+agreement = table.loc["trained", "attention and effect"]
+word = (
+    "orders joints much as hiding does"
+    if agreement > 0.7
+    else "is a poor guide to it"
+    if agreement < 0.4
+    else "tells a part of it"
+)
+print(f"trained: attention in the last layer {word} (rank correlation {agreement:+.2f})")
+table.rename_axis("rank correlation over joints, mean over clips").round(2)
+
+# %%
+rows, dice = {}, torch.Generator().manual_seed(here.seed)
+for name in both:
+    most, least = received[name].argmax(dim=1), received[name].argmin(dim=1)
+    chosen = {"most attention": most, "least attention": least, "random": torch.randint(joints, (len(clips),), generator=dice)}
+    rows[name] = {what: float(effect[name].gather(1, j[:, None]).mean()) for what, j in chosen.items()}
+    rows[name]["largest effect"] = float(effect[name].max(dim=1).values.mean())
+    same = (effect[name].argmax(dim=1) == most).double().mean()
+    print(f"{name}: in {same:.0%} of the clips the joint with the most attention is the one whose hiding changes most")
+pd.DataFrame(rows).T.rename_axis("change of CLS when this joint is hidden").round(4)
+
+# %% [markdown]
+# A map of attention that is bright in one place does not say that the features depend on that place; only the intervention does.
+# It has limits of its own. Hiding one joint hides little if its neighbors tell the same, so the effects of single joints do not
+# add up to that of a limb.
+#
+# ## Hiding a limb
+# A limb has more joints than one, and hiding more changes more. So the control must hide **as many joints**: random ones,
+# for all time steps, five draws.
+#
+# *Predict: what moves CLS more, a hidden limb, or as many hidden joints that are spread over the body?*
+
+
+# %%
+def moves_cls(encoder, hidden):
+    """Mean over clips of 1 - cosine of CLS, before and after the joints `hidden` become mask tokens in every step."""
+    mask = torch.zeros(steps, joints, dtype=torch.bool)
+    mask[:, list(hidden)] = True
     with torch.no_grad():
         before, after = (encoder(given.x, mask=m, people=given.people, seen=given.seen).cls[:, 0] for m in (None, mask))
     return float((1 - torch.nn.functional.cosine_similarity(before, after, dim=-1)).mean())
 
 
 # %%
-rows, dice = {}, torch.Generator().manual_seed(here.seed)
+rows = {}
+for part, of_part in body.parts.items():
+    rows[part] = {"joints": len(of_part)}
+    for name, encoder in both.items():
+        spread = [torch.randperm(joints, generator=dice)[: len(of_part)].tolist() for _ in range(5)]
+        rows[part] |= {
+            name: moves_cls(encoder, of_part),
+            f"{name}, random joints": np.mean([moves_cls(encoder, j) for j in spread]),
+        }
+table = pd.DataFrame(rows).T
+for name in both:
+    more = list(table.index[table[name] > table[f"{name}, random joints"]])
+    print(f"{name}: a limb changes more than as many random joints for {len(more)} of {len(table)} parts: {more}")
+table.style.format("{:.3f}").format("{:.0f}", subset=["joints"])
+
+# %% [markdown]
+# The features moved. Does it *matter*? `analysis.ablate` asks kNN: the gallery stays whole, and the test clips lose one limb or
+# one time step. Points are what kNN loses, bars are intervals over the test subjects, and crosses are as many random tokens.
+#
+# *Predict: which limb does kNN need most for these exercises? Is a time step or a limb dearer?*
+
+# %%
+train, test = data.split(store[:: 4 if quick else 1], "cross-subject")
+sides = (train[:: 1 if quick else 2], test[:: 1 if quick else 2])
+cut = analysis.ablate(trained, *sides, by=("parts", "steps"), seed=here.seed)
+plot.ablation(cut, title="what kNN loses; crosses: as many random tokens hidden")
+
+# %%
+dearest = cut[cut["encoder"] == "given"].nlargest(1, "lost").iloc[0]
+sure = "an interval over subjects that leaves out zero" if dearest["low"] > 0 else "an interval over subjects that holds zero"
+print(f"the dearest is {dearest['what']}: kNN loses {dearest['lost']:+.3f}, with {sure};", end=" ")
+print(f"as many random tokens cost {dearest['control']:+.3f}")
+beside = cut.pivot(index=["by", "what"], columns="encoder", values="lost").loc[(dearest["by"], dearest["what"])]
+print(f"the same hidden from the untrained network costs {beside['untrained']:+.3f}")
+
+# %% [markdown]
+# Read the points of the untrained network with care. It never learned what a mask token means, so hiding hurts it for that reason
+# alone. Compare its points with the crosses of its own color, not with the trained network's points.
+
+# %% [markdown]
+# ## Taking out a head
+# `analysis.without` gives the same encoder without a head: its output weights are zero
+# ([arXiv 1905.10650](https://arxiv.org/abs/1905.10650)). *Predict: is one head indispensable? Is it in the first layers or in
+# the last?*
+
+# %%
+rows = {}
 for name, encoder in both.items():
-    of_joint = analysis.attention_map(maps[name][-1], "cls", steps, joints).sum(dim=1)  # (clips, V)
-    chosen = {"most attention": of_joint.argmax(dim=1), "least attention": of_joint.argmin(dim=1)}
-    chosen["random joint"] = torch.randint(joints, (len(clips),), generator=dice)
-    rows[name] = {what: shift_of_cls(encoder, hidden) for what, hidden in chosen.items()}
-for name, row in rows.items():
-    times = row["most attention"] / row["random joint"]
-    print(f"{name}: hiding the joint with the most attention moves CLS {times:.1f} times as far as hiding a random one")
-pd.DataFrame(rows).T.rename_axis("1 - cosine of CLS, before and after").round(4)
+    with torch.no_grad():
+        whole = encoder(given.x, people=given.people, seen=given.seen).cls[:, 0]
+        for layer in range(look.layers):
+            for head in range(trained.config.heads):
+                bare = analysis.without(encoder, heads=[(layer, head)])
+                after = bare(given.x, people=given.people, seen=given.seen).cls[:, 0]
+                change = 1 - torch.nn.functional.cosine_similarity(whole, after, dim=-1)
+                rows[f"layer {layer + 1}, head {head + 1}", name] = float(change.mean())
+heads = pd.Series(rows).unstack()[list(both)]
+strongest, weakest = heads["trained"].idxmax(), heads["trained"].idxmin()
+print(f"trained: CLS moves most without {strongest} ({heads['trained'].max():.3f}), least without {weakest}", end=" ")
+print(f"({heads['trained'].min():.3f}); untrained at most {heads['untrained'].max():.3f}")
+heads.sort_values("trained", ascending=False).head(6).round(3)
+
+# %%
+gallery, asked = (evaluate.features(trained, side) for side in sides)
+intact = evaluate.knn(gallery, asked)
+for which in (strongest, weakest):  # the second is the control: taking out *a* head
+    layer, head = (int(word.split()[1]) - 1 for word in which.split(", "))
+    bare = analysis.without(trained, heads=[(layer, head)])
+    found = evaluate.knn(*(evaluate.features(bare, side, cache=None) for side in sides))
+    d = evaluate.paired(found, intact, sides[1])
+    print(f"without {which}: kNN {d.difference:+.3f} [{d.low:+.3f}, {d.high:+.3f}] over {d.units} subjects")
+
+# %% [markdown]
+# A large change of CLS with little loss in kNN means that all clips move together, and neighbors stay neighbors. That is why both
+# are measured.
+#
+# ## From one clip into another
+# **Patching** ([arXiv 2202.05262](https://arxiv.org/abs/2202.05262)) asks the question the other way round. Take two clips, put
+# the tokens of one limb of the *source* into the *target* behind some layer, and let the remaining layers go on. If CLS becomes
+# that of the source, the difference between the clips was in that limb, at that layer: recovered 1. If nothing changes: 0.
+#
+# *Predict: one arm goes up in the source; the target shows another exercise. In which part is the difference, and up to which
+# layer? Where is it after the last layer?*
+
+# %%
+other = int(np.flatnonzero(store.labels != store.labels[index])[-1])  # a clip of another class, of the last subject
+patched = {
+    name: analysis.patch(e, store, index, other).pivot(index="unit", columns="layer", values="recovered")
+    for name, e in both.items()
+}
+print(f"from {store.column('clip')[index]} into {store.column('clip')[other]}")
+for name, table in patched.items():
+    first = table.drop(index=["CLS", "registers"])[0]
+    print(f"{name}: behind layer 1, {first.idxmax()} recovers most, {first.max():.2f}; CLS {table.loc['CLS', 0]:.2f}")
+assert all(abs(table.loc["CLS"].iloc[-1] - 1) < 1e-3 for table in patched.values())  # behind the last layer CLS is all there is
+pd.concat({name: t.rename(columns=lambda i: f"layer {i + 1}") for name, t in patched.items()}, axis=1).round(2)
+
+# %% [markdown]
+# By construction, CLS recovers everything behind the last layer, since nothing follows that could mix it. The parts' numbers
+# before that are of this pair of clips; the untrained columns say how much of them any network would show.
+#
+# ## By hand: take something away
+# Click a token to hide it, or a head to take it out; pull a joint with the sliders. The neighbors of the clip may change with
+# it. The explorer begins with the joint of the first picture hidden.
+
+# %%
+widgets.InterventionExplorer(shown, trained, index=0, hidden=tuple((t, joint) for t in range(steps)))
 
 # %% [markdown]
 # ## Roll-out
@@ -391,7 +608,7 @@ table.rename_axis(f"tokens, of {steps * joints}").round(1)
 
 
 # %% tags=["exercise", "raises-exception"]
-# Exercise 3 · difficulty 2 of 3 · about 15 minutes
+# Exercise 4 · difficulty 2 of 3 · about 15 minutes
 def rollout(attention):
     """attention (L, heads, N, N), first layer first -> (N, N): followed through all layers; rows sum to one."""
     raise NotImplementedError
@@ -478,7 +695,6 @@ def without_registers(encoder):
     return bare
 
 
-train, test = data.split(store[:: 4 if quick else 1], "cross-subject")
 candidates = {f"{n}, {how}": f(e) for n, e in both.items() for how, f in (("with", lambda e: e), ("without", without_registers))}
 found = {name: evaluate.knn(evaluate.features(e, train), evaluate.features(e, test)) for name, e in candidates.items()}
 
@@ -548,7 +764,6 @@ plot.token_paths(blank, title="the control: the same network, untrained")
 # the length of its joint's way. The control takes the way from another clip.
 
 # %%
-ways = given.x[..., 0].diff(dim=2).norm(dim=1).sum(dim=1)  # (clips, V)
 rows = {}
 for name, encoder in both.items():
     with torch.no_grad():
@@ -589,9 +804,9 @@ widgets.FeatureExplorer(store, trained, index=index)
 # %% [markdown]
 # ## Summary
 # Attention is a softmax of q and k, a few lines of code. Its pictures become evidence beside an untrained network, beside
-# attention spread evenly, over many clips, and under interventions: move the clip, hide a joint, remove the registers, mask the
-# tokens. Roll-out over more layers, lags and paths in time need a grid with more than one or two time steps, which is why this
-# lesson uses `small`.
+# attention spread evenly, over many clips, and under interventions: move the clip, hide a joint or a limb, take out a head or
+# the registers, patch one clip into another. An intervention needs a control of the same size. Roll-out over more layers, lags
+# and paths in time need a grid with more than one or two time steps, which is why this lesson uses `small`.
 #
 # **Next:** this lesson looked at the tokens of one clip. Lesson 11 looks at the features of many clips, as a map in the plane,
 # and asks how far such a map can be trusted.
@@ -609,13 +824,17 @@ widgets.FeatureExplorer(store, trained, index=index)
 # 4. What would artifacts look like in the picture of norms? Why look before the final normalization?
 #    <details><summary>Answer</summary>Single crosses far above their bar. The final LayerNorm gives all tokens about the same
 #    norm.</details>
-# 5. Roll-out averages heads. What can it not show? <details><summary>Answer</summary>That heads look at different places; and
-#    signs: what is read may be added or subtracted.</details>
-# 6. Spread evenly over eight time steps, attention reaches 2.6 steps far on average. Why not 4, half of the clip?
+# 5. Spread evenly over eight time steps, attention reaches 2.6 steps far on average. Why not 4, half of the clip?
 #    <details><summary>Answer</summary>Only tokens at the ends have the whole clip on one side. A token in the middle is never
 #    more than four steps from another. A head at 2.6 has the value of the control.</details>
+# 6. Hiding the right arm moves CLS twice as far as hiding the neck. Is the arm more important?
+#    <details><summary>Answer</summary>Not yet shown: the arm has more joints. Compare with as many random joints, with the
+#    untrained network, and look at kNN.</details>
 #
 # ## Further reading
+# - What hiding shows: Zeiler and Fergus, [arXiv 1311.2901](https://arxiv.org/abs/1311.2901). Taking out heads: Michel et al.,
+#   [arXiv 1905.10650](https://arxiv.org/abs/1905.10650). Patching: Meng et al., [arXiv
+#   2202.05262](https://arxiv.org/abs/2202.05262).
 # - Registers: Darcet et al., [arXiv 2309.16588](https://arxiv.org/abs/2309.16588). Roll-out: Abnar and Zuidema, [arXiv
 #   2005.00928](https://arxiv.org/abs/2005.00928). Attention distance: ViT, [arXiv
 #   2010.11929](https://arxiv.org/abs/2010.11929).

@@ -87,8 +87,8 @@ table.round(3)
 # evens out densities. The picture then looks better than the features are.
 #
 # ## What trustworthiness measures
-# Take the $k$ nearest points of each point in the plane. Those that are *not* among its $k$ nearest features are intruders. Each
-# intruder costs as much as its rank $r(i, j)$ among the features exceeds $k$ (Venna and Kaski 2001):
+# Take the $k$ nearest points of each point in the plane. Those that are *not* among its $k$ nearest features are intruders. Let
+# $r(i, j)$ be the rank of an intruder among the features; it costs $r(i, j) - k$ (Venna and Kaski 2001):
 #
 # $$T(k) = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in U_k(i)} (r(i, j) - k)$$
 
@@ -130,8 +130,8 @@ lessons.check_agreement(agreement)
 # </details>
 # <details><summary>Common mistakes</summary>
 #
-# Counting the point itself, which always agrees. Asking whether the *majority* of the neighbors agrees, which is close to the
-# accuracy of kNN and another number.
+# Counting the point itself, which always agrees. Asking whether the *majority* of the neighbors agrees: that is nearly the
+# accuracy of kNN, a different number.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -290,7 +290,7 @@ table.round(3)
 # ## Colored by something else
 # An action of UI-PRMD has two parts, the exercise and whether it is done correctly. We color the same plane by these, by subject
 # and, where there are several, by camera. Islands of one subject or camera are neighbors for the wrong reason. *Predict for the
-# trained encoder: exercise, correct or not, subject; which agrees most among neighbors, relative to chance?*
+# trained encoder: do neighbors agree most, relative to chance, in exercise, in correctness or in subject?*
 
 # %%
 columns = ["exercise", "correct"] if "exercise" in clips.table else ["label_name"]

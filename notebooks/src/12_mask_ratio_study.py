@@ -383,8 +383,8 @@ for delta in (0.05, 0.02, 0.01):
 # test subjects, the interval over subjects stays as wide as it is.
 #
 # ## Does it say what the paper says?
-# The paper finds semantic tubes at ratios of 0.5 to 0.9 best. This study can add the lines marked SEEN above, and nothing else.
-# Where it does not see the paper's order, the paper need not be wrong. These settings differ:
+# The paper finds semantic tubes at ratios of 0.5 to 0.9 best. This study shows the lines marked SEEN above, and nothing else.
+# Where it does not show the paper's order, the paper need not be wrong. These settings differ:
 
 # %%
 rows = ["steps", "batch_size", "width", "depth", "patch_frames", "global_frames", "local_views", "mfp_weight", "prototypes"]

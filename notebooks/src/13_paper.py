@@ -6,7 +6,8 @@
 # number belongs to.
 #
 # **Needs** lessons 03 (encoder) and 07 (evaluation); two CPU cores, no GPU. With the real file and weights it takes longer, and
-# a GPU helps. **Takes** about 60 minutes with its two exercises; the last code cell prints the machine time.
+# a GPU helps. **Takes** about 60 minutes with its two exercises; the last code cell prints the machine time. The
+# [glossary](../docs/glossary.md) explains the words.
 #
 # SLiM ("Less is More", NeurIPS 2026, [arXiv 2603.10648](https://arxiv.org/abs/2603.10648)) reports how well frozen features
 # classify and what that costs. This lesson goes from the file to the table, with the code that you have.
@@ -157,10 +158,10 @@ print(f"{cost.parameters(encoder):,} parameters, {config.depth} blocks of width 
 
 # %% [markdown]
 # ## The number, and who chooses it
-# Table 1 of the paper comes from a grid of linear classifiers on frozen features: the CLS tokens of the last one or the last
-# four blocks, with and without the mean token, times 13 learning rates. The paper reports the best of these 52 **on the test
-# split**. slimlab trains the same grid in one pass and chooses on held-out subjects of the training side; where a file names no
-# subjects, as this layout does not, it chooses on held-out clips. (An encoder of fewer than four blocks gives all it has.)
+# Table 1 of the paper comes from a grid of linear classifiers on frozen features: the CLS tokens of the last one or the last four
+# blocks, with and without the mean token, times 13 learning rates. The paper reports the best of these 52 **on the test split**.
+# slimlab trains the same grid in one pass and chooses on held-out subjects of the training side; where a file names no subjects,
+# as in this layout, it chooses on held-out clips. (An encoder of fewer than four blocks gives all it has.)
 #
 # The two numbers are, with accuracies $h_c$ on held-out clips and $t_c$ on the test split for the candidates $c$,
 #
@@ -230,7 +231,8 @@ lessons.check_optimism(optimism)
 # grows. The real candidates classify the same clips with similar features, so they are lucky on the same clips, and their
 # optimism is smaller than that of 52 independent candidates.
 #
-# A number also needs its controls, on the same clips. The paper's table does not print any:
+# A number also needs its controls, on the same clips. The paper's table does not print any. *Predict: which row of the next table
+# has the highest kNN, and which the highest probe?*
 
 # %%
 table = evaluate.compare(encoder, train, test, here.seed)
@@ -304,13 +306,13 @@ here.end()
 # - A number of a table needs a version of the method, a file, a split, an encoder, a protocol, and a stated rule for choosing
 #   the settings. `evaluate.run` writes them into the row.
 # - The tensors tell the sizes of an encoder, except its number of heads.
-# - The best of many candidates on the test split is partly lucky. Whoever is chosen on held-out clips is reported without
-#   optimism.
+# - The best of many candidates on the test split is partly lucky. A candidate that was chosen on held-out clips is reported
+#   without optimism.
 # - At equal numbers of people, using MAMP's encoder costs 4.78 times as much as using SLiM's, not 7.89 times.
 #
 # **Try next.** Run the grid with another `seed`: is its choice stable? Pre-train the `bone` and `motion` streams
 # (`Config(stream="bone")`) for a minute each and add their scores with `evaluate.fuse`: is the sum better than its best part, and
-# by more than its interval?
+# by more than its interval? Lesson 14 tries it with few steps, beside a control.
 #
 # **Next.** [Lesson 14](14_your_data.ipynb) leaves the benchmark: your own recordings, from the file to features.
 #

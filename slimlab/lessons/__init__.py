@@ -5,7 +5,7 @@ otherwise it raises `NotYet` with one sentence that says what is wrong and where
 """
 
 from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
-from slimlab.lessons.attention import check_attention, check_distance, check_rollout
+from slimlab.lessons.attention import check_attention, check_distance, check_hiding, check_rollout
 from slimlab.lessons.bodies import check_bone_lengths, check_fill, check_pairs, check_positions
 from slimlab.lessons.embeddings import check_agreement, check_procrustes, check_shuffled
 from slimlab.lessons.evaluation import check_across_subjects, check_average_precision, check_knn_votes, check_standardize
@@ -49,6 +49,7 @@ __all__ = [
     "check_encoder_sizes",
     "check_fill",
     "check_glcl",
+    "check_hiding",
     "check_info_nce",
     "check_joint_tubes",
     "check_knn_votes",

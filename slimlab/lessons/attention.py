@@ -1,16 +1,20 @@
-"""Checks of the exercises on attention: the softmax of q and k, roll-out (arXiv 2005.00928), mean distance (arXiv 2010.11929)."""
+"""Checks of the exercises on attention: the softmax of q and k, roll-out (arXiv 2005.00928), mean distance (arXiv 2010.11929),
+and of what hiding changes (arXiv 1311.2901)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from slimlab import analysis
 from slimlab.encoder import Attention
-from slimlab.lessons.asking import attempt, expect, expect_tensor, passed
+from slimlab.lessons.asking import NotYet, attempt, expect, expect_tensor, passed
 from slimlab.skeleton import COCO, KINECT_V2, Skeleton
 
 
@@ -114,6 +118,88 @@ def check_distance(function: Callable[..., Tensor]) -> None:
             expect(not torch.allclose(got, value, atol=1e-4), sentence)
         expect(False, f"mean_distance is {got[0]:.3f} for the first head where the library has {wanted[0]:.3f} hops.")
     passed("Mean attention distance: as the library has it, on three bodies.", function)
+
+
+def check_hiding(function: Callable[..., Any]) -> None:
+    """function(encode, tokens (N, T', V, D), fill (D,), units (U, T', V) bool) -> (U,) mean over clips of 1 - cosine.
+
+    encode  tokens (N, T', V, D) -> features (N, F). A unit's tokens are replaced by `fill`, and the features of every clip are
+            compared with those of the same clip as it was (`analysis.occlude` does the same to an encoder).
+    """
+    dice = torch.Generator().manual_seed(11)
+    for clips, steps, joints, size, count in ((5, 3, 4, 6, 3), (1, 2, 5, 4, 4), (8, 4, 3, 5, 2)):
+        tokens = torch.randn(clips, steps, joints, size, generator=dice)
+        fill = 1.5 * torch.randn(size, generator=dice)
+        units = torch.rand(count, steps, joints, generator=dice) < 0.4
+        units[:, 0, 0], units[:, -1, -1] = True, False  # no unit is empty, none is everything
+        weight = torch.randn(steps * joints * size, 7, generator=dice).double() / 4
+
+        def encode(x: Tensor, weight: Tensor = weight) -> Tensor:
+            return (x.flatten(1).double() @ weight).tanh() + 0.3
+
+        given, wanted = tokens.clone(), _hiding(encode, tokens, fill, units)
+        got = _numbers(attempt(function, encode, given, fill.clone(), units.clone()), "hiding_effect")
+        got = expect_tensor(got, "hiding_effect", (count,), "(U,)").to(wanted)
+        expect(
+            torch.equal(given, tokens),
+            "hiding_effect changes the tokens that it was given: later units then find earlier ones hidden; work on a copy.",
+        )
+        if torch.allclose(got, wanted, atol=1e-5):
+            continue
+        clean, hidden, all_so_far, others = encode(tokens), [], tokens.clone(), []
+        for unit in units:
+            all_so_far = torch.where(unit[..., None], fill, all_so_far)
+            hidden.append(all_so_far)
+            others.append(torch.where(unit[..., None], tokens, fill))
+        zeros = _hiding(encode, tokens, torch.zeros_like(fill), units)
+        shown = [encode(torch.where(unit[..., None], fill, tokens)) for unit in units]
+        mistakes = {
+            "hiding_effect hides one unit on top of the other: begin each with the tokens as they were.": [
+                _apart(encode(x), clean).mean() for x in hidden
+            ],
+            "hiding_effect hides all but the unit: True in units means hidden.": [
+                _apart(encode(x), clean).mean() for x in others
+            ],
+            "hiding_effect puts zeros where tokens are hidden: zeros are numbers, too; put `fill`.": zeros,
+            "hiding_effect returns cosines: 1 minus the cosine is zero where nothing changes.": 1 - wanted,
+            "hiding_effect compares mean features: take the cosine of each clip, then the mean.": [
+                _apart(x.mean(dim=0), clean.mean(dim=0)) for x in shown
+            ],
+            "hiding_effect sums over clips: the mean is asked for.": wanted * clips,
+            "hiding_effect measures a Euclidean distance: 1 minus the cosine is asked for.": [
+                (x - clean).norm(dim=1).mean() for x in shown
+            ],
+            "hiding_effect compares the units with each other: compare with the clip in which nothing is hidden.": [
+                _apart(x, shown[0]).mean() for x in shown
+            ],
+        }
+        for sentence, value in mistakes.items():
+            same = torch.allclose(got, torch.as_tensor([float(v) for v in value]).to(wanted), atol=1e-5)
+            expect(not same, sentence)
+        wrong = int((got - wanted).abs().argmax())
+        expect(
+            False, f"hiding_effect is {got[wrong]:.4f} for unit {wrong} where {wanted[wrong]:.4f} is right (of {clips} clips)."
+        )
+    passed("What hiding changes: each unit alone, against the clip as it was.", function)
+
+
+def _hiding(encode: Callable[[Tensor], Tensor], tokens: Tensor, fill: Tensor, units: Tensor) -> Tensor:
+    clean = encode(tokens)
+    return torch.stack([_apart(encode(torch.where(unit[..., None], fill, tokens)), clean).mean() for unit in units])
+
+
+def _apart(a: Tensor, b: Tensor) -> Tensor:
+    return 1 - F.cosine_similarity(a, b, dim=-1)
+
+
+def _numbers(value: Any, name: str) -> Tensor | None:
+    """A tensor, from a tensor, an array or a list of numbers; None stays None."""
+    if value is None or isinstance(value, Tensor):
+        return value  # `expect_tensor` speaks of None
+    try:
+        return torch.as_tensor(np.array([float(v) for v in value]))
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet(f"{name} returned {type(value).__name__}: one number for each unit is asked for.") from None
 
 
 def _backwards(body: Skeleton) -> Skeleton:

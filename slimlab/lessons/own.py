@@ -1,15 +1,13 @@
 """The reader's own functions: kept when their check passes, and used again where a lesson builds SLiM from them.
 
-<<<<<<< HEAD
-They lie beside the lessons' folders, as `own/NAME.py`: the source of the cell's function alone. Lesson 08 takes each from
-there, or this package's solution where there is none yet.
-=======
 They lie beside the lessons' folders, as `own/NAME.py`: the source of the cell's function alone. Lesson 08 takes each from there,
 or this package's solution where there is none yet.
 """
 
 from __future__ import annotations
 
+import builtins
+import dis
 import inspect
 import io
 import linecache
@@ -18,6 +16,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -54,6 +53,19 @@ def keep(function: Callable[..., Any]) -> None:
         replace_file(_folder / f"{function.__name__}.py", lambda f: f.write(source.encode()))
     except OSError as error:
         warn(f"your function passed, but could not be kept for lesson 08: {error}")
+    from slimlab.lessons.solutions import SOLVED  # which needs the checks, and those need this module
+
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    used = _globals_of(code) if code and function.__name__ in SOLVED else set()
+    if outside := sorted(n for n in used if n not in NAMES and n != function.__name__ and not hasattr(builtins, n)):
+        words = ", ".join(f"`{n}`" for n in outside)
+        print(f"The function is kept alone, without {words}: define or import that inside it, so that lesson 08 can use it.")
+
+
+def _globals_of(code: CodeType) -> set[str]:
+    """The global names that this code and the functions inside it read."""
+    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return names.union(*(_globals_of(c) for c in code.co_consts if isinstance(c, CodeType)))
 
 
 def own(name: str) -> Callable[..., Any]:

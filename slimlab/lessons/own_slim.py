@@ -19,6 +19,7 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Attention, Block, EncoderConfig, rotary_tables, rotate, unseen_tokens
 from slimlab.evaluate import inputs
 from slimlab.lessons.asking import attempt, expect, expect_tensor, passed
+from slimlab.lessons.losses import cross_entropy_slips
 from slimlab.pretrain.config import Config
 from slimlab.pretrain.gradcache import Piece
 from slimlab.pretrain.sampling import clips_of_step
@@ -33,6 +34,12 @@ class Weights(nn.Module):
         super().__init__()
         for name, part in parts.items():
             setattr(self, name, part)
+
+    def forward(self, *_: Any, **__: Any) -> None:
+        parts = ", ".join(vars(self)["_modules"] | vars(self)["_parameters"])
+        raise NotImplementedError(
+            f"this object holds weights and computes nothing: write the computation with its parts ({parts})"
+        )
 
 
 def head_weights(config: Config) -> Weights:
@@ -101,13 +108,15 @@ def update_apart(before: dict[str, Tensor], ours: nn.Module, theirs: nn.Module) 
 def check_attend(function: Callable[..., Tensor]) -> None:
     """function(x (B, N, D), layer, turn) -> (B, N, D), as the library's `Attention` with the same weights. Raises NotYet.
 
-    layer  has qkv and proj (nn.Linear) and heads; turn(q) rotates queries or keys (…, N, D/heads)
+    layer  has qkv and proj (nn.Linear) and heads; turn(q) rotates queries or keys (…, N, D/heads). Values and gradients are
+           compared
     """
     for seed, (batch, length, width, heads) in enumerate(((2, 7, 16, 2), (1, 5, 24, 3), (3, 4, 8, 1))):
         dice = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            layer = Attention(width, heads)
+            library = Attention(width, heads)
+        layer = Weights(qkv=library.qkv, proj=library.proj, heads=heads)
         x = 2 * torch.randn(batch, length, width, generator=dice)
         tables = rotary_tables(torch.arange(length), width // heads)
         calls: list[tuple[int, ...]] = []
@@ -121,12 +130,14 @@ def check_attend(function: Callable[..., Tensor]) -> None:
             )
             return rotate(q, tables)
 
-        with torch.no_grad():
-            got = attempt(function, x.clone(), layer, turn)
-            got = expect_tensor(got, "attend", tuple(x.shape), "(B, N, D)").to(x)
-            wanted = layer(x, tables, True)[0]
-            if not torch.allclose(got, wanted, atol=1e-4):
-                _name_the_attention(got, x, layer, tables)
+        x.requires_grad_()
+        got = attempt(function, x.clone(), layer, turn)
+        got = expect_tensor(got, "attend", tuple(x.shape), "(B, N, D)").to(x)
+        wanted = library(x, tables, True)[0]
+        if not torch.allclose(got, wanted, atol=1e-4):
+            with torch.no_grad():
+                _name_the_attention(got, x, library, tables)
+        _same_gradients("attend", got, wanted, {"x": x} | dict(layer.named_parameters()))
     passed("Attention: heads, rotation, softmax and projection, as the library's layer.", function)
 
 
@@ -143,7 +154,23 @@ def _name_the_attention(got: Tensor, x: Tensor, layer: Attention, tables: tuple[
     right = out(tq, tk, v)
     unmerged = right.view(batch, length, heads, size).transpose(1, 2).reshape(batch, length, width)
     by_head = layer.qkv(x).view(batch, length, heads, 3, size).permute(3, 0, 2, 1, 4)
+    strided = layer.qkv(x).view(batch, length, 3, size, heads).permute(2, 0, 4, 1, 3)
+    viewed = [y.reshape(batch, heads, length, size) for y in layer.qkv(x).chunk(3, dim=-1)]
     mistakes = {
+        "attend views the tokens as heads: view (B, N, heads, d) first, then bring the heads in front with a transpose.": (
+            layer.proj(out(rotate(viewed[0], tables), rotate(viewed[1], tables), viewed[2]))
+        ),
+        "attend cuts each head's numbers with a stride: the heads come before d, so view (B, N, 3, heads, d).": layer.proj(
+            out(rotate(strided[0], tables), rotate(strided[1], tables), strided[2])
+        ),
+        "attend takes the keys first: the order in layer.qkv's output is queries, keys, values.": layer.proj(out(tk, tq, v)),
+        "attend takes the values before the keys: the order in layer.qkv's output is queries, keys, values.": layer.proj(
+            out(tq, rotate(v, tables), k)
+        ),
+        "attend takes the softmax over the heads: a query's weights sum to one over the keys, the last axis.": layer.proj(
+            out(tq, tk, v, over=1)
+        ),
+        "attend multiplies by the root of a head's width: divide by it.": layer.proj(out(tq, tk, v, size**0.5)),
         "attend leaves the rotation out: queries and keys go through turn.": layer.proj(out(q, k, v)),
         "attend turns one of queries and keys only: both go through turn.": layer.proj(out(tq, k, v)),
         "attend turns the keys only: queries go through turn as well.": layer.proj(out(q, tk, v)),
@@ -167,36 +194,57 @@ def _name_the_attention(got: Tensor, x: Tensor, layer: Attention, tables: tuple[
         ),
     }
     for sentence, value in mistakes.items():
-        same = heads == 1 and ("heads" in sentence or "whole width" in sentence)  # there is nothing to confuse with one head
+        same = torch.allclose(value, layer.proj(right), atol=1e-4)  # with one head there is nothing to confuse
         expect(same or not torch.allclose(got, value, atol=1e-4), sentence)
     expect(False, "attend differs from the library's layer: proj(softmax(turn(q) turn(k)ᵀ / √d) v), head by head.")
+
+
+def _same_gradients(name: str, got: Tensor, wanted: Tensor, of: dict[str, Tensor]) -> None:
+    """Raise NotYet unless both depend on all of these, and in the same way."""
+    expect(
+        got.requires_grad,
+        f"no gradient comes out of {name}: the network learns through it (no detach, no torch.no_grad()).",
+    )
+    probe = torch.randn(got.shape, generator=torch.Generator().manual_seed(0))
+    ours = torch.autograd.grad((got * probe).sum(), list(of.values()), allow_unused=True)
+    theirs = torch.autograd.grad((wanted * probe).sum(), list(of.values()))
+    for where, a, b in zip(of, ours, theirs, strict=True):
+        expect(
+            a is not None and torch.allclose(a, b, rtol=1e-3, atol=1e-3),
+            f"the value of {name} is right but the gradient of {where} is not: every part of it learns (no detach, no .data).",
+        )
 
 
 def check_block(function: Callable[..., Tensor]) -> None:
     """function(x (B, N, D), layer, attend) -> (B, N, D), as the library's `Block` with the same weights. Raises NotYet.
 
-    layer  has norm1, norm2, mlp.w12 and mlp.w3; attend(x) -> (B, N, D) stands for the attention
+    layer  has norm1, norm2, mlp.w12 and mlp.w3; attend(x) -> (B, N, D) stands for the attention. Values and gradients are
+           compared
     """
     for seed, (width, heads) in enumerate(((16, 2), (24, 3))):
         dice = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            layer = Block(EncoderConfig(skeleton=COCO, width=width, heads=heads))
-            for norm in (layer.norm1, layer.norm2):
+            library = Block(EncoderConfig(skeleton=COCO, width=width, heads=heads))
+            for norm in (library.norm1, library.norm2):
                 nn.init.normal_(norm.weight, 1, 0.5)
                 nn.init.normal_(norm.bias)
+        mlp = Weights(w12=library.mlp.w12, w3=library.mlp.w3)
+        layer = Weights(norm1=library.norm1, norm2=library.norm2, mlp=mlp)
         x, mix = torch.randn(2, 5, width, generator=dice), torch.randn(width, width, generator=dice)
 
         def attend(y: Tensor, mix=mix) -> Tensor:
             return y.mean(dim=1, keepdim=True) + (y @ mix).tanh()
 
-        with torch.no_grad():
-            given = x.clone()
-            got = expect_tensor(attempt(function, given, layer, attend), "block", tuple(x.shape), "(B, N, D)").to(x)
-            expect(torch.equal(given, x), "block changes the tokens that it was given: x = x + …, not x += ….")
-            wanted = _block(x, layer, attend)
-            if not torch.allclose(got, wanted, atol=1e-4):
-                _name_the_block(got, x, layer, attend)
+        x.requires_grad_()
+        given = x.clone()
+        got = expect_tensor(attempt(function, given, layer, attend), "block", tuple(x.shape), "(B, N, D)").to(x)
+        expect(torch.equal(given, x), "block changes the tokens that it was given: x = x + …, not x += ….")
+        wanted = _block(x, library, attend)
+        if not torch.allclose(got, wanted, atol=1e-4):
+            with torch.no_grad():
+                _name_the_block(got, x, library, attend)
+        _same_gradients("block", got, wanted, {"x": x} | dict(layer.named_parameters()))
     passed("Block: two residual steps, each behind its own norm, as the library's.", function)
 
 
@@ -215,7 +263,28 @@ def _name_the_block(got: Tensor, x: Tensor, layer: Block, attend: Callable[[Tens
 
     after = x + attend(layer.norm1(x))
     first = layer.norm1(x + attend(x))
+    w12 = layer.mlp.w12(layer.norm2(after))
+    crossed = layer.mlp.w3(F.silu(w12[..., ::2]) * w12[..., 1::2])
+    normed = layer.norm1(x) + attend(layer.norm1(x))
+    added = w12.chunk(2, dim=-1)
     mistakes = {
+        "block adds the MLP to what came in: it adds to the result of the attention step, y.": x + layer.mlp(layer.norm2(after)),
+        "block adds to the normalized tokens: the residual is the input as it came, x + attend(norm1(x)).": (
+            layer.norm2(normed) + layer.mlp(layer.norm2(normed))
+        ),
+        "block adds to the normalized tokens: the residual is y as it is, y + MLP(norm2(y)).": (
+            layer.norm2(after) + layer.mlp(layer.norm2(after))
+        ),
+        "block leaves out both norms: norm1 stands in front of the attention, norm2 in front of the MLP.": (
+            x + attend(x) + layer.mlp(x + attend(x))
+        ),
+        "block takes every other number as the gate: the gate is the first half of w12's output, the value the second.": (
+            after + crossed
+        ),
+        "block adds gate and value: they are multiplied.": after + layer.mlp.w3(F.silu(added[0]) + added[1]),
+        "block sends the product through SiLU: the gate alone goes through it.": after
+        + layer.mlp.w3(F.silu(added[0] * added[1])),
+        "block's gate is a ReLU (ReGLU): SwiGLU's is SiLU.": _block(x, layer, attend, gated(F.relu)),
         "block normalizes after each step (post-norm): the norm stands in front, inside the residual.": layer.norm2(
             first + layer.mlp(first)
         ),
@@ -258,7 +327,9 @@ def check_prototype_logits(function: Callable[..., Tensor]) -> None:
                 head.norms.uniform_(0.5, 3)
                 head.prototypes.mul_(torch.rand(11, 1) * 4 + 0.5)
         x = 3 * torch.randn(*shape, 8, generator=dice)
-        given = attempt(function, x.clone(), head)
+        held = Weights(mlp=head.mlp, prototypes=head.prototypes, norms=head.norms)
+        x.requires_grad_()
+        given = attempt(function, x.clone(), held)
         got = expect_tensor(given, "prototype_logits", (*shape, 11), "(…, K)").to(x)
         z, c = head.mlp(x), head.prototypes
         unit, ways = F.normalize(z, dim=-1), F.normalize(c, dim=-1)
@@ -267,25 +338,29 @@ def check_prototype_logits(function: Callable[..., Tensor]) -> None:
             "prototype_logits does not bring the prototypes to length one: only their direction counts.": unit
             @ (c * head.norms).T,
             "prototype_logits brings nothing to length one: logits are cosines, times the norms.": z @ (c * head.norms).T,
-            "prototype_logits leaves out head.norms, one learned number for each prototype.": unit @ ways.T,
+            "prototype_logits leaves out head.norms, one learned number for each prototype, or normalizes after multiplying with "
+            "the norms, which undoes them.": unit @ ways.T,
             "prototype_logits normalizes over the batch: each row has length one, so dim=-1.": F.normalize(z, dim=0)
             @ (ways * head.norms).T,
             "prototype_logits normalizes the prototypes' columns: each row is a prototype, so dim=-1.": unit
             @ (F.normalize(c, dim=0) * head.norms).T,
-            "prototype_logits normalizes after multiplying with the norms, which undoes them.": unit
-            @ F.normalize(c * head.norms, dim=-1).T,
+            "prototype_logits brings nothing to length one and leaves out head.norms: logits are cosines, times the norms.": z
+            @ c.T,
+            "prototype_logits normalizes axis 1, the default of F.normalize: here x has more axes, so dim=-1.": F.normalize(z)
+            @ (ways * head.norms).T,
+            "prototype_logits divides by head.norms: the cosines are multiplied by them.": unit @ (ways / head.norms).T,
+            "prototype_logits divides by a temperature: that comes later, in the losses.": unit @ (ways * head.norms).T / 0.1,
             "prototype_logits ends in a softmax: logits are asked for.": (unit @ (ways * head.norms).T).softmax(dim=-1),
         }
+        wanted = head(x)
         for sentence, value in mistakes.items():
-            expect(not torch.allclose(got, value, atol=1e-5), sentence)
+            same = torch.allclose(value, wanted, atol=1e-5)  # axis 1 is the last one of two
+            expect(same or not torch.allclose(got, value, atol=1e-5), sentence)
         expect(
-            torch.allclose(got, head(x), atol=1e-4),
+            torch.allclose(got, wanted, atol=1e-4),
             "prototype_logits differs from the library's: cosines of head.mlp(x) with the prototypes, times head.norms.",
         )
-        expect(
-            given.requires_grad,
-            "no gradient comes out of prototype_logits: head and encoder learn through it (no detach, no no_grad).",
-        )
+        _same_gradients("prototype_logits", got, wanted, {"x": x} | dict(held.named_parameters()))
     passed("Prototype head: cosines times norms, as the library's.", function)
 
 
@@ -294,7 +369,7 @@ def check_glcl(function: Callable[..., Tensor]) -> None:
 
     student_logits, teacher_targets  sequences of (B, K), the global views first
     """
-    for seed, (views, batch, prototypes, temperature) in enumerate(((4, 5, 6, 0.1), (2, 3, 4, 0.5), (8, 2, 7, 0.2))):
+    for seed, (views, batch, prototypes, temperature) in enumerate(((4, 5, 6, 0.1), (2, 5, 4, 0.5), (8, 2, 7, 0.2))):
         dice = torch.Generator().manual_seed(seed)
         logits = [torch.randn(batch, prototypes, generator=dice).requires_grad_() for _ in range(views)]
         targets = [losses.sinkhorn_knopp(torch.randn(batch, prototypes, generator=dice), 0.4) for _ in range(2)]
@@ -325,11 +400,9 @@ def _name_the_glcl(got: Tensor, logits: Sequence[Tensor], targets: Sequence[Tens
     others = torch.ones_like(terms, dtype=torch.bool)
     others[0, 0] = others[1, 1] = False
     right = terms[others].mean()
-    shares = [(s / temperature).softmax(dim=-1) for s in logits]
-    turned = torch.stack(
-        [-(p * t.clamp(min=1e-9).log()).sum(-1).mean() for i, t in enumerate(targets) for j, p in enumerate(shares) if i != j]
-    )
-    bare = torch.stack([-(t * p).sum(-1).mean() for i, t in enumerate(targets) for j, p in enumerate(shares) if i != j])
+    pairs = [(s, t) for i, t in enumerate(targets) for j, s in enumerate(logits) if i != j]
+    late_logs = [-(t * (s / temperature).softmax(dim=-1)).sum(-1).mean().log() for s, t in pairs]
+    own_clip = torch.stack([terms[t, s] for t in range(2) for s in range(views) if s != t and (s < 2 or s % 2 == t)])
     mistakes = {
         "glcl lets a view predict itself: leave out the terms of teacher's view t and student's view t.": terms.mean(),
         "glcl leaves out the other global view: only a view's prediction of itself is left out.": terms[:, 2:].mean()
@@ -344,13 +417,14 @@ def _name_the_glcl(got: Tensor, logits: Sequence[Tensor], targets: Sequence[Tens
         / views,
         "glcl divides by all pairs, those left out too: there are 2 + 2n terms.": terms[others].sum() / terms.numel(),
         "glcl sums over the batch: each term is a mean over the clips.": right * batch,
-        "glcl takes a mean over the prototypes as well: a cross-entropy sums over them.": right / logits[0].shape[1],
-        "glcl does not use the temperature: divide the student's logits by it.": losses.global_local_loss(logits, targets, 1.0),
-        "glcl has the wrong sign: a cross-entropy is minus the sum.": -right,
-        "glcl multiplies by the student's shares, not by their logarithm: use log_softmax.": bare.mean(),
-        "glcl swaps the two: the target weighs the logarithm of the student's shares.": turned.mean(),
+        "glcl divides by the clips once more: each term is a mean over them already.": right / batch,
+        "glcl lets each local view predict one teacher view: it predicts both.": own_clip.mean(),
+        "glcl takes the logarithm of a mean: log_softmax first, then sum and mean.": torch.stack(late_logs).mean(),
     }
-    for sentence, value in mistakes.items():
+    slips = []
+    for found in zip(*(cross_entropy_slips(s, t, temperature) for s, t in pairs), strict=True):
+        slips.append((f"glcl {found[0][0]}", torch.stack([value.mean() for _, value in found]).mean()))
+    for sentence, value in (*mistakes.items(), *slips):
         same = torch.allclose(value, right, atol=1e-4)  # here this mistake changes nothing
         expect(same or not torch.allclose(got, value, atol=1e-4), sentence)
     expect(

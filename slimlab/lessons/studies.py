@@ -16,9 +16,16 @@ DRAWS = 20_000  # that the interval's check asks for; the part of them below a b
 TAIL, CLOSE = 0.025, 0.006  # part of the draws outside each end of a 95 % interval; how far from it an answer may be
 
 
-def finished_study() -> pd.DataFrame:
-    """The mask-ratio study of docs/studies.md, a line a run, as `python benchmarks/studies.py mask-ratio UTD_MHAD` made it."""
-    with as_file(files("slimlab").joinpath("lessons", "runs", "mask-ratio.csv")) as path:
+def finished_study(name: str = "mask-ratio") -> pd.DataFrame:
+    """A study of docs/studies.md, a line a run, as `python benchmarks/studies.py NAME UTD_MHAD` made it.
+
+    name  "mask-ratio" or "labels"
+
+    Raises ValueError for another name.
+    """
+    if name not in ("mask-ratio", "labels"):
+        raise ValueError(f"finished_study: there is no study '{name}'; choose mask-ratio or labels")
+    with as_file(files("slimlab").joinpath("lessons", "runs", f"{name}.csv")) as path:
         return study.load(path)
 
 

@@ -44,7 +44,7 @@ def check_ema(function: Callable[..., None]) -> None:
         expect(
             False,
             f"at momentum {momentum} the parameter {wrong[0]} is not momentum * teacher + (1 - momentum) * student; "
-            "is every one changed once?",
+            "is every one changed once, and by the momentum that is given?",
         )
     passed("EMA: the teacher follows in place, the student is untouched, no gradient is kept.", function)
 
@@ -53,6 +53,10 @@ def _look_at(student: nn.Module, teacher: nn.Module, now: dict[str, Tensor], wan
     expect(
         all(torch.equal(now[n], wanted[n]) for n in wanted),
         "the student changed: the teacher follows the student, not the other way round.",
+    )
+    expect(
+        all(p.requires_grad for p in student.parameters()),
+        "the student cannot learn any more: leave requires_grad of its parameters alone.",
     )
     expect(
         not any(p.requires_grad or p.grad_fn is not None for p in teacher.parameters()),

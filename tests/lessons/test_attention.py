@@ -102,3 +102,75 @@ def test_mistakes_of_a_distance_are_named(changed, said):
         lessons.check_distance(lambda a, h, s: distance(a, h, s, **changed))
     with pytest.raises(lessons.NotYet, match="where the library has"):
         lessons.check_distance(lambda a, h, s: distance(a, h, s) + 1)
+
+
+def hiding(encode, tokens, fill, units, value=None, among=None):
+    clean = encode(tokens)
+    out = []
+    for unit in units if among is None else among(units):
+        x = tokens.clone()
+        x[:, unit] = fill if value is None else value
+        out.append(1 - torch.nn.functional.cosine_similarity(encode(x), clean, dim=1).mean())
+    return torch.stack(out)
+
+
+def in_place(encode, tokens, fill, units):
+    clean, out = encode(tokens), []
+    for unit in units:
+        tokens[:, unit] = fill
+        out.append(1 - torch.nn.functional.cosine_similarity(encode(tokens), clean, dim=1).mean())
+    return torch.stack(out)
+
+
+def of_means(encode, tokens, fill, units):
+    shown = [encode(torch.where(unit[..., None], fill, tokens)).mean(dim=0) for unit in units]
+    return torch.stack([1 - torch.nn.functional.cosine_similarity(x, encode(tokens).mean(dim=0), dim=0) for x in shown])
+
+
+def euclidean(encode, tokens, fill, units):
+    shown = [encode(torch.where(unit[..., None], fill, tokens)) for unit in units]
+    return torch.stack([(x - encode(tokens)).norm(dim=1).mean() for x in shown])
+
+
+def against_the_first(encode, tokens, fill, units):
+    shown = [encode(torch.where(unit[..., None], fill, tokens)) for unit in units]
+    return torch.stack([1 - torch.nn.functional.cosine_similarity(x, shown[0], dim=1).mean() for x in shown])
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        hiding,
+        lambda e, t, f, u: hiding(e, t, f, u).float(),
+        lambda e, t, f, u: hiding(e, t.double(), f.double(), u),
+        lambda e, t, f, u: hiding(e, t, f, u).tolist(),
+        lambda e, t, f, u: list(hiding(e, t, f, u)),
+        lambda e, t, f, u: hiding(e, t, f, u).numpy(),
+    ],
+)
+def test_right_answers_of_hiding_pass(right, capsys):
+    lessons.check_hiding(right)
+    assert "hiding" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (in_place, "changes the tokens that it was given"),
+        (lambda e, t, f, u: in_place(e, t.clone(), f, u), "on top of the other"),
+        (lambda e, t, f, u: hiding(e, t, f, ~u), "all but the unit"),
+        (lambda e, t, f, u: hiding(e, t, f, u, value=0.0), "puts zeros"),
+        (lambda e, t, f, u: 1 - hiding(e, t, f, u), "returns cosines"),
+        (of_means, "mean features"),
+        (lambda e, t, f, u: hiding(e, t, f, u) * len(t), "sums over clips"),
+        (euclidean, "Euclidean"),
+        (against_the_first, "with each other"),
+        (lambda e, t, f, u: hiding(e, t, f, u).flip(0), "is right"),
+        (lambda e, t, f, u: hiding(e, t, f, u)[:, None], "is asked for"),
+        (lambda e, t, f, u: float(hiding(e, t, f, u)[0]), "one number for each unit"),
+        (lambda e, t, f, u: None, "returned nothing"),
+    ],
+)
+def test_mistakes_of_hiding_are_named(wrong, said):
+    with pytest.raises(lessons.NotYet, match=said):
+        lessons.check_hiding(wrong)

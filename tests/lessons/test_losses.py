@@ -52,7 +52,30 @@ def with_factors(logits, temperature, iterations=3):
     return q * len(q)
 
 
-@pytest.mark.parametrize("function", [sinkhorn, losses.sinkhorn_knopp, in_double, by_loops, with_factors])
+def without_keepdim(logits, temperature, iterations=3):
+    q = ((logits - logits.max()) / temperature).exp()
+    for _ in range(iterations):
+        q = q / q.sum(dim=0)
+        q = q / q.sum(dim=1)
+    return q
+
+
+def by_normalize(logits, temperature, iterations=3):
+    q = ((logits - logits.max()) / temperature).exp()
+    for _ in range(iterations):
+        q = torch.nn.functional.normalize(torch.nn.functional.normalize(q, p=1, dim=0), p=1, dim=1)
+    return q
+
+
+def in_logarithms(logits, temperature, iterations=3):
+    q = logits / temperature
+    for _ in range(iterations):
+        q = q - q.logsumexp(dim=0, keepdim=True)
+        q = q - q.logsumexp(dim=1, keepdim=True)
+    return q.exp()
+
+
+@pytest.mark.parametrize("function", [sinkhorn, in_logarithms, losses.sinkhorn_knopp, in_double, by_loops, with_factors])
 def test_sinkhorn_right(function, capsys):
     lessons.check_sinkhorn(function)
     assert capsys.readouterr().out.count("✓") == 1
@@ -74,6 +97,12 @@ def test_sinkhorn_right(function, capsys):
         (lambda x, t, n=3: sinkhorn(x, t, n).numpy(), "torch tensor"),
         (without_shift, "infinite or NaN|100 is added"),
         (lambda x, t, n=3: sinkhorn(x, t, n)[0], "shape"),
+        (lambda x, t, n=3: sinkhorn(x - x.amax(dim=1, keepdim=True), t, n), "each row's own largest"),
+        (lambda x, t, n=3: sinkhorn((x / t).log_softmax(dim=1) * t, t, n), "begins with the rows"),
+        (lambda x, t, n=3: sinkhorn(x.sub_(x.max()), t, n), "changes the logits that it was given"),
+        (lambda x, t, n: sinkhorn(x, t, n), "missing 1 required positional argument"),
+        (without_keepdim, "stopped in the line.*must match the size"),
+        (by_normalize, "F.normalize divides by 1e-12"),
     ],
 )
 def test_sinkhorn_wrong(function, says):

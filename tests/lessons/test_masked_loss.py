@@ -80,6 +80,51 @@ def log_of_the_mean(logits, targets, mask, temperature=0.1):
     return -(targets * (logits / temperature).softmax(dim=-1)).sum(dim=-1).mean().log()
 
 
+def stops_at_an_unmasked_view(logits, targets, mask, temperature=0.1):
+    total = 0
+    for part in cells_loss(logits, targets, temperature).split(mask.flatten(1).sum(dim=1).tolist()):
+        if not len(part):
+            break
+        total = total + part.mean()
+    return total / len(mask)
+
+
+def mean_of_nothing(logits, targets, mask, temperature=0.1):
+    view, loss = mask.nonzero()[:, 0], cells_loss(logits, targets, temperature)
+    return torch.stack([loss[view == v].mean() for v in range(len(mask))]).mean()
+
+
+def divided_by_clips(logits, targets, mask, temperature=0.1):
+    return right(logits, targets, mask, temperature) * len(mask) / (len(mask) // 2)
+
+
+def first_try(logits, targets, mask, temperature=0.1):
+    """Two mistakes at once: no temperature, and one mean over all tokens."""
+    return torch.nn.functional.cross_entropy(logits, targets)
+
+
+def mean_over_prototypes(logits, targets, mask, temperature=0.1):
+    return right(logits, targets, mask, temperature) / logits.shape[-1]
+
+
+def over_tokens(logits, targets, mask, temperature=0.1):
+    cells, view = mask.flatten(1).sum(dim=1), mask.nonzero()[:, 0]
+    loss = -(targets * (logits / temperature).log_softmax(dim=0)).sum(dim=-1)
+    return (loss / cells[view]).sum() / len(mask)
+
+
+def swapped(logits, targets, mask, temperature=0.1):
+    cells, view = mask.flatten(1).sum(dim=1), mask.nonzero()[:, 0]
+    loss = -((logits / temperature).softmax(dim=-1) * targets.log()).sum(dim=-1)
+    return (loss / cells[view]).sum() / len(mask)
+
+
+def divergence(logits, targets, mask, temperature=0.1):
+    cells, view = mask.flatten(1).sum(dim=1), mask.nonzero()[:, 0]
+    loss = cells_loss(logits, targets, temperature) + (targets * targets.log()).sum(dim=-1)
+    return (loss / cells[view]).sum() / len(mask)
+
+
 def kept_axis(logits, targets, mask, temperature=0.1):
     return right(logits, targets, mask, temperature)[None]
 
@@ -103,6 +148,17 @@ def test_right_ones_pass(function, capsys):
         (summed_views, "divide by their number"),
         (detached, "no gradient"),
         (half_gradient, "gradient is not"),
+        (stops_at_an_unmasked_view, "where the library has"),
+        (mean_of_nothing, "such a view counts zero"),
+        (divided_by_clips, "number of clips"),
+        (first_try, "does not use the temperature"),
+        (mean_over_prototypes, "sums over them"),
+        (over_tokens, "over the prototypes, dim=-1"),
+        (swapped, "swaps the two"),
+        (divergence, "KL divergence"),
+        (lambda x, q, m, temperature=0.1: right(x, q, m, 0.1), "always takes a temperature of 0.1"),
+        (lambda x, q, m, temperature=0.1: right(x, q, m, 1 / temperature), "multiplies by the temperature"),
+        (lambda x, q, m, temperature=0.5: right(x, q, m, temperature), "takes 0.1"),
         (per_clip, "a scalar"),
         (kept_axis, "a scalar"),
         (log_of_the_mean, "logarithm of the mean"),

@@ -104,6 +104,23 @@ def test_where_the_readers_own_fails_the_solution_stands_in_and_says_why(folder,
     assert says in out and "does not pass" in out and out.count("\n") == 1
 
 
+def cross_entropy(logits, targets, temperature):
+    return -(targets * (logits / temperature).log_softmax(dim=-1)).sum(dim=-1)
+
+
+def with_a_helper(student_logits, teacher_targets, mask, temperature=0.1):
+    tokens = mask.flatten(1).sum(dim=1)
+    return (cross_entropy(student_logits, teacher_targets, temperature) / tokens[mask.nonzero()[:, 0]]).sum() / len(mask)
+
+
+def test_a_name_outside_of_the_kept_function_is_told_at_once(folder, capsys):
+    with_a_helper.__name__ = "masked_loss"
+    lessons.check_masked_loss(with_a_helper)
+    assert "kept alone, without `cross_entropy`" in capsys.readouterr().out
+    lessons.check_sinkhorn(solutions.sinkhorn)
+    assert "kept alone" not in capsys.readouterr().out
+
+
 def test_a_kept_function_may_use_the_lessons_names(folder, capsys):
     names = "torch np F nn math Tensor pd".split()
     written(folder, SINKHORN.replace('"""Mine."""', f"assert all([{', '.join(names)}])"))

@@ -75,6 +75,34 @@ def unsplit(x, layer, turn):
     return layer.proj((turn(q) @ turn(k).mT).softmax(-1) @ v)
 
 
+def attended(q, k, v, x, layer, turn):
+    weights = (turn(q) @ turn(k).mT / math.sqrt(q.shape[-1])).softmax(-1)
+    return layer.proj((weights @ v).transpose(1, 2).reshape(x.shape))
+
+
+def viewed_as_heads(x, layer, turn):
+    b, n, _ = x.shape
+    return attended(*(y.reshape(b, layer.heads, n, -1) for y in layer.qkv(x).chunk(3, dim=-1)), x, layer, turn)
+
+
+def with_a_stride(x, layer, turn):
+    return attended(*layer.qkv(x).unflatten(-1, (3, -1, layer.heads)).permute(2, 0, 4, 1, 3), x, layer, turn)
+
+
+def other_order(*order):
+    def function(x, layer, turn):
+        parts = layer.qkv(x).unflatten(-1, (3, layer.heads, -1)).permute(2, 0, 3, 1, 4)
+        return attended(*(parts[i] for i in order), x, layer, turn)
+
+    return function
+
+
+@pytest.mark.parametrize("order, says", [((1, 0, 2), "keys first"), ((0, 2, 1), "values before the keys")])
+def test_attend_names_another_order_of_queries_keys_and_values(order, says):
+    with pytest.raises(lessons.NotYet, match=says):
+        lessons.check_attend(other_order(*order))
+
+
 def heads_behind(x, layer, turn):
     q, *_ = layer.qkv(x).unflatten(-1, (3, layer.heads, -1)).unbind(2)
     return turn(q)
@@ -85,6 +113,12 @@ def heads_behind(x, layer, turn):
     [
         (unsplit, "split D into heads first"),
         (heads_behind, "heads in front"),
+        (torch.no_grad()(attend), "no gradient"),
+        (lambda x, layer, turn: attend(x, layer, lambda q: turn(q).detach()), "gradient of x"),
+        (lambda x, layer, turn: layer(x, turn), "weights and computes nothing"),
+        (viewed_as_heads, "views the tokens as heads"),
+        (with_a_stride, "with a stride"),
+        (lambda *a: attend(*a, over=1), "over the heads"),
         (lambda x, layer, turn: None, "returned nothing"),
         (lambda x, layer, turn: x[:, :1], "shape"),
         (lambda x, layer, turn: x, "differs from the library's layer"),
@@ -104,22 +138,57 @@ def block(x, layer, attend, act=F.silu, swap=False, norm1=True, norm2=True, skip
     return layer.mlp.w3(act(gate) * value) + (after if skip2 else 0)
 
 
+def mlp(layer, y, gated=lambda g, u: F.silu(g) * u):
+    return layer.mlp.w3(gated(*layer.mlp.w12(y).chunk(2, -1)))
+
+
 def post_norm(x, layer, attend):
     x = layer.norm1(x + attend(x))
-    return layer.norm2(x + layer.mlp(x))
+    return layer.norm2(x + mlp(layer, x))
 
 
 def in_place(x, layer, attend):
     x += attend(layer.norm1(x))
-    return x + layer.mlp(layer.norm2(x))
+    return x + mlp(layer, layer.norm2(x))
 
 
 def norm1_twice(x, layer, attend):
     x = x + attend(layer.norm1(x))
-    return x + layer.mlp(layer.norm1(x))
+    return x + mlp(layer, layer.norm1(x))
 
 
-@pytest.mark.parametrize("right", [block, solutions.block, lambda x, layer, attend: block(x, layer, attend).double()])
+def back_to_x(x, layer, attend):
+    return x + mlp(layer, layer.norm2(x + attend(layer.norm1(x))))
+
+
+def normed_residual(x, layer, attend):
+    y = layer.norm2(x + attend(layer.norm1(x)))
+    return y + mlp(layer, y)
+
+
+def normed_residuals(x, layer, attend):
+    x = layer.norm1(x)
+    y = layer.norm2(x + attend(x))
+    return y + mlp(layer, y)
+
+
+def calls_the_mlp(x, layer, attend):
+    x = x + attend(layer.norm1(x))
+    return x + layer.mlp(layer.norm2(x))
+
+
+def by_hand(x, layer, attend):
+    """Token by token, with a SiLU of its own."""
+    y = attend(layer.norm1(x)) + x
+    rows = []
+    for token in y.flatten(0, 1):
+        w = layer.mlp.w12(layer.norm2(token))
+        gate, value = w[: len(w) // 2], w[len(w) // 2 :]
+        rows.append(token + layer.mlp.w3(gate * gate.sigmoid() * value))
+    return torch.stack(rows).view_as(x)
+
+
+@pytest.mark.parametrize("right", [block, by_hand, solutions.block, lambda x, layer, attend: block(x, layer, attend).double()])
 def test_block_right(right):
     lessons.check_block(right)
 
@@ -135,6 +204,14 @@ def test_block_right(right):
         (lambda *a: block(*a, act=F.gelu), "GELU"),
         (lambda *a: block(*a, act=lambda y: y), "no nonlinearity"),
         (lambda *a: block(*a, swap=True), "swaps gate and value"),
+        (lambda *a: block(*a, norm1=False, norm2=False), "leaves out both norms"),
+        (lambda *a: block(*a, act=F.relu), "ReLU"),
+        (back_to_x, "adds the MLP to what came in"),
+        (normed_residual, "the residual is y"),
+        (normed_residuals, "adds to the normalized tokens"),
+        (calls_the_mlp, r"weights and computes nothing.*\(w12, w3\)"),
+        (torch.no_grad()(block), "no gradient"),
+        (lambda x, layer, attend: block(x, layer, lambda y: attend(y).detach()), "gradient of x"),
         (lambda *a: block(*a, norm1=False), "leaves out norm1"),
         (lambda *a: block(*a, norm2=False), "leaves out norm2"),
         (lambda *a: block(*a, skip1=False), "residual of the attention"),
@@ -152,7 +229,14 @@ def logits(x, head, z=lambda z: F.normalize(z, dim=-1), c=lambda c: F.normalize(
     return z(head.mlp(x)) @ (c(head.prototypes) * (head.norms if norms else 1)).T
 
 
-@pytest.mark.parametrize("right", [logits, solutions.prototype_logits, lambda x, head: head(x).double()])
+def one_by_one(x, head):
+    z = head.mlp(x)
+    return torch.stack(
+        [n * F.cosine_similarity(z, c, dim=-1) for c, n in zip(head.prototypes, head.norms[:, 0], strict=True)], -1
+    )
+
+
+@pytest.mark.parametrize("right", [logits, one_by_one, solutions.prototype_logits, lambda x, head: logits(x, head).double()])
 def test_prototype_logits_right(right):
     lessons.check_prototype_logits(right)
 
@@ -166,6 +250,10 @@ def test_prototype_logits_right(right):
         (dict(norms=False), "leaves out head.norms"),
         (dict(z=lambda z: F.normalize(z, dim=0)), "over the batch"),
         (dict(c=lambda c: F.normalize(c, dim=0)), "prototypes' columns"),
+        (dict(z=F.normalize), "axis 1"),
+        (dict(z=lambda z: z, c=lambda c: c, norms=False), "nothing to length one and leaves out"),
+        (dict(z=lambda z: F.normalize(z, dim=-1).detach()), "gradient of x"),
+        (dict(c=lambda c: F.normalize(c, dim=-1).detach()), "gradient of prototypes"),
     ],
 )
 def test_prototype_logits_wrong(wrong, says):
@@ -178,11 +266,13 @@ def test_prototype_logits_wrong(wrong, says):
     [
         (lambda x, head: logits(x, head).softmax(-1), "ends in a softmax"),
         (lambda x, head: logits(x, head).detach(), "no gradient"),
+        (lambda x, head: logits(x, head) / 0.1, "divides by a temperature"),
+        (lambda x, head: head(x), "weights and computes nothing"),
         (lambda x, head: logits(x, head).T, "shape"),
         (lambda x, head: logits(x, head) + 1, "differs from the library's"),
         (
             lambda x, head: F.normalize(head.mlp(x), dim=-1) @ F.normalize(head.prototypes * head.norms, dim=-1).T,
-            "undoes them|leaves",
+            "undoes them",
         ),
     ],
 )
@@ -247,6 +337,11 @@ def reversed_cross_entropy(student, targets, temperature=0.1):
         (lambda s, t, temperature=0.1: glcl([x.detach() for x in s], t, temperature), "no gradient"),
         (lambda s, t, temperature=0.1: glcl([s[0].detach(), *s[1:]], t, temperature), "gradient of view 0"),
         (lambda s, t, temperature=0.5: glcl(s, t, temperature), "takes 0.1"),
+        (lambda s, t, temperature=0.1: glcl(s, t, 0.1), "always takes a temperature of 0.1"),
+        (lambda s, t, temperature=0.1: glcl(s, t, 1 / temperature), "multiplies by the temperature"),
+        (lambda s, t, temperature=0.1: glcl(s, [q.softmax(-1) for q in t], temperature), "shares already"),
+        (lambda s, t, temperature=0.1: glcl(s, [F.one_hot(q.argmax(-1), q.shape[-1]) for q in t], temperature), "likeliest"),
+        (lambda s, t, temperature=0.1: glcl(s, t, temperature) / len(s[0]), "divides by the clips"),
         (lambda s, t, temperature=0.1: glcl(s, t, temperature) * len(s[0]), "sums over the batch"),
         (lambda s, t, temperature=0.1: glcl(s, t, temperature) / s[0].shape[1], "mean over the prototypes"),
         (lambda s, t, temperature=0.1: glcl(s, t, temperature) + 1, "where the library has"),
@@ -290,5 +385,5 @@ def test_updates_are_compared_by_the_name_of_the_weights():
 def test_weights_hold_what_they_are_given_and_load_by_name():
     held = own_slim.Weights(first=nn.Linear(2, 2), inner=own_slim.Weights(number=nn.Parameter(torch.zeros(3))), heads=4)
     assert set(held.state_dict()) == {"first.weight", "first.bias", "inner.number"} and held.heads == 4
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match=r"computes nothing.*\(first, inner\)"):
         held(torch.zeros(2))

@@ -135,3 +135,6 @@ def test_wrong_answers_are_named(check, function, says):
 
 def test_the_finished_study_is_the_one_in_docs():
     pd.testing.assert_frame_equal(lessons.finished_study(), study.load(ROOT / "docs" / "studies" / "mask-ratio.csv"))
+    pd.testing.assert_frame_equal(lessons.finished_study("labels"), study.load(ROOT / "docs" / "studies" / "labels.csv"))
+    with pytest.raises(ValueError, match="no study 'bones'; choose mask-ratio or labels"):
+        lessons.finished_study("bones")

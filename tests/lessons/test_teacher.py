@@ -65,6 +65,16 @@ def new_parameters(teacher, student, momentum):
 
 
 @torch.no_grad()
+def freezes_the_student(teacher, student, momentum):
+    right(teacher, student.requires_grad_(False), momentum)
+
+
+@torch.no_grad()
+def own_momentum(teacher, student, momentum):
+    right(teacher, student, 0.994)
+
+
+@torch.no_grad()
 def twice(teacher, student, momentum):
     right(teacher, student, momentum)
     right(teacher, student, momentum)
@@ -107,6 +117,8 @@ def test_right_ones_pass(function, capsys):
         (shares, "share their memory"),
         (first_only, "some parameters did not move"),
         (twice, "changed once"),
+        (own_momentum, "momentum that is given"),
+        (freezes_the_student, "cannot learn any more"),
         (weights_only, "some parameters did not move"),
         (new_parameters, "no_grad"),
     ],
