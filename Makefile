@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 DATA ?=
 OUT ?= out/quickstart
 
-.PHONY: lab quickstart notebooks solutions site docs bundle links check style types fast test test-integration test-full bench clean
+.PHONY: lab quickstart notebooks solutions site page docs bundle links check style types fast test test-integration test-full bench bench-compare clean
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'slimlab needs Python 3.11 or newer'"
@@ -30,8 +30,10 @@ solutions: $(VENV)/.ready
 site: $(VENV)/.ready
 	failed=0; $(PY) notebooks/website.py out/site || failed=1; $(PY) notebooks/links.py out/site && exit $$failed
 
+page: $(VENV)/.ready
+	$(PY) notebooks/browser_page.py out/slim.html
+
 docs: $(VENV)/.ready
-	$(PY) -m pip install --quiet -c requirements.lock -e '.[docs]'
 	$(PY) -m mkdocs build --strict
 
 bundle: $(VENV)/.ready
@@ -74,6 +76,11 @@ bench: $(VENV)/.ready
 	failed=0; for b in $(BENCHES); do set -- $$b; test -f benchmarks/$$1 || continue; \
 		echo "== $$b"; $(PY) benchmarks/$$b || failed=1; done; exit $$failed
 	test -z "$(DATA)" || $(PY) benchmarks/utd_table.py $(DATA)
+
+# this version beside an earlier one, in turns
+BASE ?= HEAD~1
+bench-compare: $(VENV)/.ready
+	$(PY) benchmarks/compare.py $(BASE)
 
 clean:
 	rm -rf $(VENV) out runs .pytest_cache .ruff_cache .hypothesis

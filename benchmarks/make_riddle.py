@@ -4,7 +4,7 @@
 slimlab/lessons/runs/<kind>-<seed>.csv, or into FOLDER.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,9 @@ def measured(store: data.ClipStore, config: pretrain.Config) -> pd.DataFrame:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "slimlab" / "lessons" / "runs"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent.parent / "slimlab" / "lessons" / "runs")
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     store = data.synthetic(clips=330)
     for seed in (0, 1):

@@ -11,7 +11,6 @@ import argparse
 import json
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +24,10 @@ from slimlab.pretrain.packed import MACHINE
 
 
 class Recipe(NamedTuple):
-    """body, settings, motion, and whether the run goes with the weights."""
+    """body, settings, and whether the run goes with the weights."""
 
     body: skeleton.Skeleton
     settings: dict
-    motion: tuple[Callable[..., data.ClipStore], ...] = (data.synthetic,)
     packed: bool = False
 
 
@@ -37,7 +35,7 @@ TURNED = {"rotation": (0.3, math.pi, 0.3)}  # rad about x, y (up), z: cameras st
 RECIPES = {
     "tiny": Recipe(skeleton.KINECT_V2, {"preset": "tiny", "steps": 10_000, "mirror": True, **TURNED}),
     "tiny-v1": Recipe(skeleton.KINECT_V1, {"preset": "tiny", "steps": 5_000, "mirror": False, **TURNED}),
-    "small": Recipe(skeleton.KINECT_V2, {"preset": "small"}, (data.synthetic, data.varied), packed=True),
+    "small": Recipe(skeleton.KINECT_V2, {"preset": "small"}, packed=True),
 }
 CLIPS, SEED, SUBJECTS = 13_200, 1000, 100
 JUDGED = (0, 1, 2)
@@ -68,7 +66,7 @@ def main() -> None:
     if a.so_far:
         run = pretrain.Run(a.out / a.name)
     else:
-        store = data.join([data.on_body(make(CLIPS, SEED, SUBJECTS), recipe.body) for make in recipe.motion])
+        store = data.on_body(data.synthetic(CLIPS, SEED, SUBJECTS), recipe.body)
         run = pretrain.fit(store, pretrain.Config(**recipe.settings), folder=a.out / a.name)
     target = Path(slimlab.__file__).parent / "weights" / "shipped" / a.name
     record = {

@@ -70,7 +70,7 @@ def watch(watch: Stopwatch, one: Trainer) -> None:
     watch.around(sampling, "views_of_step", "views")
     watch.around(Trainer, "_views", "augmentation")
     watch.around(Trainer, "_masks", "masks")
-    watch.around(Encoder, "forward", side("encoder forward"))
+    watch.around(Encoder, "cls_and_tokens", side("encoder forward"))
     watch.around(PrototypeHead, "forward", side("head forward"))
     watch.around(PrototypeHead, "embed", side("head forward"))
     watch.around(trainer, "sinkhorn_knopp", "Sinkhorn")
@@ -81,7 +81,7 @@ def watch(watch: Stopwatch, one: Trainer) -> None:
     watch.around(analysis, "used_prototypes", "monitor values")
     watch.around(torch.nn.utils, "clip_grad_norm_", "gradient clipping")
     watch.around(one.optimizer, "step", "optimiser")
-    watch.around(Trainer, "_follow", "teacher's average")
+    watch.around(Trainer, "_update_teacher", "teacher's average")
 
     def encoder_backward(gradient):  # the gradient has come to the encoder's last norm: from here on it is the encoder's
         watch.switch()
@@ -94,12 +94,22 @@ def watch(watch: Stopwatch, one: Trainer) -> None:
     one.student.encoder.norm.register_forward_hook(ask)
 
 
+def asked(encoder: Encoder, frames: int, ratio: float = 0) -> float:
+    """FLOPs of a view of which the losses ask for CLS and this share of its tokens."""
+    x = torch.zeros(1, 3, frames, len(encoder.config.skeleton), 1)
+    tokens = torch.zeros(1, frames // encoder.config.patch_frames, x.shape[3], dtype=torch.bool)
+    tokens.view(-1)[: round(ratio * tokens.numel())] = True
+    return cost.count(lambda: encoder.cls_and_tokens(x, None, tokens if ratio else None))[0]
+
+
 def work(config: Config, cells: int) -> dict[str, float]:
     """FLOPs of the matrix products of each part of a step."""
     clips, E, K, H, D = config.batch_size, config.head_bottleneck, config.prototypes, config.head_hidden, config.width
     encoder = Networks(config, data.synthetic(clips=22).skeleton).encoder
-    of = {frames: cost.flops(encoder, 1, frames) for frames in {config.global_frames, *(v[0] for v in config.local_views)}}
-    whole = 2 * clips * of[config.global_frames]
+    of = {v[0]: asked(encoder, v[0]) for v in config.local_views}
+    ratio = sum(config.mask_bounds) / 2
+    masked, seen = asked(encoder, config.global_frames, ratio), asked(encoder, config.global_frames)
+    whole = 2 * clips * (config.mask_globals * masked + (1 - config.mask_globals) * seen)
     local_views = {v[0]: v[1] * (v[3] if len(v) > 3 else 2) for v in config.local_views}
     student = whole + clips * sum(count * of[frames] for frames, count in local_views.items())
     mlp, views = 2 * (D * H + H * H + H * E), (2 + sum(local_views.values())) * clips

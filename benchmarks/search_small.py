@@ -12,8 +12,8 @@ One line of the log a setting; a setting that the log already holds is not tried
 coordinates and the same network untrained.
 """
 
+import argparse
 import json
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -86,7 +86,11 @@ def trial(text: str) -> dict:
 
 
 def main() -> None:
-    log, *settings = Path(sys.argv[1]), *sys.argv[2:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("settings", nargs="*", help="JSON each")
+    args = parser.parse_args()
+    log, settings = args.log, args.settings
     lines = log.read_text().splitlines() if log.exists() else []
     if not lines:
         config = Config(preset="small")

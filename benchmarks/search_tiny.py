@@ -7,8 +7,8 @@ Odd subjects are the training side (1, 3, 5, 7). Each setting is pre-trained on 
 of reading features off the encoder. "start" names shipped weights to begin with.
 """
 
+import argparse
 import json
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
@@ -63,8 +63,13 @@ def trial(path: str, overrides: dict, held_out: int) -> dict:
 
 
 def main() -> None:
-    path, log, *settings = sys.argv[1:]
-    for text in settings or ["{}"]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("log")
+    parser.add_argument("settings", nargs="*", default=["{}"], help="JSON each")
+    args = parser.parse_args()
+    path, log = args.data, args.log
+    for text in args.settings:
         overrides = json.loads(text)
         with ProcessPoolExecutor(len(HELD_OUT)) as pool:
             rows = list(pool.map(trial, [path] * len(HELD_OUT), [overrides] * len(HELD_OUT), HELD_OUT))

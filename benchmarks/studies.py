@@ -67,7 +67,7 @@ class Study:
 
 
 # A network of a quarter of `small`'s work on its grid: 8 time steps of tokens, one local view of 4, masks on both.
-GRID = {"preset": "small", "width": 32, "depth": 2, "heads": 2, "local_views": ((32, 1, (0.35, 0.7)),), "mirror": False}
+GRID = {"preset": "small", "width": 32, "depth": 2, "heads": 2, "mask_locals": True, "rotation": 0.3, "mirror": False}
 GRID_VARIANTS = [
     UNMASKED,
     *study.product({"masking": ("semantic_tubes",), "mask_ratio": (0.5, 0.6, 0.7, 0.8, 0.9)}),

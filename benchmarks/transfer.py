@@ -6,7 +6,7 @@ The first file: odd subjects train, even ones test. Every further one: one subje
 mean over subjects.
 """
 
-import sys
+import argparse
 import warnings
 
 import numpy as np
@@ -26,8 +26,10 @@ def rows(store, train_subjects):
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="+")
     warnings.simplefilter("ignore", UserWarning)  # joints without a counterpart are expected here
-    for i, path in enumerate(sys.argv[1:]):
+    for i, path in enumerate(parser.parse_args().data):
         store = data.open(path)
         sides = [None] if i == 0 else [[p] for p in np.unique(store.column("subject")).tolist()]
         scores = np.array([rows(store, side) for side in sides])  # (splits, features, scores)

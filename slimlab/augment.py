@@ -57,6 +57,16 @@ def fill_unseen(x: Tensor, seen: Tensor) -> Tensor:
     time = torch.arange(frames, device=x.device).view(1, -1, 1, 1)
     before = torch.where(known, time, -1).cummax(dim=1).values  # (B, T, V, M), -1: none
     after = torch.where(known, time, frames).flip(1).cummin(dim=1).values.flip(1)  # `frames`: none
+    return fill_between(x, seen, known, before, after)
+
+
+def fill_between(x: Tensor, seen: Tensor, known: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """`fill_unseen` once it is known when each joint was shown last and will be shown next.
+
+    known, before, after  (B, T, V, M): `shown`; the last frame up to here that is known, -1 without one; the next, T without one
+    """
+    frames = x.shape[2]
+    time = torch.arange(frames, device=x.device).view(1, -1, 1, 1)
     low = torch.where(before < 0, after, before).clamp(max=frames - 1)
     high = torch.where(after == frames, before, after).clamp(min=0)
     part = (time - low).to(x.dtype) / (high - low).clamp(min=1)

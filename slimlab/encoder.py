@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -128,7 +128,10 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, explicit: bool) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, explicit: bool, queries: slice = slice(None)
+    ) -> tuple[Tensor, Tensor | None]:
+        """x (B, N, D) -> what the `queries` of the N attend to (B, Q, D), and the weights (B, heads, Q, N) where `explicit`."""
         batch, length, width = x.shape
         qkv = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, D/heads)
@@ -136,13 +139,13 @@ class Attention(nn.Module):
             q, k = rotate(q, rotary), rotate(k, rotary)
             if torch.is_grad_enabled():
                 v = v.contiguous()  # as a part of qkv it would keep q and k, which nothing needs any more, in the graph
-        weights = None
+        q, weights = q[:, :, queries], None  # (B, heads, Q, D/heads)
         if explicit:
-            weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (B, heads, N, N)
+            weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (B, heads, Q, N)
             out = weights @ v
         else:
             out = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(out.transpose(1, 2).reshape(batch, length, width)), weights  # (B, N, D)
+        return self.proj(out.transpose(1, 2).flatten(2)), weights  # (B, Q, D)
 
 
 class SwiGLU(nn.Module):
@@ -187,6 +190,20 @@ class Block(nn.Module):
         attended, weights = self.attn(self.norm1(x), rotary, explicit)
         x = x + attended
         return x + self.mlp(self.norm2(x)), weights
+
+    def some(self, x: Tensor, rotary: tuple[Tensor, Tensor], tokens: Tensor | None) -> Tensor:
+        """What `forward` makes of each sequence's first vector (B, D) and, after them, of those that `tokens` (B, N) bool names
+        (B + n, D), the first ones not among them: keys and values of all, the rest for these alone."""
+        if tokens is None:
+            attended, _ = self.attn(self.norm1(x), rotary, False, slice(0, 1))
+            x = x[:, 0] + attended[:, 0]  # (B, D)
+        else:
+            attended, _ = self.attn(self.norm1(x), rotary, False)
+            batch, length = tokens.shape
+            first = torch.arange(0, batch * length, length, device=x.device)
+            rows = torch.cat([first, tokens.flatten().nonzero().squeeze(1)])  # (B + n,)
+            x = (x + attended).flatten(0, 1)[rows]  # (B + n, D)
+        return x + self.mlp(self.norm2(x))
 
 
 class FeatureEncoder(nn.Module):
@@ -304,6 +321,27 @@ class Encoder(FeatureEncoder):
             else None,
         )
 
+    def cls_and_tokens(self, x: Tensor, mask: Tensor | None, tokens: Tensor | None) -> tuple[Tensor, Tensor]:
+        """CLS (B, D) of clips x (B, 3, T, V, 1), and of their tokens those (n, D) that `tokens` (B, T/8, V) bool names, in the
+        order of `tokens.nonzero()`; None: none. It is what the losses ask for. mask (B, T/8, V) bool or None, as in `forward`.
+
+        Equal to `out = encoder(x, mask=mask[:, None])`, `out.cls[:, 0]`, `out.tokens[:, 0][tokens]`. Nothing comes after the last
+        block, so it works out what is asked for alone.
+        """
+        batch, steps, joints, persons = self._check(x)
+        if persons != 1:
+            raise ValueError(f"x is {tuple(x.shape)}, should be (B, 3, T, V, 1): one person a clip")
+        if not self.blocks:
+            out = self(x, mask=None if mask is None else mask[:, None])
+            return out.cls[:, 0], out.tokens[:, 0][tokens] if tokens is not None else out.tokens.new_zeros(0, self.config.width)
+        sequence = self._embed(x[..., 0], None if mask is None else _expand_mask(mask[:, None], (batch, 1, steps, joints)))
+        rotary = self._rotary_tables(steps, joints, sequence)
+        for block in self.blocks[:-1]:
+            sequence, _ = block(sequence, rotary, False)  # (B, N, D)
+        asked = None if tokens is None else F.pad(tokens.flatten(1), (1 + self.config.registers, 0))  # (B, N)
+        found = self.norm(cast(Block, self.blocks[-1]).some(sequence, rotary, asked))  # (B + n, D)
+        return found[:batch], found[batch:]
+
     def behind(self, sequence: Tensor, block: int, steps: int) -> Tensor:
         """What the blocks after `block` and the final norm make of its output (P, N, D), whose tokens have so many time steps.
 
@@ -335,12 +373,7 @@ class Encoder(FeatureEncoder):
                  something happened: see `pooled`
         combine  people: "concat" (absent: zeros), "sum", "mean" over those who are there
         """
-        combines = ("concat", "sum", "mean")
-        if pool not in POOLS or combine not in combines or not 1 <= blocks <= self.config.depth:
-            raise ValueError(
-                f"features: pool is one of {POOLS}, combine one of {combines}, blocks 1..{self.config.depth}; "
-                f"not {pool!r}, {combine!r}, {blocks}"
-            )
+        check_reading(blocks, pool, combine, self.config.depth)
         out = self(x, people=people, seen=seen, return_intermediates="tokens" if blocks > 1 else False)
         parts = []
         if "cls" in pool:
@@ -368,7 +401,7 @@ class Encoder(FeatureEncoder):
         cls = self.cls_token + self.pos_embed[:, :1]
         # along the first axis: along the second, gradients of several processes would have other strides than the parameters
         first = torch.cat([cls.squeeze(0), self.register_tokens.squeeze(0)])  # (1+R, D)
-        return torch.cat([first.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)  # (P, N, D)
+        return torch.cat([first.expand(tokens.shape[0], -1, -1).to(tokens.dtype), tokens], dim=1)  # (P, N, D)
 
     def _rotary_tables(self, steps: int, joints: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """cos and sin (N, D/heads); CLS and registers are not turned, all joints of a time step alike. Cached."""
@@ -380,6 +413,15 @@ class Encoder(FeatureEncoder):
                 cos, sin = rotary_tables(time, self.config.width // self.config.heads)
                 self._rotary[key] = (cos.to(like), sin.to(like))
         return self._rotary[key]
+
+
+def check_reading(blocks: int, pool: str, combine: str, depth: int) -> None:
+    """Raises ValueError where `Encoder.features` of an encoder of `depth` blocks does not know how to read features so."""
+    combines = ("concat", "sum", "mean")
+    if pool not in POOLS or combine not in combines or not 1 <= blocks <= depth:
+        raise ValueError(
+            f"features: pool is one of {POOLS}, combine one of {combines}, blocks 1..{depth}; not {pool!r}, {combine!r}, {blocks}"
+        )
 
 
 def pooled(tokens: Tensor, skeleton: Skeleton, pool: str) -> Tensor:
@@ -439,7 +481,28 @@ def rotary_tables(time: Tensor, size: int) -> tuple[Tensor, Tensor]:
 def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
     """Queries or keys (…, N, size) turned by the tables of `rotary_tables`."""
     cos, sin = rotary[0].to(x.dtype), rotary[1].to(x.dtype)
-    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        return _Turned.apply(x, cos, sin)
+    return _turn(x, cos, sin)
+
+
+def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    return (x * cos).addcmul_(x.roll(x.shape[-1] // 2, dims=-1), sin)
+
+
+class _Turned(torch.autograd.Function):
+    """`_turn`, whose gradient is turned back by the same angle: one pass less than autograd's."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turn(x, cos, sin)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return _turn(gradients[0], cos, -sin), None, None
 
 
 def _init_linear(weight: Tensor, std: float | None) -> None:

@@ -1,6 +1,7 @@
 """Stores and settings that many tests share. Real recordings are used where SLIMLAB_TEST_DATA names their folder."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def utd(real_data):
     return data.open(real_data / "utd_mhad.npz")
+
+
+def needs_program(name: str, package: str) -> None:
+    """Skip a test that runs this program where it is missing; fail where SLIMLAB_REQUIRE_BROWSER is set."""
+    if shutil.which(name) is None:
+        if os.environ.get("SLIMLAB_REQUIRE_BROWSER"):
+            pytest.fail(f"SLIMLAB_REQUIRE_BROWSER is set, but there is no {name}")
+        pytest.skip(f"needs {name}: apt-get install {package}")
 
 
 @pytest.fixture(scope="module")  # not longer: Playwright keeps an event loop running, in which async tests cannot run

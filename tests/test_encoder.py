@@ -199,6 +199,34 @@ def test_tokens_without_attention_are_the_same_tokens():
         assert a.attention.shape == (2, 1, 2, 55, 55) and b.attention is None
 
 
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("asked", ["some", "none of them", "none"])
+def test_what_the_losses_ask_for_is_what_the_whole_encoder_gives(depth, asked):
+    encoder = Encoder(EncoderConfig(width=16, depth=depth, heads=2, registers=2)).double()
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 3, 32, 25, 1, generator=rng, dtype=torch.float64)
+    mask, tokens = (torch.rand(4, 4, 25, generator=rng) < 0.4 for _ in range(2))
+    tokens[1] = False  # a view of which CLS alone is asked for
+    tokens = {"some": tokens, "none of them": torch.zeros_like(tokens), "none": None}[asked]
+    out = encoder(x, mask=mask[:, None])
+    expected = (out.cls[:, 0], out.tokens[:, 0][tokens if tokens is not None else torch.zeros_like(mask)])
+    found = encoder.cls_and_tokens(x, mask, tokens)
+    gradients = []
+    for cls, of_tokens in (expected, found):
+        encoder.zero_grad()
+        (cls.sin().sum() + of_tokens.cos().sum()).backward()
+        gradients.append([p.grad for p in encoder.parameters()])
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-10, atol=1e-12)
+    unmasked = encoder(x[:2]).cls[:, 0], encoder.cls_and_tokens(x[:2], None, None)[0]
+    torch.testing.assert_close(unmasked[1], unmasked[0], rtol=1e-10, atol=1e-12)
+
+
+def test_what_the_losses_ask_for_is_asked_of_one_person_a_clip(small):
+    with pytest.raises(ValueError, match="one person a clip"):
+        small.cls_and_tokens(torch.zeros(2, 3, 16, 25, 2), None, None)
+
+
 def test_rotary_depends_on_the_difference_of_times_alone_and_is_a_product_of_complex_numbers():
     rng = torch.Generator().manual_seed(0)
     q, k = torch.randn(2, 1, 16, generator=rng, dtype=torch.float64)

@@ -14,7 +14,7 @@ import slimlab
 ROOT = Path(slimlab.__file__).parents[1]
 OPTIONAL = (
     "matplotlib plotly jupyterlab ipywidgets anywidget IPython ipykernel nbclient nbformat jupytext umap huggingface_hub ezc3d "
-    "h5py"
+    "h5py onnx onnxruntime onnxscript"
 ).split()
 
 
@@ -45,6 +45,8 @@ def test_the_bare_library_trains_and_evaluates(bare, tmp_path):
     [
         (lambda lab: lab.plot, "plot", "matplotlib"),
         (lambda lab: lab.widgets, "notebook", "ipywidgets"),
+        (lambda lab: lab.weights.export_onnx(lab.pretrained("tiny"), "model.onnx"), "onnx", "onnx and onnxscript"),
+        (lambda lab: lab.weights.load_onnx("model.onnx"), "onnx", "onnxruntime"),
         (lambda lab: lab.analysis.projection.fit([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], method="umap"), "umap", "umap"),
     ],
 )
@@ -66,12 +68,14 @@ def test_every_package_that_the_project_needs_is_declared_once():
     """What a message tells the reader to install is an extra of pyproject.toml, and no extra's package is a requirement."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    assert {"notebook", "plot", "umap", "hub", "formats", "all", "docs", "dev"} <= set(extras)
+    assert {"notebook", "plot", "video", "umap", "hub", "formats", "onnx", "all", "docs", "dev"} <= set(extras)
 
     def names(lines):
         return {line.split(">")[0].split("[")[0] for line in lines}
 
-    optional = set().union(*(names(extras[e]) for e in ("notebook", "plot", "umap", "hub", "formats"))) - {"slimlab"}
+    optional = set().union(*(names(extras[e]) for e in ("notebook", "plot", "video", "umap", "hub", "formats", "onnx"))) - {
+        "slimlab"
+    }
     assert not names(project["dependencies"]) & optional
 
 

@@ -43,12 +43,8 @@ def test_everything_public_says_what_it_is():
     assert set(silent) <= ALLOWED, sorted(set(silent) - ALLOWED)
 
 
-# one-line commands of the command line, whose help text is their description, and nn.Modules whose names say it all
-ALLOWED = {
-    f"__main__.py:{n}"
-    for n in ("lab", "convert", "export", "report", "pretrain", "evaluate", "embed", "figures", "cost", "doctor")
-}
-ALLOWED |= {f"encoder.py:{n}" for n in ("Attention", "SwiGLU", "Block")} | {"style.py:colour"}
+# nn.Modules whose names say it all
+ALLOWED = {f"encoder.py:{n}" for n in ("Attention", "SwiGLU", "Block")} | {"style.py:colour"}
 
 
 def test_one_version():

@@ -14,9 +14,11 @@ CORE = "torch numpy pandas pyarrow scikit-learn scipy safetensors filelock platf
 EXTRAS = {  # as in pyproject.toml
     "plot": "matplotlib plotly".split(),
     "notebook": "jupyterlab ipywidgets anywidget ipykernel nbclient jupytext".split(),
+    "video": ["imageio-ffmpeg"],
     "umap": ["umap-learn"],
     "hub": ["huggingface_hub"],
     "formats": ["ezc3d", "h5py"],
+    "onnx": "onnxruntime onnx onnxscript".split(),
     "dev": ["playwright"],
 }
 

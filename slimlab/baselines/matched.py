@@ -90,12 +90,15 @@ class Matched(Networks):
             size, hidden = config.head_bottleneck, config.head_hidden
             self.predictor = nn.Sequential(nn.Linear(size, hidden), nn.GELU(), nn.Linear(hidden, size))
 
+    def asks(self, predicted: Tensor) -> Tensor:
+        return torch.ones_like(predicted) if self.predicts == "coordinates" else predicted  # a decoder sees all tokens
+
     def predict(self, tokens: Tensor, predicted: Tensor) -> tuple[Tensor, ...]:
         if self.predicts == "prototypes":
             return super().predict(tokens, predicted)
         if self.predicts == "coordinates":
-            return (self.decoder(tokens)[predicted],)  # (tokens, patch_frames*3)
-        embedded = self.token_head.embed(tokens[predicted])  # (tokens, E)
+            return (self.decoder(tokens.unflatten(0, predicted.shape))[predicted],)  # (tokens, patch_frames*3)
+        embedded = self.token_head.embed(tokens)  # (tokens, E)
         if self.predicts == "features":
             return (embedded,)
         return (F.normalize(self.predictor(embedded).float(), dim=-1, eps=1e-6),)

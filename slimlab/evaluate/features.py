@@ -24,6 +24,7 @@ from slimlab.data.store import ranges
 from slimlab.data.views import View
 from slimlab.encoder import POOLS, Encoder, EncoderConfig, FeatureEncoder, combined
 from slimlab.evaluate.grid import feature_specs
+from slimlab.weights import OnnxEncoder
 
 CutView = Callable[..., View]  # as `data.test_view`: (store, indices, frames) -> x, people, seen
 TEST_VIEWS: dict[str, CutView] = {"plain": test_view, "released": released_test_view}  # of a protocol's `details`
@@ -78,7 +79,8 @@ def inputs_of(view: View, encoder: FeatureEncoder, store: ClipStore) -> Inputs:
     config, device = encoder.config, next(encoder.parameters()).device
     x, people, seen = (part.to(device) for part in view)
     known = augment.shown(x, seen)
-    return to_inputs(augment.center(x, config.skeleton, config.centering, seen=known), people, config, known, store)
+    given = to_inputs(augment.center(x, config.skeleton, config.centering, seen=known), people, config, known, store)
+    return given._replace(x=given.x.to(next(encoder.parameters()).dtype))  # coordinates are float32, weights may be bfloat16
 
 
 def prepare(x: Tensor, config: EncoderConfig, seen: Tensor | None = None, origin: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -122,9 +124,13 @@ def check_body(encoder: FeatureEncoder, store: ClipStore) -> None:
         )
     skeleton = encoder.config.skeleton
     if store.skeleton.names != skeleton.names:
+        remedy = "load it with skeleton=store.skeleton; a predictor is fitted on clips of its body (slimlab predict --labels)"
+        if isinstance(encoder, OnnxEncoder):
+            remedy = "export one for this body: slimlab export-model MODEL model.onnx --body CLIPS, or in Python "
+            remedy += "weights.export_onnx(weights.on_body(encoder, store.skeleton), path)"
         raise ValueError(
             f"the encoder was made for {len(skeleton)} joints ({skeleton.names[0]}, …), the clips have "
-            f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); load it with skeleton=store.skeleton"
+            f"{len(store.skeleton)} ({store.skeleton.names[0]}, …); {remedy}"
         )
 
 

@@ -32,15 +32,19 @@ class Networks(nn.Module):
         x (n, 3, T, V, 1); mask (n, T', V) bool or None: the tokens that are hidden; predicted (n, T', V) bool: those of them for
         which the token head has to find the teacher's prototype, None: none
         """
-        out = self.encoder(x, mask=None if mask is None else mask[:, None])
-        cells = None if predicted is None else self.predict(out.tokens[:, 0], predicted)
-        cls = out.cls[:, 0]  # (n, D)
+        asked = None if predicted is None else self.asks(predicted)
+        cls, tokens = self.encoder.cls_and_tokens(x, mask, asked)  # (n, D), (asked, D)
+        cells = None if predicted is None else self.predict(tokens, predicted)
         return cls, (self.cls_head.embed(cls), self.cls_head.directions), cells
 
+    def asks(self, predicted: Tensor) -> Tensor:
+        """The tokens (n, T', V) bool whose features `predict` takes, where it has to predict those that `predicted` names."""
+        return predicted
+
     def predict(self, tokens: Tensor, predicted: Tensor) -> tuple[Tensor, ...]:
-        """Embeddings (tokens, E) of the tokens (n, T', V, D) that `predicted` (n, T', V) names, and the token head's directions
-        (K, E): what the student says of masked tokens."""
-        return self.token_head.embed(tokens[predicted]), self.token_head.directions
+        """What the student says of the masked tokens that `predicted` (n, T', V) names, from the features (asked, D) of those
+        that `asks` names: embeddings (tokens, E) and the token head's directions (K, E)."""
+        return self.token_head.embed(tokens), self.token_head.directions
 
 
 def check_start(start: Encoder, encoder: Encoder) -> None:

@@ -138,10 +138,10 @@ class Trainer:
         teacher, cls, tokens = self.teacher, [], []
         with self._cast():
             for piece in pieces:
-                out = teacher.encoder(piece.views[0], mask=None if piece.unseen is None else piece.unseen[:, None])
-                cls.append(teacher.cls_head(out.cls[:, 0]).unflatten(0, (2, -1)))  # (2, b, K)
+                first, found = teacher.encoder.cls_and_tokens(piece.views[0], piece.unseen, piece.predicted)
+                cls.append(teacher.cls_head(first).unflatten(0, (2, -1)))  # (2, b, K)
                 if piece.predicted is not None:
-                    tokens.append(out.tokens[:, 0][piece.predicted])  # (tokens, D)
+                    tokens.append(found)  # (tokens, D)
             logits = torch.cat(cls, dim=1) if len(cls) > 1 else cls[0]
         assigned = self.assign("cls", logits.flatten(0, 1), temperature=temperature).unflatten(0, (2, -1))
         if not tokens:
@@ -222,11 +222,7 @@ class Trainer:
     def _features(self, pieces: list[Piece]) -> list[Tensor]:
         """The student's CLS features (2b, D) of each piece's global views."""
         with self._cast():
-            masks = [p.masks[0] for p in pieces]
-            return [
-                self.student.encoder(p.views[0], mask=None if m is None else m[:, None]).cls[:, 0]
-                for p, m in zip(pieces, masks, strict=True)
-            ]
+            return [self.student.encoder.cls_and_tokens(p.views[0], p.masks[0], None)[0] for p in pieces]
 
     def _compare(self, embedded: tuple[Tensor, Tensor], targets: Tensor, weights: Tensor) -> Tensor:
         """The student's embedding and its head's directions against the teacher's assignments, a scalar."""

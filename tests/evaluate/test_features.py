@@ -163,3 +163,12 @@ def test_the_cache_follows_the_coordinates_and_not_the_tables_digests(encoder, s
     later = replace(few.arrays, frames=few.arrays.frames[::-1].copy())  # the same coordinates at other times
     moved = data.ClipStore(later, few.table, few.skeleton, clips=few.clips, max_people=few.max_people)
     assert torch.equal(evaluate.features(encoder, moved, cache=tmp_path).x, evaluate.features(encoder, moved, cache=None).x)
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_weights_of_another_precision_take_clips_all_the_same(kind, synthetic):
+    encoder = evaluate.random_encoder(EncoderConfig(width=16, depth=1, heads=2, frames=16, init_std=None), 0)
+    expected = evaluate.features(encoder, synthetic[:6], cache=None).x
+    found = evaluate.features(encoder.to(kind), synthetic[:6], cache=None).x
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, atol=1e-5 if kind is torch.float64 else 0.06, rtol=0)

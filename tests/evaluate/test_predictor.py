@@ -2,11 +2,12 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from slimlab import data, evaluate, skeleton
+from slimlab import data, evaluate, skeleton, weights
 from slimlab.__main__ import main
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
@@ -108,3 +109,59 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     assert main(["stream", "p", "two.npz", "--window", "40", "--stride", "20"]) == 0
     said = capsys.readouterr()
     assert len(said.out.splitlines()[0].split("\t")) == 4 and "ms median" in said.err
+
+
+def test_files_of_others_stay(fitted, sides, tmp_path):
+    """A predictor of PyTorch leaves an encoder.onnx alone, and a predictor.json that is none is not replaced."""
+    (tmp_path / "encoder.onnx").write_bytes(b"mine")
+    again = evaluate.load_predictor(fitted.save(tmp_path))
+    assert (tmp_path / "encoder.onnx").read_bytes() == b"mine" and again.predict(sides[1]).equals(fitted.predict(sides[1]))
+    fitted.save(tmp_path)  # a predictor is replaced
+    for content in ('{"theirs": 1}', "no JSON"):
+        (tmp_path / "predictor.json").write_text(content)
+        with pytest.raises(FileExistsError, match=r"predictor\.json: Predictor\.save did not write this file"):
+            fitted.save(tmp_path)
+        assert (tmp_path / "predictor.json").read_text() == content
+        with pytest.raises(ValueError, match=r"predictor\.json: damaged"):
+            evaluate.load_predictor(tmp_path)
+
+
+def test_a_frame_that_is_not_finite_is_not_taken(fitted):
+    live, frame = evaluate.Live(fitted, window=2, stride=1), np.ones((25, 3))
+    live.push(frame)
+    frame[3, 1] = np.nan
+    with pytest.raises(ValueError, match="frame 1, person 0, joint head: is not finite"):
+        live.push(frame)
+    assert live.push(np.ones((25, 3))) is not None
+
+
+def test_tables_are_checked_before_the_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data.export(data.synthetic(clips=22)[:2], tmp_path / "two.npz", "ragged")
+    for words, message in (
+        (["predict", "nowhere", "two.npz", "--out", "x.npz"], "x.npz: should end in .csv"),
+        (["embed", "nowhere", "two.npz", "--out", "x.txt"], "x.txt: should end in .csv or .npz"),
+        (["report", "two.npz", "--out", "x.npz"], "x.npz: should end in .csv"),
+        (["predict", "nowhere", "two.npz", "--people", "2"], "give --labels DATA"),
+        (["predict", "nowhere", "two.npz", "--pool", "cls"], "give --labels DATA"),
+        (["predict", "nowhere", "--labels", "synthetic", "--out", "x.csv"], "give FILE"),
+    ):
+        assert main(words) == 1 and message in capsys.readouterr().err
+    assert main(["embed", "tiny", "two.npz", "--out", "new/x.csv"]) == 0 and (tmp_path / "new" / "x.csv").exists()
+
+
+def test_a_probe_of_another_encoder_is_refused(fitted, tmp_path):
+    folder = fitted.save(tmp_path / "p")
+    about = json.loads((folder / "predictor.json").read_text())
+    for change, message in (
+        ({"people": 0}, "0 people"),
+        ({"pool": "nonsense"}, "pool is one of"),
+        ({"people": 1}, "gives 32 features, the"),
+    ):
+        (folder / "predictor.json").write_text(json.dumps(about | change))
+        with pytest.raises(ValueError, match=f"no predictor .*{message}"):
+            evaluate.load_predictor(folder)
+    (folder / "predictor.json").write_text(json.dumps(about))
+    weights.save_encoder(evaluate.random_encoder(replace(CONFIG, width=32), 1), folder / "encoder")
+    with pytest.raises(ValueError, match="the encoder gives 128 features, the probe reads 64"):
+        evaluate.load_predictor(folder)

@@ -281,7 +281,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(synthetic, quick, microbatch, chan
     for size in (None, microbatch):
         trainer = Trainer(replace(config, microbatch=size), synthetic.skeleton)
         most = []
-        trainer.student.encoder.register_forward_pre_hook(lambda _, x, most=most: most.append(len(x[0])))
+        trainer.student.encoder.patch_embed.register_forward_pre_hook(lambda _, x, most=most: most.append(len(x[0])))
         values = [trainer.step(synthetic, np.arange(8), 0)]
         gradients = {name: p.grad.clone() for name, p in trainer.student.named_parameters() if p.grad is not None}
         values.append(trainer.step(synthetic, np.arange(8), 1))
