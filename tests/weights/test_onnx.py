@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +21,23 @@ pytest.importorskip("onnxruntime", reason="needs the extra: pip install slimlab[
 pytest.importorskip("onnxscript", reason="needs the extra: pip install slimlab[onnx]")
 
 BARE = EncoderConfig(skeleton=COCO, width=16, depth=1, heads=2, registers=0, patch_frames=4, frames=16, init_std=None)
+WHOLE = EncoderConfig(width=16, depth=2, heads=2, registers=2, patch_frames=4, frames=16, init_std=None)
+LONG = [pytest.param(name, marks=pytest.mark.integration) for name in ("tiny", "small")]  # 10 s an export
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """By name: an encoder and its file, with all outputs; `bare` has no registers, and a file without the optional outputs."""
-    folder, found = tmp_path_factory.mktemp("exported"), {}
-    for name in ("tiny", "small"):
-        encoder = weights.pretrained(name)
-        found[name] = encoder, weights.export_onnx(encoder, folder / f"{name}.onnx", attention=True, blocks=True)
-    torch.manual_seed(0)
-    bare = Encoder(BARE).eval()
-    return found | {"bare": (bare, weights.export_onnx(bare, folder / "bare.onnx"))}
+    """An encoder and its file, by name, made when they are asked for; `bare` has no registers and no optional outputs."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    @cache
+    def of(name):
+        torch.manual_seed(0)
+        config, inside = {"bare": BARE, "whole": WHOLE}.get(name), name != "bare"
+        encoder = weights.pretrained(name) if config is None else Encoder(config).eval()
+        return encoder, weights.export_onnx(encoder, folder / f"{name}.onnx", attention=inside, blocks=inside)
+
+    return of
 
 
 def asked(config, clips: int, people: int, steps: int, seed: int):
@@ -53,9 +59,9 @@ def far(a, b) -> float:
     return float((a - b).abs().max()) if a.numel() else 0.0
 
 
-@pytest.mark.parametrize("name", ["tiny", "small", "bare"])
+@pytest.mark.parametrize("name", ["bare", "whole", *LONG])
 def test_the_file_answers_as_the_encoder_over_shapes(exported, name):
-    encoder, file = exported[name]
+    encoder, file = exported(name)
     other, inside = weights.load_onnx(file), name != "bare"
     assert other.config == encoder.config
     sizes = [(clips, people, steps) for clips in (1, 2, 5) for people in (1, 2) for steps in (1, 3, 64 // BARE.patch_frames // 2)]
@@ -76,7 +82,7 @@ def test_the_file_answers_as_the_encoder_over_shapes(exported, name):
 
 
 def test_who_is_absent_cannot_spoil_the_others(exported):
-    encoder, file = exported["bare"]
+    encoder, file = exported("bare")
     x, _, _, _ = asked(encoder.config, 2, 2, 2, 0)
     x[:, :, :, :, 1] = torch.nan
     there = torch.tensor([[True, False], [True, False]])
@@ -104,7 +110,7 @@ def test_a_torch_program_answers_too_and_comes_back_from_disk(tmp_path):
 
 @pytest.mark.integration  # several exports, ten seconds each
 def test_the_file_says_what_it_is_and_is_the_same_again(exported, tmp_path):
-    encoder, file = exported["bare"]
+    encoder, file = exported("bare")
     assert weights.export_onnx(encoder, tmp_path / "again.onnx").read_bytes() == file.read_bytes()
     model = onnx.load(file)
     onnx.checker.check_model(model, full_check=True)
@@ -120,7 +126,7 @@ def test_the_file_says_what_it_is_and_is_the_same_again(exported, tmp_path):
 
 
 def test_shapes_and_outputs_that_are_not_there_are_named(exported):
-    other = weights.load_onnx(exported["bare"][1])
+    other = weights.load_onnx(exported("bare")[1])
     x, mask, there, seen = asked(BARE, 2, 1, 2, 0)
     with pytest.raises(ValueError, match=r"x is \(2, 3, 7, 17, 1\), should be"):
         other(x[:, :, :7])
@@ -137,7 +143,7 @@ def test_shapes_and_outputs_that_are_not_there_are_named(exported):
 
 
 def test_what_is_no_exported_encoder_is_refused(exported, tmp_path):
-    file = exported["bare"][1]
+    file = exported("bare")[1]
     whole, bad = file.read_bytes(), tmp_path / "bad.onnx"
 
     def refused(content: bytes, match: str) -> None:
@@ -172,21 +178,21 @@ def test_what_is_no_exported_encoder_is_refused(exported, tmp_path):
 
 
 def test_features_of_a_store_are_the_encoders(exported, synthetic, tmp_path):
-    encoder, file = exported["small"]
+    encoder, file = exported("whole")
     other, store = weights.load_onnx(file), synthetic[:40]
-    for cache in (None, tmp_path, tmp_path):  # the third time they come from the cache
+    for folder in (None, tmp_path, tmp_path):  # the third time they come from the cache
         for blocks in (1, 2):
-            got = evaluate.features(other, store, blocks=blocks, cache=cache)
+            got = evaluate.features(other, store, blocks=blocks, cache=folder)
             assert far(got.x, evaluate.features(encoder, store, blocks=blocks, cache=None).x) < 1e-4
     assert evaluate.features(other, store, pool="time+part", cache=None).x.shape[0] == 40
-    assert evaluate.weights_digest(other) != evaluate.weights_digest(weights.load_onnx(exported["tiny"][1]))
+    assert evaluate.weights_digest(other) != evaluate.weights_digest(weights.load_onnx(exported("bare")[1]))
     with pytest.raises(ValueError, match=r"17 joints .*export one for this body"):
-        evaluate.features(weights.load_onnx(exported["bare"][1]), store)
+        evaluate.features(weights.load_onnx(exported("bare")[1]), store)
 
 
 @pytest.mark.integration  # several exports, ten seconds each
 def test_predictors_from_a_file_and_in_a_file(exported, synthetic, tmp_path):
-    encoder, file = exported["small"]
+    encoder, file = exported("small")
     train, test = data.split(synthetic, "cross-subject")
     expected = evaluate.fit_predictor(encoder, train)
     inside = evaluate.load_predictor(expected.export_onnx(tmp_path / "labels.onnx"))
@@ -249,7 +255,7 @@ def test_the_command_line_exports_embeds_predicts_and_streams(synthetic, tmp_pat
 
 @pytest.mark.integration  # several exports, ten seconds each
 def test_the_example_in_the_docs_needs_no_slimlab(exported, synthetic, tmp_path, monkeypatch):
-    encoder, file = exported["small"]
+    encoder, file = exported("small")
     page = (Path(slimlab.__file__).parents[1] / "docs" / "export.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     assert "slimlab" not in "".join(line for line in code.splitlines() if "import" in line) and "torch" not in code
