@@ -61,7 +61,7 @@ fast: $(VENV)/.ready
 	$(PY) -m pytest -n 2 --dist loadfile
 
 test-integration: $(VENV)/.ready
-	$(PY) -m pytest -m "integration and not full"
+	$(PY) -m pytest -n 2 --dist loadfile -m "integration and not full"
 
 # in groups; goes on after the last one that passed (see .ci/full); ONLY="kills rest" runs these alone
 ONLY ?=
