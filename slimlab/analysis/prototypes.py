@@ -12,6 +12,7 @@ from torch import Tensor
 from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.evaluate import check_body, evaluating, inputs
+from slimlab.evaluate.rank import entropy
 from slimlab.losses import PrototypeHead, sinkhorn_knopp
 
 CHUNK = 4096  # rows whose logits over all K prototypes are held at once
@@ -44,7 +45,7 @@ class Prototypes:
 
     def in_use(self) -> float:
         """exp of the usage's entropy: how many prototypes an even use would take, 1..K."""
-        return float(torch.special.entr(self.usage()).sum().exp())
+        return float(entropy(self.usage()).exp())
 
     def assignments(self, samples: Tensor | np.ndarray | None = None, temperature: float = 0.04) -> Tensor:
         """(S, K) Sinkhorn targets as the teacher makes them (see `losses.sinkhorn_knopp`), of these samples or all."""

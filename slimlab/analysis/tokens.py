@@ -44,12 +44,14 @@ def token_pca(tokens: Tensor) -> TokenPCA:
     if flat.shape[0] < 4 or flat.shape[1] < 3:
         raise ValueError(f"tokens are {tuple(tokens.shape)}; three components need at least 4 cells and 3 dimensions")
     mean = flat.mean(dim=0)
-    values, vectors = torch.linalg.eigh((flat - mean).T.double() @ (flat - mean).double())  # ascending
-    components = vectors[:, -3:].flip(1).T.float()  # (3, D)
+    exact = (flat - mean).cpu().double()  # MPS has no float64
+    values, vectors = torch.linalg.eigh(exact.T @ exact)  # ascending
+    components = vectors[:, -3:].flip(1).T.to(flat)  # (3, D)
     components = components * components.gather(1, components.abs().argmax(dim=1, keepdim=True)).sign()
-    explained = (values[-3:].flip(0) / values.sum().clamp(min=1e-30)).float()
+    explained = (values[-3:].flip(0) / values.sum().clamp(min=1e-30)).to(flat)
     scores = (flat - mean) @ components.T
-    low, high = torch.quantile(scores[torch.linspace(0, len(scores) - 1, min(len(scores), 100_000)).long()], LIMITS, dim=0)
+    some = scores[torch.linspace(0, len(scores) - 1, min(len(scores), 100_000)).long()]
+    low, high = torch.quantile(some, LIMITS.to(some), dim=0)
     return TokenPCA(mean, components, explained, low, high)
 
 

@@ -24,13 +24,18 @@ def rankme(features: Tensor) -> float:
 @torch.no_grad()
 def effective_prototypes(*targets: Tensor) -> float:
     """Prototypes that one target (rows of (N, K), summing to one) spreads over: exp of the mean row entropy, 1..K."""
-    entropy = torch.stack([torch.special.entr(rows.float()).sum() for part in targets for rows in part.split(ROWS)]).sum()
-    entropy, rows = distributed.all_reduce_sum(torch.stack([entropy, entropy.new_tensor(sum(map(len, targets)))]))
-    return float((entropy / rows).exp())
+    total = torch.stack([entropy(rows.float()) for part in targets for rows in part.split(ROWS)]).sum()
+    total, rows = distributed.all_reduce_sum(torch.stack([total, total.new_tensor(sum(map(len, targets)))]))
+    return float((total / rows).exp())
 
 
 @torch.no_grad()
 def used_prototypes(assignments: Tensor) -> float:
     """Prototypes in use over a batch (N, K): exp of the entropy of the hard assignments' histogram, 1..min(N, K)."""
     counts = distributed.all_reduce_sum(torch.bincount(assignments.argmax(dim=1), minlength=assignments.shape[1]).float())
-    return float(torch.special.entr(counts / counts.sum().clamp(min=1)).sum().exp())
+    return float(entropy(counts / counts.sum().clamp(min=1)).exp())
+
+
+def entropy(p: Tensor) -> Tensor:
+    """Sum of -p log p, in nats; 0 log 0 counts zero. torch.special.entr is on MPS from torch 2.7 on."""
+    return -torch.xlogy(p, p).sum()
