@@ -70,7 +70,7 @@ test-full: $(VENV)/.ready
 
 # the tables go to docs/performance.md by benchmarks/write_performance.py
 BENCHES := startup.py views.py encoder.py step.py profile_step.py "profile_step.py --preset tiny --steps 20" processes.py \
-	widgets.py data.py evaluation.py
+	widgets.py data.py scaling.py evaluation.py
 
 bench: $(VENV)/.ready
 	failed=0; for b in $(BENCHES); do set -- $$b; test -f benchmarks/$$1 || continue; \

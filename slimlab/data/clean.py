@@ -28,20 +28,18 @@ def fill_gaps(store: ClipStore, longest: int = 10) -> ClipStore:
         raise DataError(f"fill_gaps: longest is {longest}; give at least one frame")
 
     def step(clip: Clip) -> Changed:
-        frames, people, joints, _ = clip.joints.shape
-        x, known = clip.joints.reshape(frames, people * joints, 3).copy(), clip.seen.reshape(frames, people * joints).copy()
-        time = np.arange(frames)
-        for j in range(people * joints):
-            seen = np.flatnonzero(known[:, j])
-            if len(seen) < 2:
-                continue
-            before = np.searchsorted(seen, time, side="right") - 1
-            gap = np.diff(seen)[np.clip(before, 0, len(seen) - 2)] - 1  # frames missing where `time` lies
-            fill = (time > seen[0]) & (time < seen[-1]) & ~np.isin(time, seen) & (gap <= longest)
-            for axis in range(3):
-                x[fill, j, axis] = np.interp(time[fill], seen, x[seen, j, axis])
-            known[fill, j] = True
-        return x.reshape(clip.joints.shape), known.reshape(clip.seen.shape)
+        x, known = clip.joints.copy(), clip.seen
+        frames = len(x)
+        time = np.arange(frames)[:, None, None]  # (T, 1, 1)
+        before = np.maximum.accumulate(np.where(known, time, -1), axis=0)  # (T, M, V): the last frame that shows it
+        after = np.minimum.accumulate(np.where(known, time, frames)[::-1], axis=0)[::-1]  # and the next one
+        fill = ~known & (before >= 0) & (after < frames) & (after - before <= longest + 1)
+        t, m, v = np.nonzero(fill)
+        if len(t):
+            first, last = before[fill], after[fill]
+            start, end = (clip.joints[at, m, v].astype(np.float64) for at in (first, last))  # (n, 3)
+            x[fill] = (end - start) / (last - first)[:, None] * (t - first)[:, None] + start
+        return x, known | fill
 
     return _stepped(store, f"fill_gaps({longest})", "filled", step)
 

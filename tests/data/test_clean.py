@@ -1,5 +1,7 @@
 """Cleaning: each step does what it says, to that alone, and says so; nothing happens to the store that it is given."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,25 @@ def test_steps_follow_each_other_and_keep_the_table(synthetic):
     for column in ("clip", "label", "label_name", "subject", "camera", "setup", "frames"):
         assert done.table[column].tolist() == few.table[column].tolist()
     assert done.fingerprint != few.fingerprint and done.fps == few.fps
+
+
+def test_gaps_are_filled_as_numpy_interpolates(synthetic):
+    """Two people, holes at random, of joints and of whole frames: joint by joint with np.interp, and only short holes inside."""
+    dice, clips, longest = np.random.default_rng(0), [], 3
+    for clip in synthetic[:6]:
+        x = clip.joints.copy()
+        x[dice.random(x.shape[:3]) < 0.4] = 0
+        x[dice.random(len(x)) < 0.2] = 0
+        clips.append(x)
+    store = make_store(clips)
+    for before, after in zip(store, clean.fill_gaps(store, longest), strict=True):
+        expected, known = before.joints.copy(), before.seen
+        for m, v in np.ndindex(known.shape[1:]):
+            seen = np.flatnonzero(known[:, m, v])
+            for first, last in itertools.pairwise(seen):
+                if 1 < last - first <= longest + 1:
+                    inside = np.arange(first + 1, last)
+                    for axis in range(3):
+                        y = before.joints[[first, last], m, v, axis]
+                        expected[inside, m, v, axis] = np.interp(inside, [first, last], y)
+        assert np.array_equal(after.joints, expected) and not np.array_equal(after.joints, before.joints)
