@@ -1,6 +1,7 @@
 """The page "SLiM in your browser", opened from a file with the network off, in Chromium."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -304,11 +305,13 @@ def swipe(page, selector: str, across: float, along: float, rest: float = 0.0) -
     page.locator(selector).evaluate("e => e.scrollIntoView({block: 'center'})")
     box = page.locator(selector).bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
-    page.wait_for_timeout(1000 * rest)
+    begin = time.time()  # the times are those of a swift hand, however slow the machine
+    first = {"type": "touchStart", "touchPoints": [{"x": x, "y": y}], "timestamp": begin}
+    page.session.send("Input.dispatchTouchEvent", first)
     for share in np.linspace(0.1, 1, 10):
         at = {"x": x + float(share) * across, "y": y + float(share) * along}
-        page.session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [at]})
+        later = {"type": "touchMove", "touchPoints": [at], "timestamp": begin + rest + 0.1 * float(share)}
+        page.session.send("Input.dispatchTouchEvent", later)
     page.session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
