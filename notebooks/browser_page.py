@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import warnings
 from pathlib import Path
 
 import jinja2
@@ -34,6 +35,7 @@ from slimlab.plot.scene import by_side
 from slimlab.plot.style import PALETTE
 from slimlab.pretrain.networks import Networks
 from slimlab.weights import on_body
+from slimlab.weights.exporting import quiet_exporter
 
 HERE = Path(__file__).parent
 WEB = HERE / "web"
@@ -70,7 +72,9 @@ def main() -> None:
     parser.add_argument("--weights", default="small", help="shipped weights that came with their run")
     parser.add_argument("--runtime", type=Path, help=f"a folder that has {' and '.join(FILES)}; None: {RUNTIME} from npm")
     args = parser.parse_args()
-    write(args.out, args.weights, args.runtime)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "joints without a counterpart")  # UI-PRMD's toes and collars, known
+        write(args.out, args.weights, args.runtime)
     print(f"open {args.out} in a browser ({args.out.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -79,7 +83,9 @@ def write(out: Path, weights: str = "small", runtime: Path | None = None, course
     gave is not the runtime."""
     code, wasm = (runtime_file(name, runtime) for name in FILES)
     modules = {name: (WEB / f"{name}.js").read_bytes() for name in ("masks", "network", "page")}
-    modules |= {"stage": (WIDGETS / "stage.js").read_bytes(), "cells": (WIDGETS / "cells.js").read_bytes(), "ort": code}
+    shared = (WIDGETS / "canvas.js").read_bytes()
+    modules |= {name: shared + (WIDGETS / f"{name}.js").read_bytes() for name in ("stage", "cells")}
+    modules |= {"canvas": shared, "ort": code}
     parts = {
         "code": {name: packed(text) for name, text in modules.items()},
         "wasm": packed(wasm),
@@ -183,6 +189,7 @@ def clips(store: ClipStore, frames: int) -> list[dict]:
     seconds = store.table.frames.to_numpy()[chosen] / (store.fps or 30.0)
     return [
         {
+            "row": int(i),
             "label": int(store.labels[i]),
             "subject": int(store.table.subject[i]),
             "fps": frames / float(s),
@@ -198,14 +205,15 @@ def onnx(networks: Networks, store: ClipStore) -> bytes:
     config = encoder.config
     steps, joints = config.frames // config.patch_frames, len(store.skeleton)
     example = torch.zeros(1, 3, config.frames, joints, 1), torch.zeros(1, 1, steps, joints, dtype=torch.bool)
-    program = torch.onnx.export(
-        Looking(encoder, networks.token_head).eval(),
-        example,
-        input_names=["x", "mask"],
-        output_names=["cls", "tokens", "attention", "logits"],
-        dynamo=True,
-        verbose=False,
-    )
+    with quiet_exporter():
+        program = torch.onnx.export(
+            Looking(encoder, networks.token_head).eval(),
+            example,
+            input_names=["x", "mask"],
+            output_names=["cls", "tokens", "attention", "logits"],
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
     for part in (

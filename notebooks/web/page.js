@@ -1,7 +1,7 @@
 // The page "SLiM in your browser": what is chosen and painted goes through the encoder, and every view is drawn from its answer.
 // The bodies and the grids are the explorers' own canvases (slimlab/widgets); notebooks/browser_page.py puts the page together.
 
-const GREY = [178, 178, 178], MASKED = "#CC79A7", PLAIN = "#222222";
+const GREY = [178, 178, 178], MASKED = "#CC79A7";
 const VIEWS = ["mask", "tokens", "attention", "prototypes"];
 const KEPT = 30; // places on the map of masks drawn before
 
@@ -33,7 +33,7 @@ function make(tag, properties, parent) {
   return element;
 }
 
-export default async function start({ ort, masks, network, stage, cells, wasm, content }) {
+export default async function start({ ort, canvas: shared, masks, network, stage, cells, wasm, content }) {
   const { frames, joints, steps, patch, body, clips, gallery } = content, count = steps * joints;
   const $ = (selector) => document.querySelector(selector);
   const machine = await network.open(ort, wasm, content);
@@ -115,8 +115,9 @@ export default async function start({ ort, masks, network, stage, cells, wasm, c
   }
 
   const canvas = $("#map canvas"), pen = canvas.getContext("2d");
-  let spots = [];
-  const colour = (label) => content.colors[label % content.colors.length];
+  const { theme } = shared.dressed(canvas, () => drawMap());
+  let spots = [], pointed = null;
+  const colour = (label) => (theme.dark ? theme.readable(content.colors[label % content.colors.length], 2.5) : content.colors[label % content.colors.length]);
   function drawMap() {
     const ratio = window.devicePixelRatio || 1, [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || !places) return;
@@ -145,54 +146,101 @@ export default async function start({ ort, masks, network, stage, cells, wasm, c
       pen.stroke();
     };
     spots = [];
-    pen.globalAlpha = 0.55;
+    pen.globalAlpha = theme.dark ? 0.75 : 0.55;
     gallery.label.forEach((label, row) => {
       const p = at([xy[2 * row], xy[2 * row + 1]]);
       spots.push([...p, row]);
       dot(p, 2.6, colour(gallery.exercise[label]));
     });
     pen.globalAlpha = 1;
+    for (const clip of clips) dot(spots[clip.row], 4, colour(gallery.exercise[clip.label]), theme.ink); // those that the page has
     const [plain, covered] = [at(places.plain), at(places.covered)];
     trail.slice(0, -1).forEach((p) => dot(at(p), 2.5, null, MASKED));
     places.coveredNear.forEach((row) => { line(covered, spots[row].slice(0, 2), "rgba(204,121,167,0.8)", 1); dot(spots[row], 4, colour(gallery.exercise[gallery.label[row]]), MASKED); });
-    line(plain, covered, PLAIN, 2);
-    dot(plain, 6, "white", PLAIN);
+    line(plain, covered, theme.ink, 2);
+    dot(plain, 6, theme.paper, theme.ink);
     dot(plain, 3.5, colour(gallery.exercise[clips[now.clip].label]));
-    dot(covered, 6, MASKED, "white");
+    dot(covered, 6, MASKED, theme.paper);
     pen.font = "12px sans-serif";
     for (const [p, text] of [[plain, "whole"], [covered, "masked"]]) {
-      pen.strokeStyle = "white";
+      pen.strokeStyle = theme.paper;
       pen.lineWidth = 4;
       pen.strokeText(text, p[0] + 9, p[1] + 4);
-      pen.fillStyle = PLAIN;
+      pen.fillStyle = theme.ink;
       pen.fillText(text, p[0] + 9, p[1] + 4);
     }
-    if (hovered !== null) {
-      const [x, y, row] = spots[hovered], text = named(row), long = pen.measureText(text).width, left = Math.min(x + 10, width - long - 10);
-      pen.fillStyle = "rgba(255,255,255,0.93)";
-      pen.fillRect(left - 4, y - 24, long + 8, 18);
-      pen.fillStyle = "black";
-      pen.fillText(text, left, y - 11);
+    if (pointed !== null) {
+      const [x, y, row] = spots[pointed], text = named(row), long = pen.measureText(text).width, left = Math.max(6, Math.min(x + 10, width - long - 10));
+      dot([x, y], 7, null, theme.strong);
+      pen.fillStyle = theme.veil;
+      pen.fillRect(left - 4, Math.max(y - 24, 2), long + 8, 18);
+      pen.fillStyle = theme.strong;
+      pen.fillText(text, left, Math.max(y - 24, 2) + 13);
     }
+    document.querySelectorAll("#map .legend i").forEach((mark, i) => { mark.style.background = colour(i); });
+    const label = `Map of ${spots.length} clips; the chosen one is ${named(clips[now.clip].row)}. Arrow keys go from point to point, N to the next neighbor of the masked clip, Enter opens.`;
+    if (canvas.getAttribute("aria-label") !== label) canvas.setAttribute("aria-label", label);
   }
   const named = (row) => `${gallery.names[gallery.label[row]]} (person ${gallery.subject[row]})`;
-  let hovered = null;
-  canvas.onpointermove = (event) => {
-    const box = canvas.getBoundingClientRect(), [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    let best = null, near = 12;
-    spots.forEach(([a, b], i) => { const away = Math.hypot(a - x, b - y); if (away < near) [best, near] = [i, away]; });
-    if (best !== hovered) { hovered = best; drawMap(); }
+
+  // ---- a point of the map: by pointer or key it is pointed at, and opened
+  const told = $("#map .said");
+  const own = (row) => { // the clip that opens: the point's own, or the page's of its class
+    const here = clips.findIndex((clip) => clip.row === row);
+    return here >= 0 ? here : clips.findIndex((clip) => clip.label === gallery.label[row]);
   };
-  canvas.onpointerleave = () => { hovered = null; drawMap(); };
+  function point(row) {
+    if (row === pointed) return;
+    pointed = row;
+    const opens = row === null ? null : clips[own(row)];
+    told.textContent = row === null ? "" : opens.row === row ? `${named(row)}: opens.` : `${named(row)}: not on this page; opens person ${opens.subject} of this class.`;
+    drawMap();
+  }
+  function open(row) {
+    const select = $("#clip");
+    select.value = String(own(row));
+    select.onchange();
+  }
+  const under = (event) => {
+    const box = canvas.getBoundingClientRect(), [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let best = null, near = event.pointerType === "touch" ? 22 : 12;
+    spots.forEach(([a, b], i) => { const away = Math.hypot(a - x, b - y); if (away < near) [best, near] = [i, away]; });
+    return best;
+  };
+  canvas.onpointermove = (event) => point(under(event));
+  canvas.onpointerleave = () => point(null);
+  canvas.onclick = (event) => {
+    const row = under(event);
+    point(row);
+    if (row !== null) open(row);
+  };
+  canvas.onkeydown = (event) => {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key], from = pointed ?? clips[now.clip].row;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (way) {
+      let best = null, least = Infinity; // ahead, and rather straight ahead than near
+      spots.forEach(([x, y], row) => {
+        const [dx, dy] = [x - spots[from][0], y - spots[from][1]], ahead = dx * way[0] + dy * way[1], aside = Math.abs(dx * way[1] + dy * way[0]);
+        if (row !== from && ahead > 1 && aside <= ahead && ahead + 2 * aside < least) [best, least] = [row, ahead + 2 * aside];
+      });
+      if (best !== null || pointed === null) point(best ?? from);
+    } else if (event.key === "n" || event.key === "N") point(places.coveredNear[(places.coveredNear.indexOf(pointed) + 1) % places.coveredNear.length]);
+    else if (event.key === "Enter" || event.key === " ") open(from);
+    else if (event.key === "Escape") point(null);
+    else return;
+    event.preventDefault();
+  };
   function listNeighbors() {
-    const box = $(".neighbors"), mine = clips[now.clip].label;
+    const box = $(".neighbors"), mine = clips[now.clip].label, buttons = () => [...box.querySelectorAll("button")];
+    const focused = buttons().indexOf(document.activeElement);
     box.replaceChildren();
     for (const [title, rows] of [["nearest to the whole clip", places.plainNear], ["nearest to the masked clip", places.coveredNear]]) {
       const part = make("div", {}, box), same = rows.filter((row) => gallery.label[row] === mine).length;
       make("h3", { textContent: `${title}: ${same} of ${rows.length} of its class` }, part);
       const list = make("ol", {}, part);
-      for (const row of rows) make("li", { textContent: named(row), className: gallery.label[row] === mine ? "same" : "other" }, list);
+      for (const row of rows) make("button", { textContent: named(row), title: "open the clip, or the page's of its class", onclick: () => open(row) }, make("li", { className: gallery.label[row] === mine ? "same" : "other" }, list));
     }
+    if (focused >= 0) buttons()[focused]?.focus();
   }
 
   // ---- colors of tokens, (count, 3)
@@ -301,7 +349,8 @@ export default async function start({ ort, masks, network, stage, cells, wasm, c
     } else if (now.view === "attention") {
       const values = attended(), top = Math.max(...values), uniform = 1 / (content.first + count);
       colors = [Array.from(values, (v) => viridis(v / top))];
-      titles = [`attention of ${spaced(body.names[now.query[1]])} at step ${now.query[0]} (click another token)`];
+      const covered = now.which === "masked" && mask[now.query[0] * joints + now.query[1]] ? ", masked" : "";
+      titles = [`attention of ${spaced(body.names[now.query[1]])} at step ${now.query[0]}${covered} (click another token)`];
       texts = [Array.from({ length: steps }, (_, t) => Array.from({ length: joints }, (_, j) => `${(100 * values[t * joints + j]).toFixed(2)} %`))];
       ring = now.query;
       const onto = values.reduce((sum, v, cell) => sum + (mask[cell] ? v : 0), 0), all = values.reduce((sum, v) => sum + v, 0);
@@ -371,10 +420,22 @@ export default async function start({ ort, masks, network, stage, cells, wasm, c
   $("#again").onclick = () => { now.seed += 1; redraw(); };
   $("#none").onclick = () => { byHand = true; mask = new Uint8Array(count); tubes = new Int32Array(count); answer(); };
   const tabs = VIEWS.map((name) => make("button", { textContent: name, onclick: () => choose(name) }, $(".tabs")));
-  tabs.forEach((tab) => tab.setAttribute("role", "tab"));
+  tabs.forEach((tab, i) => {
+    tab.setAttribute("role", "tab");
+    tab.onkeydown = (event) => { // as everywhere with tabs: arrow keys go from one to the next
+      const to = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: tabs.length - 1 }[event.key], next = tabs[(to + tabs.length) % tabs.length];
+      if (!next) return;
+      next.focus();
+      choose(VIEWS[tabs.indexOf(next)]);
+      event.preventDefault();
+    };
+  });
   function choose(name) {
     now.view = name;
-    tabs.forEach((tab, i) => tab.setAttribute("aria-selected", String(VIEWS[i] === name)));
+    tabs.forEach((tab, i) => {
+      tab.setAttribute("aria-selected", String(VIEWS[i] === name));
+      tab.tabIndex = VIEWS[i] === name ? 0 : -1;
+    });
     const box = $("#choices");
     box.replaceChildren();
     const pick = (title, pairs, key, convert = Number) => {
@@ -407,7 +468,7 @@ export default async function start({ ort, masks, network, stage, cells, wasm, c
   people.on("change:frame", () => grid.set("now", Math.floor(people.get("frame") / patch)));
   new ResizeObserver(drawMap).observe(canvas);
   const legend = make("div", { className: "legend" });
-  content.exercises.forEach((name, i) => { const item = make("span", {}, legend); make("i", {}, item).style.background = colour(i); item.append(name); });
+  content.exercises.forEach((name) => { const item = make("span", {}, legend); make("i", {}, item); item.append(name); });
   $("#map").append(legend);
 
   // for tests and for the curious: the features on the screen, and the encoder on any input

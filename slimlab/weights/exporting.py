@@ -124,7 +124,7 @@ def export_program(
     )
     b, m, s = Dim("batch", min=1), Dim("people", min=1), Dim("steps", min=1)
     shapes = ({0: b, 2: span * s, 4: m}, {0: b, 1: m, 2: s}, {0: b, 1: m}, {0: b, 1: span * s, 3: m})
-    with torch.no_grad():
+    with torch.no_grad(), quiet_exporter():
         program = torch.export.export(module, example, dynamic_shapes=shapes)
     if path is not None:
         buffer = BytesIO()
@@ -161,7 +161,7 @@ def export_onnx(
     require("onnx", "ONNX files", "onnx", "onnxscript")
     path = _checked(path, ".onnx")
     names = [*OUTPUTS, *(n for n, asked in zip(OPTIONAL, (blocks, attention), strict=True) if asked)]
-    with _quiet():
+    with quiet_exporter():
         program = torch.onnx.export(
             export_program(encoder, attention=attention, blocks=blocks),
             dynamo=True,
@@ -182,7 +182,7 @@ def export_onnx(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_exporter() -> Iterator[None]:
     """The exporter without its notes on packages that are not installed and constants that it leaves alone."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]

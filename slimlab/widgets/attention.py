@@ -17,9 +17,10 @@ from slimlab.data import ClipStore
 from slimlab.encoder import Encoder
 from slimlab.plot import looking, shaded
 from slimlab.plot.markup import html_text
-from slimlab.weights import pretrained
+from slimlab.pretrain.run import Run
+from slimlab.weights import load_encoder, pretrained
 from slimlab.widgets.cells import Cells
-from slimlab.widgets.controls import ClipChooser
+from slimlab.widgets.controls import ClipChooser, snapshots
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.state import Stateful
 from slimlab.widgets.stills import Still
@@ -29,9 +30,10 @@ from slimlab.widgets.texts import percent_texts
 class AttentionExplorer(Stateful, Still, w.VBox):
     """Where a query looks. Click a joint on the body, or a token of the grid, to make it the query; click a head to see it alone.
 
-    store, encoder  any store and an encoder of its body, or none for the shipped `small`
+    store, encoder  any store and an encoder of its body, none for the shipped `small`, or a run: its snapshots, on a slider
     other           a second encoder, beside the first (of the same view length)
     index, person   the clip, and whose attention is shown
+    snapshot        of a run: "step 100", … as the slider names them; else ""
     layer           0-based; head: 0-based, or -1 for their mean; rolled: roll-out up to `layer` instead of heads
     query           "cls", "register 0", … or (time step, joint)
     ratio           of tokens masked by semantic tubes in a second picture; 0: none. seed: of the mask
@@ -39,6 +41,7 @@ class AttentionExplorer(Stateful, Still, w.VBox):
     picture; `figure()` is the picture for a paper, `distances()` a table.
     """
 
+    snapshot = traitlets.Unicode("")
     index = traitlets.Int(0)
     person = traitlets.Int(0)
     layer = traitlets.Int(0)
@@ -51,13 +54,17 @@ class AttentionExplorer(Stateful, Still, w.VBox):
     def __init__(
         self,
         store: ClipStore,
-        encoder: Encoder | None = None,
+        encoder: Encoder | Run | None = None,
         index: int = 0,
         other: Encoder | None = None,
         titles: tuple[str, str] = ("encoder", "other encoder"),
         **state,
     ) -> None:
         super().__init__()
+        self._snapshots = snapshots(encoder) if isinstance(encoder, Run) else {}
+        self._read: dict[str, Encoder] = {}
+        if isinstance(encoder, Run):
+            encoder = self._snapshot(list(self._snapshots)[-1], store)
         encoder = encoder or pretrained("small", skeleton=store.skeleton)
         self.store, self.encoders, self.titles = store, [encoder] if other is None else [encoder, other], titles
         depth, heads = (min(getattr(e.config, name) for e in self.encoders) for name in ("depth", "heads"))
@@ -66,6 +73,7 @@ class AttentionExplorer(Stateful, Still, w.VBox):
         self._names: list[str] = []
         with self.hold_trait_notifications():
             self.index, self.layer = range(len(store))[index], depth - 1
+            self.snapshot = next(reversed(self._snapshots), "")
             for name, value in state.items():
                 self._known(name)
                 setattr(self, name, value)
@@ -84,6 +92,10 @@ class AttentionExplorer(Stateful, Still, w.VBox):
             "query": w.Dropdown(options=[("CLS", "cls"), *((n, n) for n in named), ("a token: click it", "cell")]),
             "ratio": w.FloatSlider(0.0, min=0.0, max=0.9, step=0.1, description="masked", continuous_update=False),
         }
+        if len(self._snapshots) > 1:
+            steps = w.SelectionSlider(options=list(self._snapshots), value=self.snapshot, description="snapshot")
+            steps.continuous_update = False
+            self._controls["snapshot"] = steps
         self._controls["layer"].style = {"button_width": "34px", "description_width": "auto"}
         self._controls["head"].layout.width = self._controls["query"].layout.width = "auto"
         self.gallery.layout.width = f"{min(100, 25 * heads)}%"
@@ -96,10 +108,10 @@ class AttentionExplorer(Stateful, Still, w.VBox):
         self.stage.observe(lambda change: setattr(self.grid, "now", self._step(change["new"])), "frame")
         self.grid.on_cell(lambda panel, step, joint: setattr(self, "query", (step, joint)))
         self.gallery.on_cell(self._clicked_head)
-        self.observe(lambda _: self._refresh(encode=True), ["index", "ratio", "seed"])
+        self.observe(lambda _: self._refresh(encode=True), ["snapshot", "index", "ratio", "seed"])
         self.observe(lambda _: self._refresh(), ["person", "layer", "head", "rolled", "query"])
         row = w.Layout(flex_flow="row wrap", align_items="center")
-        names = ("layer", "head", "rolled", "query", "person", "ratio")
+        names = [n for n in ("snapshot", "layer", "head", "rolled", "query", "person", "ratio") if n in self._controls]
         self.children = [
             self._chooser,
             w.HBox([self._controls[n] for n in names], layout=row),
@@ -124,12 +136,14 @@ class AttentionExplorer(Stateful, Still, w.VBox):
         return plot.attention(self.looks[picture], **state | given)
 
     def _settings(self) -> dict[str, tuple[Any, str]]:
-        return {name: (self, name) for name in ("index", "person", "layer", "head", "rolled", "query", "ratio", "seed")}
+        return {
+            name: (self, name) for name in ("snapshot", "index", "person", "layer", "head", "rolled", "query", "ratio", "seed")
+        }
 
     def _call(self) -> str:
         other = ", other=other" if len(self.encoders) > 1 else ""
         titles = "" if self.titles == ("encoder", "other encoder") else f", titles={self.titles!r}"
-        return f"AttentionExplorer(store, encoder{other}{titles})"
+        return f"AttentionExplorer(store, {'run' if self._snapshots else 'encoder'}{other}{titles})"
 
     def distances(self) -> pd.DataFrame:
         """Mean attention distance of this clip's heads: picture, layer, head (1-based), hops, steps; and evenly spread."""
@@ -142,6 +156,13 @@ class AttentionExplorer(Stateful, Still, w.VBox):
                 measured = {"hops": float(far[0][layer, head]), "steps": float(far[1][layer, head])}
                 lines.append(place | measured | {"even_hops": even[0], "even_steps": even[1]})
         return pd.DataFrame(lines)
+
+    @traitlets.validate("snapshot")
+    def _kept(self, proposal) -> str:
+        if proposal["value"] not in (self._snapshots or ("",)):
+            there = ", ".join(self._snapshots) or "none; give a run in place of the encoder"
+            raise ValueError(f"snapshot '{proposal['value']}' is not there; there are {there}")
+        return proposal["value"]
 
     @traitlets.validate("query")
     def _a_token(self, proposal) -> str | tuple[int, int]:
@@ -167,20 +188,29 @@ class AttentionExplorer(Stateful, Still, w.VBox):
         return value
 
     def _known(self, name: str) -> None:
-        if name not in ("person", "layer", "head", "rolled", "query", "ratio", "seed"):
+        if name not in ("snapshot", "person", "layer", "head", "rolled", "query", "ratio", "seed"):
             raise ValueError(f"AttentionExplorer has no setting '{name}'")
 
     def _encode(self) -> None:
         frames, skeleton = self.encoders[0].config.frames, self.store.skeleton
         self.looks, self._names = [], []
+        if self._snapshots:
+            self.encoders[0] = self._snapshot(self.snapshot, self.store)
         for encoder, title in zip(self.encoders, self.titles, strict=False):
             self.looks.append(analysis.inside(encoder, self.store, self.index, frames=frames))
             self._names.append(title if len(self.encoders) > 1 else "unmasked" if self.ratio else self.looks[0].name)
+            if self._snapshots and encoder is self.encoders[0]:
+                self._names[-1] += f", {self.snapshot}"
             if self.ratio:
                 rng = torch.Generator().manual_seed(self.seed)
                 mask = masking.semantic_tubes(1, self.looks[-1].steps, skeleton, self.ratio, generator=rng)[0]
                 self.looks.append(analysis.inside(encoder, self.store, self.index, mask, frames))
                 self._names.append(f"{title if len(self.encoders) > 1 else 'clip'}, {self.ratio:.0%} masked")
+
+    def _snapshot(self, name: str, store: ClipStore) -> Encoder:
+        if name not in self._read:
+            self._read[name] = load_encoder(self._snapshots[name], skeleton=store.skeleton)
+        return self._read[name]
 
     def _joints(self) -> list[np.ndarray]:
         return [look.joints.numpy() for look in self.looks]

@@ -29,7 +29,14 @@ CONTRASTS = (
     "shear",
     "noise on every joint",
 )
-GREEN, RED = "#00785A", "#B03A00"
+
+
+def _readable(color: str) -> str:
+    """The color, nearer to that of the page's words: readable on light and on dark paper."""
+    return f"color-mix(in srgb, {color} 60%, var(--jp-ui-font-color1, #222))"
+
+
+GREEN, RED = _readable("#00926E"), _readable("#D55E00")
 
 
 class AugmentationExplorer(Stateful, Still, W.VBox):

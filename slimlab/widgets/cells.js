@@ -1,6 +1,5 @@
 // Grids of time steps and joints on a canvas; a click names the cell, and so do arrow keys and Enter. Traits: see cells.py.
 
-const bytes = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
 const GAP = 18, TOP = 20, BOTTOM = 18, BARS = 190;
 
 function render({ model, el }) {
@@ -11,7 +10,7 @@ function render({ model, el }) {
   canvas.setAttribute("role", "img");
   canvas.style.cssText = "display:block;width:100%;cursor:pointer";
   el.append(canvas);
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d"), { theme, undress } = dressed(canvas, () => ask()), ours = handed(canvas, () => paints());
   let boxes = [], hovered = null;
 
   function layout() {
@@ -33,14 +32,16 @@ function render({ model, el }) {
     canvas.width = Math.round(canvas.clientWidth * ratio);
     canvas.height = Math.round(tall * ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.fillStyle = "white";
+    context.fillStyle = theme.paper;
     context.fillRect(0, 0, canvas.clientWidth, tall);
     layout();
+    if (hovered && !reaches(hovered)) hovered = null; // a scene before had it
+    if (last && !reaches(last)) last = null;
     const colours = new Uint8Array(bytes(model.get("colors")));
     boxes.forEach((box, p) => {
       const w = box.width / steps, h = box.height / joints, chosen = p === model.get("panel") && boxes.length > 1;
       context.font = `${chosen ? "bold " : ""}12px sans-serif`;
-      context.fillStyle = "#333";
+      context.fillStyle = theme.ink;
       context.textAlign = "left";
       context.fillText(scene.titles[p], box.x, box.y - 6, box.width);
       for (let t = 0; t < steps; t++) {
@@ -50,7 +51,7 @@ function render({ model, el }) {
           context.fillRect(box.x + t * w, box.y + row * h, w + 0.5, h + 0.5);
         });
       }
-      context.fillStyle = "white";
+      context.fillStyle = theme.dark ? theme.faint : theme.paper;
       for (const edge of scene.edges) context.fillRect(box.x, box.y + edge * h - 0.75, box.width, 1.5);
       for (const [t, joint] of scene.crossed[p] || []) {
         const x = box.x + (t + 0.5) * w, y = box.y + (order.indexOf(joint) + 0.5) * h, r = Math.min(w, h, 8) / 3;
@@ -65,10 +66,10 @@ function render({ model, el }) {
       const ring = model.get("ring");
       if (ring.length) outline(box.x + ring[0] * w, box.y + order.indexOf(ring[1]) * h, w, h, "#CC79A7", 2.5);
       const now = model.get("now");
-      if (now >= 0 && now < steps) outline(box.x + now * w, box.y, w, box.height, "rgba(0,0,0,0.55)", 1);
-      if (scene.whole) outline(box.x, box.y, box.width, box.height, "#ccc", 1);
-      if (chosen) outline(box.x - 2, box.y - 2, box.width + 4, box.height + 4, "#222", 1.5);
-      context.fillStyle = "#666";
+      if (now >= 0 && now < steps) outline(box.x + now * w, box.y, w, box.height, theme.now, 1);
+      if (scene.whole) outline(box.x, box.y, box.width, box.height, theme.line, 1);
+      if (chosen) outline(box.x - 2, box.y - 2, box.width + 4, box.height + 4, theme.strong, 1.5);
+      context.fillStyle = theme.soft;
       context.font = "10px sans-serif";
       context.textAlign = "center";
       if (scene.labels) {
@@ -86,22 +87,26 @@ function render({ model, el }) {
     if (scene.bars) bars(scene, boxes[boxes.length - 1]);
     if (hovered && document.activeElement === canvas) {
       const box = boxes[hovered.panel], w = box.width / steps, h = box.height / joints;
-      outline(box.x + hovered.step * w, box.y + order.indexOf(hovered.joint) * h, w, h, "black", 1.5);
+      outline(box.x + hovered.step * w, box.y + order.indexOf(hovered.joint) * h, w, h, theme.strong, 1.5);
     }
     if (hovered) tip();
-    canvas.style.touchAction = scene.paint ? "none" : "auto"; // a finger paints
+    canvas.style.touchAction = scene.paint ? "pan-y" : "auto";
     canvas.setAttribute("aria-label", `${scene.titles.join("; ")}: ${joints} rows by ${steps} columns. ${hovered ? told() : ""}`);
     Object.assign(canvas.dataset, { panels: boxes.length, ring: model.get("ring").join() });
+  }
+  function reaches({ panel, step, joint }) {
+    const { steps, order } = model.get("scene");
+    return panel < boxes.length && step < steps && order.includes(joint);
   }
   function bars({ order, bars: { values, title } }, box) { // from 0 to 1, a row each
     const x = box.x + box.width + GAP, full = BARS - GAP - 8, h = box.height / order.length;
     context.textAlign = "left";
     context.font = "12px sans-serif";
-    context.fillStyle = "#333";
+    context.fillStyle = theme.ink;
     context.fillText(title, x, box.y - 6, full);
-    context.fillStyle = "#F1F1EE";
+    context.fillStyle = theme.floor;
     context.fillRect(x, box.y, full, box.height);
-    context.fillStyle = "#999";
+    context.fillStyle = theme.faint;
     order.forEach((joint, row) => context.fillRect(x, box.y + row * h + 1, values[joint] * full, Math.max(h - 2, 1)));
     context.font = "10px sans-serif";
     context.textAlign = "center";
@@ -121,9 +126,9 @@ function render({ model, el }) {
     context.font = "12px sans-serif";
     context.textAlign = "left";
     const long = context.measureText(text).width, at = Math.max(0, Math.min(x + 10, canvas.clientWidth - long - 10));
-    context.fillStyle = "rgba(255,255,255,0.93)";
+    context.fillStyle = theme.veil;
     context.fillRect(at - 4, y - 26, long + 8, 18);
-    context.fillStyle = "black";
+    context.fillStyle = theme.strong;
     context.fillText(text, at, y - 13);
   }
   function cell(event) {
@@ -150,11 +155,28 @@ function render({ model, el }) {
   }
   const paints = () => model.get("scene").paint;
   canvas.onclick = (event) => { if (!paints()) click(cell(event)); };
-  canvas.onpointerdown = (event) => { if (paints()) click(cell(event)); };
+  let touched = null; // where a finger is that may yet turn out to scroll the page
+  canvas.onpointerdown = (event) => {
+    if (!paints()) return;
+    if (event.pointerType === "mouse") click(cell(event));
+    else touched = cell(event);
+  };
   canvas.onpointermove = (event) => {
     hovered = cell(event);
-    const other = hovered && last && (hovered.step !== last.step || hovered.joint !== last.joint || hovered.panel !== last.panel);
-    if (paints() && event.buttons === 1 && other) click(hovered); // where cells are painted, each that it enters
+    if (paints() && event.buttons === 1 && ours(event)) {
+      if (touched) click(touched);
+      touched = null;
+      const other = hovered && last && (hovered.step !== last.step || hovered.joint !== last.joint || hovered.panel !== last.panel);
+      if (other) click(hovered); // where cells are painted, each that it enters
+    }
+    ask();
+  };
+  canvas.onpointerup = () => {
+    if (touched) click(touched);
+    touched = null;
+  };
+  canvas.onpointercancel = () => {
+    touched = hovered = null;
     ask();
   };
   canvas.onkeydown = (event) => {
@@ -180,7 +202,7 @@ function render({ model, el }) {
   const watch = new ResizeObserver(ask);
   watch.observe(el);
   ask();
-  return () => { watch.disconnect(); model.off("change", ask); };
+  return () => { watch.disconnect(); undress(); model.off("change", ask); };
 }
 
 export default { render };

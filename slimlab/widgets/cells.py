@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image
 
 from slimlab.skeleton import Skeleton
 from slimlab.widgets import stills
+from slimlab.widgets.script import script
 from slimlab.widgets.stills import Still
 
 Cell = tuple[int, int]  # time step, joint
@@ -24,7 +24,7 @@ class Cells(Still, anywidget.AnyWidget):
     panel    the grid that stands out; clicked: {panel, step, joint} of the last click, see `on_cell`
     """
 
-    _esm = Path(__file__).parent / "cells.js"
+    _esm = script("cells")
     colors = traitlets.Bytes().tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
     ring = traitlets.List().tag(sync=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as W
 
 from slimlab.data import ClipStore
 from slimlab.plot.markup import html_text
+from slimlab.pretrain.run import Run
 
 WIDE = {"description_width": "auto"}
 
@@ -29,6 +31,11 @@ def button(name: str, act: Callable[[], Any], tooltip: str = "", icon: str = "")
     made = W.Button(description=name, tooltip=tooltip, icon=icon, layout={"width": "auto", "flex": "0 0 auto"})
     made.on_click(lambda _: act())
     return made
+
+
+def snapshots(run: Run) -> dict[str, Path]:
+    """The encoders that a run kept along the way, as "step 100" -> folder for `load_encoder`; of a run without any, the last."""
+    return {f"step {step}": folder for step, folder in run.snapshots.items()} or {"last step": run.folder}
 
 
 class ClipChooser(W.HBox):

@@ -1,6 +1,5 @@
 // Panels of lines or bars on a canvas; hovering says the values, a click names the bar. Traits: see curves.py.
 
-const bytes = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
 const LEFT = 46, RIGHT = 10, TOP = 22, BOTTOM = 20, LEGEND = 22;
 
 function ticks(low, high, count) { // round numbers from low to high, with their texts
@@ -21,9 +20,12 @@ function number(v) {
 function render({ model, el }) {
   const canvas = document.createElement("canvas");
   canvas.className = "slimlab-curves";
+  canvas.setAttribute("role", "img");
+  canvas.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
   canvas.style.cssText = "display:block;width:100%";
   el.append(canvas);
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d"), { theme, undress } = dressed(canvas, () => ask());
+  const drawn = (colour) => (theme.dark ? theme.readable(colour, 3) : colour);
   let panels = [], hovered = null;
 
   function read() { // lines with their numbers, and each panel's range
@@ -62,7 +64,7 @@ function render({ model, el }) {
       p.py = (y) => p.box.y + p.box.height - ((y - p.y0) / (p.y1 - p.y0)) * p.box.height;
     });
   }
-  function write(text, x, y, { align = "left", colour = "#333", font = "10px sans-serif", most } = {}) {
+  function write(text, x, y, { align = "left", colour = theme.ink, font = "10px sans-serif", most } = {}) {
     context.font = font;
     context.fillStyle = colour;
     context.textAlign = align;
@@ -85,44 +87,49 @@ function render({ model, el }) {
     canvas.width = Math.round(wide * ratio);
     canvas.height = Math.round(tall * ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.fillStyle = "white";
+    context.fillStyle = theme.paper;
     context.fillRect(0, 0, wide, tall);
     layout(wide, tall);
     let x = LEFT;
     for (const [text, colour] of scene.legend) {
-      write("━ " + text, x, 14, { colour, font: "12px sans-serif" });
+      write("━ " + text, x, 14, { colour: theme.readable(colour), font: "12px sans-serif" });
       x += context.measureText("━ " + text).width + 16;
     }
     panels.forEach((p, i) => panel(p, i, scene));
-    if (scene.x_title) write(scene.x_title, wide / 2, tall - 4, { align: "center", colour: "#666", font: "11px sans-serif" });
+    if (scene.x_title) write(scene.x_title, wide / 2, tall - 4, { align: "center", colour: theme.soft, font: "11px sans-serif" });
+    if (hovered && !panels[hovered.panel]) hovered = null; // a scene before had it
     if (hovered) tip(wide);
     const points = panels.reduce((n, p) => n + p.lines.reduce((m, l) => m + l.count, 0), 0);
+    const acts = panels.some(clickable), said = hovered ? texts().map(([text]) => text).join("; ") : "";
+    canvas.tabIndex = acts ? 0 : -1;
+    const label = `${panels.map((p) => p.title).join("; ")}. ${acts ? "Arrow keys move, Enter chooses. " : ""}${said}`;
+    if (canvas.getAttribute("aria-label") !== label) canvas.setAttribute("aria-label", label);
     Object.assign(canvas.dataset, { panels: panels.length, points, chosen: model.get("chosen").join(), cursor: model.get("cursor").join() });
   }
   function panel(p, index, scene) {
     const { x, y, width, height } = p.box, empty = !p.lines.some((l) => l.count);
     write(p.title, x - 30, y - 8, { font: "12px sans-serif", most: width + 34 });
-    if (empty) write("nothing yet", x + width / 2, y + height / 2, { align: "center", colour: "#999" });
+    if (empty) write("nothing yet", x + width / 2, y + height / 2, { align: "center", colour: theme.faint });
     for (const [tick, text] of empty || !p.ticks ? [] : ticks(p.y0, p.y1, Math.max(2, height / 34))) {
-      rule(x, p.py(tick), x + width, p.py(tick), "#EEEEEC");
-      write(text, x - 5, p.py(tick) + 3, { align: "right", colour: "#666" });
+      rule(x, p.py(tick), x + width, p.py(tick), theme.grid);
+      write(text, x - 5, p.py(tick) + 3, { align: "right", colour: theme.soft });
     }
-    rule(x, y + height, x + width, y + height, "#BBB");
+    rule(x, y + height, x + width, y + height, theme.line);
     if (!empty && (p.last || !scene.together)) {
       for (const [tick, text] of ticks(p.x0, p.x1, Math.max(2, width / 80))) {
-        if (Number.isInteger(tick)) write(text, p.px(tick), y + height + 13, { align: "center", colour: "#666" });
+        if (Number.isInteger(tick)) write(text, p.px(tick), y + height + 13, { align: "center", colour: theme.soft });
       }
     }
     for (const level of empty ? [] : p.levels) {
-      rule(x, p.py(level.y), x + width, p.py(level.y), "#999", [3, 3]);
-      write(level.text, x + width, p.py(level.y) - 3, { align: "right", colour: "#777" });
+      rule(x, p.py(level.y), x + width, p.py(level.y), theme.faint, [3, 3]);
+      write(level.text, x + width, p.py(level.y) - 3, { align: "right", colour: theme.soft });
     }
     for (const mark of scene.marks) {
       const at = p.px(mark.x);
       if (empty || at < x || at > x + width) continue;
       rule(at, y, at, y + height, "#CC79A7", [4, 2]);
       const right = at < x + width / 2;
-      if (index === 0) write(mark.text, at + (right ? 3 : -3), y + 9, { colour: "#A0527F", align: right ? "left" : "right" });
+      if (index === 0) write(mark.text, at + (right ? 3 : -3), y + 9, { colour: theme.note, align: right ? "left" : "right" });
     }
     context.save();
     context.beginPath();
@@ -139,13 +146,13 @@ function render({ model, el }) {
   function bars(p, line, index) {
     const [at, chosen] = model.get("chosen"), w = Math.max(1, (p.box.width / (p.x1 - p.x0)) * 0.86), foot = p.py(0);
     line.x.forEach((v, i) => {
-      context.fillStyle = at === index && chosen === i ? "#CC79A7" : line.colour;
+      context.fillStyle = at === index && chosen === i ? "#CC79A7" : drawn(line.colour);
       context.fillRect(p.px(v) - w / 2, p.py(line.y[i]), w, Math.max(foot - p.py(line.y[i]), 0.5));
-      if (at === index && chosen === i) write("▼", p.px(v), Math.max(p.py(line.y[i]) - 2, p.box.y + 6), { align: "center", colour: "#A0527F" });
+      if (at === index && chosen === i) write("▼", p.px(v), Math.max(p.py(line.y[i]) - 2, p.box.y + 6), { align: "center", colour: theme.note });
     });
   }
   function curve(p, line) {
-    context.strokeStyle = context.fillStyle = line.colour;
+    context.strokeStyle = context.fillStyle = drawn(line.colour);
     context.lineWidth = line.width;
     context.lineJoin = "round";
     context.beginPath();
@@ -168,20 +175,25 @@ function render({ model, el }) {
     line.x.forEach((v, i) => { if (best < 0 || Math.abs(v - x) < Math.abs(line.x[best] - x)) best = i; });
     return best;
   }
+  const clickable = (p) => p.bars || model.get("pickable");
+  const under = () => panels[hovered.panel].lines.map((line) => [line, nearest(line, hovered.x)]).filter(([, i]) => i >= 0);
+  function texts() { // what there is at the pointer, with its colors
+    const p = panels[hovered.panel], found = under();
+    const out = found.map(([line, i]) => [line.texts ? line.texts[i] : `${line.name ? line.name + ": " : ""}${number(line.y[i])}`, theme.readable(line.colour)]);
+    if (found.length && !p.bars) out.unshift([`${model.get("scene").x_title} ${number(found[0][0].x[found[0][1]])}`, theme.ink]);
+    return out;
+  }
   function tip(wide) {
-    const p = panels[hovered.panel];
-    const said = p.lines.map((line) => [line, nearest(line, hovered.x)]).filter(([, i]) => i >= 0);
-    if (!said.length) return;
-    const [first, place] = said[0], at = p.px(first.x[place]);
-    rule(at, p.box.y, at, p.box.y + p.box.height, "rgba(0,0,0,0.3)");
-    const texts = said.map(([line, i]) => [line.texts ? line.texts[i] : `${line.name ? line.name + ": " : ""}${number(line.y[i])}`, line.colour]);
-    if (!p.bars) texts.unshift([`${model.get("scene").x_title} ${number(first.x[place])}`, "#333"]);
+    const p = panels[hovered.panel], found = under(), said = texts();
+    if (!found.length) return;
+    const [first, place] = found[0], at = p.px(first.x[place]);
+    rule(at, p.box.y, at, p.box.y + p.box.height, theme.faint);
     context.font = "11px sans-serif";
-    const long = Math.max(...texts.map(([text]) => context.measureText(text).width));
+    const long = Math.max(...said.map(([text]) => context.measureText(text).width));
     const left = Math.max(2, Math.min(at + 8, wide - long - 12));
-    context.fillStyle = "rgba(255,255,255,0.93)";
-    context.fillRect(left - 3, p.box.y, long + 8, 15 * texts.length + 4);
-    texts.forEach(([text, colour], i) => write(text, left + 1, p.box.y + 13 + 15 * i, { colour, font: "11px sans-serif" }));
+    context.fillStyle = theme.veil;
+    context.fillRect(left - 3, p.box.y, long + 8, 15 * said.length + 4);
+    said.forEach(([text, colour], i) => write(text, left + 1, p.box.y + 13 + 15 * i, { colour, font: "11px sans-serif" }));
   }
   function place(event) {
     const frame = canvas.getBoundingClientRect(), x = event.clientX - frame.left, y = event.clientY - frame.top;
@@ -197,8 +209,7 @@ function render({ model, el }) {
     requestAnimationFrame(() => { due = false; draw(); });
   };
   const renew = () => { read(); ask(); };
-  canvas.onclick = (event) => {
-    const at = place(event);
+  function click(at) {
     if (at && !panels[at.panel].bars && model.get("pickable")) {
       model.set("picked", { ...at, count: (model.get("picked").count || 0) + 1 });
       model.save_changes();
@@ -208,10 +219,28 @@ function render({ model, el }) {
     if (index < 0) return;
     model.set("clicked", { panel: at.panel, index, count: (model.get("clicked").count || 0) + 1 });
     model.save_changes();
+  }
+  canvas.onclick = (event) => click(place(event));
+  canvas.onkeydown = (event) => {
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key], shift = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!(way || shift || event.key === "Enter" || event.key === " ") || !panels.some(clickable)) return;
+    let at = hovered || { panel: panels.findIndex(clickable), x: -Infinity };
+    if (shift) for (let i = at.panel + shift; panels[i]; i += shift) if (clickable(panels[i])) { at = { panel: i, x: at.x }; break; }
+    const p = panels[at.panel], line = p.lines.find((l) => l.count);
+    if (line && (way || at.x === -Infinity)) {
+      const by = p.bars ? 1 : Math.max(1, Math.round(line.count / 50)); // a curve has more points than one cares to walk
+      const next = at.x === -Infinity ? 0 : nearest(line, at.x) + way * by;
+      at = { panel: at.panel, x: line.x[Math.max(0, Math.min(line.count - 1, next))] };
+    }
+    hovered = at;
+    if (event.key === "Enter" || event.key === " ") click(at);
+    event.preventDefault();
+    event.stopPropagation();
+    ask();
   };
   canvas.onpointermove = (event) => {
     hovered = place(event);
-    canvas.style.cursor = hovered && (panels[hovered.panel].bars || model.get("pickable")) ? "pointer" : "default";
+    canvas.style.cursor = hovered && clickable(panels[hovered.panel]) ? "pointer" : "default";
     ask();
   };
   canvas.onpointerleave = () => { hovered = null; ask(); };
@@ -220,7 +249,7 @@ function render({ model, el }) {
   const watch = new ResizeObserver(ask);
   watch.observe(el);
   renew();
-  return () => { watch.disconnect(); for (const [name, act] of heard) model.off(name, act); };
+  return () => { watch.disconnect(); undress(); for (const [name, act] of heard) model.off(name, act); };
 }
 
 export default { render };

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -12,6 +11,7 @@ import traitlets
 from PIL import Image
 
 from slimlab.widgets import stills
+from slimlab.widgets.script import script
 from slimlab.widgets.stills import Still
 
 
@@ -51,7 +51,7 @@ class Curves(Still, anywidget.AnyWidget):
     pickable whether such clicks count
     """
 
-    _esm = Path(__file__).parent / "curves.js"
+    _esm = script("curves")
     points = traitlets.Bytes().tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
     chosen = traitlets.List().tag(sync=True)

@@ -25,7 +25,7 @@ from slimlab.plot.results import quality_line
 from slimlab.plot.style import PALETTE
 from slimlab.pretrain.run import Run
 from slimlab.weights import load_encoder
-from slimlab.widgets.controls import button
+from slimlab.widgets.controls import button, snapshots
 from slimlab.widgets.scatter import Scatter
 from slimlab.widgets.stage import Stage
 from slimlab.widgets.state import Stateful
@@ -388,8 +388,7 @@ class EmbeddingExplorer(Stateful, Still, w.VBox):
 def _sources(given: Any) -> dict[str, Any]:
     """name -> encoder, folder, features or array."""
     if isinstance(given, Run):
-        kept = {f"step {step}": folder for step, folder in given.snapshots.items()}
-        return kept or {"last step": given.folder}
+        return dict(snapshots(given))
     if isinstance(given, Mapping):
         if not given:
             raise ValueError("EmbeddingExplorer: no features; give at least one")

@@ -1,19 +1,11 @@
 // Points in the plane on a canvas: zoom, pan, box and lasso, density, hover with a moving body. Traits: see scatter.py.
 // Each frame stamps all points into one picture by hand: 20,000 calls of drawImage take many times as long without a GPU.
 
-const bytes = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
 const TOP = 26, EDGE = 14, REACH = 12, SHAPES = 8, CLICK = 5; // px
 const LOWEST = 0.5, HIGHEST = 200; // zoom
 const REST = 150; // ms without a gesture before the kernel hears of it
 const CELL = 2; // px, side of a cell of the density
 const HELP = "Arrow keys move, plus and minus zoom, 0 shows everything, Enter chooses the point in the middle, Escape lets go.";
-
-function make(tag, properties, parent, className) {
-  const element = Object.assign(document.createElement(tag), properties);
-  if (className) element.className = className;
-  parent.append(element);
-  return element;
-}
 
 function outline(context, kind, x, y, r) {
   // circle, square, diamond, triangles (up, down, left, right), star: the order of the legend's
@@ -40,13 +32,6 @@ function inside(path, x, y) {
     if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) within = !within;
   }
   return within;
-}
-
-const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-function rgb(colour) { // any CSS colour -> [r, g, b]
-  probe.fillStyle = colour;
-  probe.fillRect(0, 0, 1, 1);
-  return [...probe.getImageData(0, 0, 1, 1).data.slice(0, 3)];
 }
 
 function render({ model, el }) {
@@ -82,7 +67,8 @@ function render({ model, el }) {
 
   let xy, groups, texts = null, gone, chosen = new Uint8Array(0), middle = [0, 0], extent = [1, 1];
   let places = new Float32Array(0), stale = true, hovered = -1, wide = 0, tall = 0, ratio = 1, unit = 1;
-  let theme = { paper: "white", ink: "#333", line: "#ccc", rgb: [255, 255, 255] }, stamps = null, picture = null;
+  let stamps = null, picture = null;
+  const ours = handed(canvas), { theme, undress } = dressed(root, () => { stamps = null; stale = true; ask(); });
 
   // ---- what the kernel sent
   function read() {
@@ -105,16 +91,6 @@ function render({ model, el }) {
     for (const i of model.get("hidden")) gone[i] = 1;
     for (const i of model.get("selected")) chosen[i] = 1;
   }
-  function dress() { // the colours of the page around us
-    const style = getComputedStyle(root), named = (...names) => names.map((n) => style.getPropertyValue(n).trim()).find(Boolean);
-    const paper = named("--jp-layout-color0", "--vscode-editor-background") || "white";
-    const light = rgb(paper), dark = light[0] + light[1] + light[2] < 384;
-    theme = { paper, rgb: light, dark, ink: dark ? "#DDD" : "#333", line: dark ? "#666" : "#CCC", strong: dark ? "white" : "black" };
-    root.dataset.theme = dark ? "dark" : "light";
-    stamps = null;
-    stale = true;
-  }
-
   // ---- where everything is: view is [x, y, zoom], the middle in parts of the larger extent
   function place() {
     const [cx, cy, zoom] = model.get("view"), span = Math.max(...extent);
@@ -422,6 +398,7 @@ function render({ model, el }) {
   canvas.onpointermove = (event) => {
     const at = spot(event);
     if (!fingers.has(event.pointerId)) { point(near(at)); return; }
+    if (!ours(event)) return;
     fingers.set(event.pointerId, at);
     if (fingers.size === 2) {
       const now = between();
@@ -471,7 +448,7 @@ function render({ model, el }) {
         if (best >= 0) click(best);
       },
     };
-    if (!acts[event.key]) return;
+    if (!acts[event.key] || event.ctrlKey || event.metaKey) return;
     acts[event.key]();
     event.preventDefault();
     event.stopPropagation();
@@ -501,16 +478,12 @@ function render({ model, el }) {
   window.addEventListener(LINKED, linked);
   const watch = new ResizeObserver(ask);
   watch.observe(root);
-  const dressed = new MutationObserver(() => { dress(); ask(); });
-  const about = { attributes: true, attributeFilter: ["class", "style", "data-jp-theme-light", "data-jp-theme-name", "data-vscode-theme-kind"] };
-  for (const element of [document.body, document.documentElement]) dressed.observe(element, about);
   read();
-  dress();
   settings();
   ask();
   return () => {
     watch.disconnect();
-    dressed.disconnect();
+    undress();
     clearTimeout(owed);
     clearTimeout(asked);
     window.removeEventListener(LINKED, linked);

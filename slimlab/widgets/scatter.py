@@ -14,6 +14,7 @@ from PIL import Image
 from slimlab.plot import Bodies
 from slimlab.plot.style import LEFT, PALETTE, RIGHT
 from slimlab.widgets import stills
+from slimlab.widgets.script import script
 from slimlab.widgets.stills import Still
 
 PREVIEW = 60  # most frames of the small body under the pointer
@@ -35,7 +36,7 @@ class Scatter(Still, anywidget.AnyWidget):
     hovered   the point under the pointer once that rests, or -1, see `on_hover`; `preview_clip` plays a clip there
     """
 
-    _esm = Path(__file__).parent / "scatter.js"
+    _esm = script("scatter")
     _css = Path(__file__).parent / "scatter.css"
     xy = traitlets.Bytes().tag(sync=True)
     groups = traitlets.Bytes().tag(sync=True)

@@ -5,19 +5,11 @@ const PRESETS = { front: [0, 0.12], oblique: [0.65, 0.28], side: [Math.PI / 2, 0
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const TELL = 150; // ms between messages to the kernel while playing
 
-const bytes = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-
-function make(tag, properties, parent, className) {
-  const element = Object.assign(document.createElement(tag), properties);
-  if (className) element.className = className;
-  parent.append(element);
-  return element;
-}
-
 function render({ model, el }) {
   const root = make("div", {}, el, "slimlab-stage");
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys alone
   const canvas = make("canvas", { tabIndex: 0 }, root);
+  canvas.setAttribute("role", "img");
   const controls = make("div", {}, root, "slimlab-controls");
   const play = make("button", { title: "play or pause (space)" }, controls, "slimlab-play");
   const scrub = make("input", { type: "range", min: 0, step: 1, title: "frame (arrow keys)" }, controls, "slimlab-scrub");
@@ -30,7 +22,9 @@ function render({ model, el }) {
   label.append(" names");
   for (const s of SPEEDS) make("option", { value: s, textContent: `${s}×` }, speed);
   for (const name of Object.keys(PRESETS)) make("option", { value: name, textContent: name }, camera);
+  for (const control of controls.querySelectorAll("button, input[type=range], select")) control.setAttribute("aria-label", control.title.split(/[;(]/)[0].trim());
   const context = canvas.getContext("2d");
+  const { theme, undress } = dressed(root, () => ask()), ours = handed(canvas);
 
   // ---- what the kernel sent
   let scene, joints, colors, sizes, shape, at = model.get("frame"), told = at, toldAt = 0;
@@ -101,7 +95,7 @@ function render({ model, el }) {
     if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
     if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.fillStyle = "white";
+    context.fillStyle = theme.paper;
     context.fillRect(0, 0, width, height);
     context.lineCap = "round";
     spots = [];
@@ -110,16 +104,19 @@ function render({ model, el }) {
     context.font = "12px sans-serif";
     let x = 10;
     for (const [text, colour] of scene.bar ? [] : scene.legend) {
-      context.fillStyle = colour;
+      context.fillStyle = theme.readable(colour);
       context.fillText(text, x, height - 10);
       x += context.measureText(text).width + 12;
     }
     if (scene.bar) bar(scene.bar);
-    if (hovered) tip(hovered);
+    const under = pointer && nearest(pointer); // of this frame: what was there may be hidden or gone by now
+    if (under) tip(under);
     scrub.value = frame();
     const seconds = (frame() / model.get("fps")).toFixed(2);
     readout.textContent = `${String(frame()).padStart(3, "\u2007")} · ${seconds} s`;
-    Object.assign(root.dataset, { frame: frame(), playing: model.get("playing"), clips: shape[0], drawn: spots.length });
+    Object.assign(root.dataset, { frame: frame(), playing: model.get("playing"), clips: shape[0], drawn: spots.length, under: under ? scene.names[under.joint] : "" });
+    const label = `${scene.titles.filter(Boolean).join("; ") || "a body"}: moving bodies. Space plays and pauses, arrow keys go from frame to frame, plus and minus zoom, Shift with arrow keys turns.`;
+    if (canvas.getAttribute("aria-label") !== label) canvas.setAttribute("aria-label", label);
   }
 
   function panel(clip, f) {
@@ -162,19 +159,19 @@ function render({ model, el }) {
     shapes.sort((a, b) => b.depth - a.depth).forEach(solid);
     if (model.get("names")) nameAll(clip);
     context.restore();
-    context.fillStyle = "#333";
+    context.fillStyle = theme.ink;
     context.textAlign = "center";
     context.font = "13px sans-serif";
     context.fillText(scene.titles[clip], left + wide / 2, 17, wide - 12);
   }
 
-  function solid(s) { // with a white rim, so that what is in front stands off
+  function solid(s) { // with a rim, so that what is in front stands off
     if (s.p) {
-      if (s.colour === "none") circle(s.p, s.radius, null, "black"); // a ring lets its joint's colour through
-      else { circle(s.p, s.radius + 1, "white"); circle(s.p, s.radius, s.colour); }
+      if (s.colour === "none") circle(s.p, s.radius, null, theme.strong); // a ring lets its joint's colour through
+      else { circle(s.p, s.radius + 1, theme.rim); circle(s.p, s.radius, s.colour); }
       return;
     }
-    line([s.a, s.b], "white", s.thick + 2.5);
+    line([s.a, s.b], theme.rim, s.thick + 2.5);
     line([s.a, s.b], s.colour, s.thick);
   }
   function circle(p, radius, fill, stroke) {
@@ -193,26 +190,26 @@ function render({ model, el }) {
   function floor() { // half-metre squares
     const [low, high] = scene.extent;
     const corners = [[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]].map(([x, y]) => project([x, y, 0]));
-    context.fillStyle = "#F1F1EE";
+    context.fillStyle = theme.floor;
     context.beginPath();
     corners.forEach((p, i) => (i ? context.lineTo(p[0], p[1]) : context.moveTo(p[0], p[1])));
     context.fill();
-    for (let x = Math.ceil(2 * low[0]) / 2; x <= high[0]; x += 0.5) line([project([x, low[1], 0]), project([x, high[1], 0])], "#DDDDD8", 1);
-    for (let y = Math.ceil(2 * low[1]) / 2; y <= high[1]; y += 0.5) line([project([low[0], y, 0]), project([high[0], y, 0])], "#DDDDD8", 1);
+    for (let x = Math.ceil(2 * low[0]) / 2; x <= high[0]; x += 0.5) line([project([x, low[1], 0]), project([x, high[1], 0])], theme.tile, 1);
+    for (let y = Math.ceil(2 * low[1]) / 2; y <= high[1]; y += 0.5) line([project([low[0], y, 0]), project([high[0], y, 0])], theme.tile, 1);
   }
   function shadow(clip, f, person, parent, joint) {
     const [a, b] = [parent, joint].map((j) => {
       const i = place(clip, f, person, j);
       return project([joints[i], joints[i + 1], 0]);
     });
-    line([a, b], "rgba(0,0,0,0.10)", 0.05 * a[3]);
+    line([a, b], theme.shadow, 0.05 * a[3]);
   }
   function trail(clip, f, joint) {
     const frames = Math.round(model.get("fps") * model.get("trail_seconds"));
     for (let person = 0; person < shape[2]; person++) {
       for (let g = Math.max(1, f - frames); g <= f; g++) {
         const [i, j] = [place(clip, g - 1, person, joint), place(clip, g, person, joint)];
-        if (Number.isNaN(joints[i]) || Number.isNaN(joints[j])) continue;
+        if (Number.isNaN(joints[i]) || Number.isNaN(joints[j]) || sizes[painted(sizes, clip, g, person, joint, 1)] === 0) continue;
         const ends = [project(joints.subarray(i, i + 3)), project(joints.subarray(j, j + 3))];
         line(ends, `rgba(230,159,0,${(1 - (f - g) / (frames + 1)).toFixed(2)})`, 2);
       }
@@ -222,7 +219,7 @@ function render({ model, el }) {
     const taken = [], wide = width / shape[0];
     context.font = "10px sans-serif";
     context.textAlign = "left";
-    context.fillStyle = "#333";
+    context.fillStyle = theme.ink;
     for (const s of spots.filter((s) => s.clip === clip && s.person === 0).sort((a, b) => a.y - b.y)) {
       const x = s.x - clip * wide - wide / 2, y = s.y - height / 2 - 2, right = x >= 0;
       const text = scene.names[s.joint].replaceAll("_", " "), long = context.measureText(text).width;
@@ -230,7 +227,7 @@ function render({ model, el }) {
       let ty = y + 3;
       while (taken.some(([l, r, u]) => tx < r && tx + long > l && Math.abs(u - ty) < 10)) ty += 2;
       taken.push([tx, tx + long, ty]);
-      line([[x, y], [right ? tx - 2 : tx + long + 2, ty - 3]], "rgba(0,0,0,0.25)", 0.7);
+      line([[x, y], [right ? tx - 2 : tx + long + 2, ty - 3]], theme.faint, 0.7);
       context.fillText(text, tx, ty);
     }
   }
@@ -240,7 +237,7 @@ function render({ model, el }) {
     stops.forEach((rgb, i) => gradient.addColorStop(i / (stops.length - 1), `rgb(${rgb})`));
     context.fillStyle = gradient;
     context.fillRect(x, top, 10, tall);
-    context.fillStyle = "#333";
+    context.fillStyle = theme.ink;
     context.font = "11px sans-serif";
     context.fillText(high.toPrecision(3), x + 14, top + 8);
     context.fillText(low.toPrecision(3), x + 14, top + tall);
@@ -255,14 +252,14 @@ function render({ model, el }) {
     const text = scene.names[spot.joint].replaceAll("_", " ");
     context.font = "12px sans-serif";
     const long = context.measureText(text).width, x = Math.min(spot.x + 10, width - long - 12);
-    context.fillStyle = "rgba(255,255,255,0.9)";
+    context.fillStyle = theme.veil;
     context.fillRect(x - 3, spot.y - 24, long + 6, 16);
-    context.fillStyle = "black";
+    context.fillStyle = theme.strong;
     context.fillText(text, x, spot.y - 12);
   }
 
   // ---- time
-  let due = false, before = null, hovered = null;
+  let due = false, before = null, pointer = null;
   function ask() {
     if (!due) { due = true; requestAnimationFrame(tick); }
   }
@@ -304,41 +301,68 @@ function render({ model, el }) {
   trails.onchange = () => choose("trails", trails.value ? trails.value.split(",").map(Number) : []);
   names.onchange = () => choose("names", names.checked);
   canvas.onkeydown = (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.key === " ") start(!model.get("playing"));
-    else if (step) { go(frame() + step); tell(); } else return;
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key], key = event.key;
+    if (key === " ") start(!model.get("playing"));
+    else if (steps && event.shiftKey) turn(0.15 * steps[0], 0.1 * steps[1]);
+    else if (steps && steps[0]) { go(frame() + steps[0]); tell(); }
+    else if ("+=-".includes(key) && !event.ctrlKey && !event.metaKey) closer(key === "-" ? 0.8 : 1.25);
+    else return;
     event.preventDefault();
     event.stopPropagation();
   };
   let grip = null;
-  const nearest = (event) => {
-    const box = canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
+  const fingers = new Map();
+  const spot = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  };
+  function grab() { // from here on, all movement is from this view
+    const at = [...fingers.values()], middle = (axis) => at.reduce((sum, p) => sum + p[axis], 0) / at.length;
+    return { x: middle("x"), y: middle("y"), apart: at.length > 1 ? Math.hypot(at[0].x - at[1].x, at[0].y - at[1].y) : 0 };
+  }
+  function turn(across, along) {
+    yaw -= across;
+    pitch = Math.max(-0.2, Math.min(Math.PI / 2, pitch + along));
+    ask();
+  }
+  const closer = (factor) => { zoom = Math.max(0.4, Math.min(6, zoom * factor)); ask(); };
+  const nearest = ({ x, y }) => {
     const away = (s) => Math.hypot(s.x - x, s.y - y);
     return spots.reduce((best, s) => (away(s) < (best ? away(best) : 12) ? s : best), null);
   };
   canvas.onpointerdown = (event) => {
-    grip = { x: event.clientX, y: event.clientY, yaw, pitch, moved: false };
+    fingers.set(event.pointerId, spot(event));
+    grip = { ...grab(), yaw, pitch, zoom, moved: fingers.size > 1 };
     canvas.setPointerCapture(event.pointerId);
   };
   canvas.onpointermove = (event) => {
-    if (grip) {
-      grip.moved ||= Math.hypot(event.clientX - grip.x, event.clientY - grip.y) > 4;
-      yaw = grip.yaw - (event.clientX - grip.x) * 0.008;
-      pitch = Math.max(-0.2, Math.min(Math.PI / 2, grip.pitch + (event.clientY - grip.y) * 0.006));
-    } else hovered = nearest(event);
+    if (fingers.has(event.pointerId)) {
+      if (!ours(event)) return;
+      fingers.set(event.pointerId, spot(event));
+      const at = grab();
+      if (Math.hypot(at.x - grip.x, at.y - grip.y) > 4) [grip.moved, pointer] = [true, null];
+      yaw = grip.yaw - (at.x - grip.x) * 0.008;
+      pitch = Math.max(-0.2, Math.min(Math.PI / 2, grip.pitch + (at.y - grip.y) * 0.006));
+      if (grip.apart) zoom = Math.max(0.4, Math.min(6, (grip.zoom * at.apart) / grip.apart));
+    } else pointer = spot(event);
     ask();
   };
+  const release = (event) => {
+    fingers.delete(event.pointerId);
+    grip = fingers.size ? { ...grab(), yaw, pitch, zoom, moved: true } : null; // the finger that is left goes on from here
+  };
   canvas.onpointerup = (event) => {
-    const spot = grip && !grip.moved && nearest(event);
-    grip = null;
-    if (!spot) return;
-    const { clip, person, joint } = spot;
+    const found = grip && !grip.moved && nearest(spot(event));
+    release(event);
+    if (!found) return;
+    const { clip, person, joint } = found;
     choose("clicked", { clip, person, joint, frame: frame(), count: (model.get("clicked").count || 0) + 1 });
   };
-  canvas.onpointerleave = () => { hovered = null; ask(); };
+  canvas.onpointercancel = release;
+  canvas.onpointerleave = () => { pointer = null; ask(); };
   canvas.ondblclick = () => { look(); ask(); };
   canvas.addEventListener("wheel", (event) => {
-    zoom = Math.max(0.4, Math.min(6, zoom * Math.exp(-event.deltaY * 0.001)));
+    closer(Math.exp(-event.deltaY * 0.001));
     event.preventDefault();
     ask();
   }, { passive: false });
@@ -379,6 +403,7 @@ function render({ model, el }) {
     watch.disconnect();
     for (const [events, act] of Object.entries(listeners)) model.off(events, act);
     model.off("change", redraw);
+    undress();
   };
 }
 

@@ -15,6 +15,7 @@ from slimlab.plot import Bodies, shaded
 from slimlab.plot.player import CAMERAS, extent
 from slimlab.plot.style import LEFT, RIGHT
 from slimlab.widgets import stills
+from slimlab.widgets.script import script
 from slimlab.widgets.stills import Still
 
 HERE = Path(__file__).parent
@@ -29,7 +30,7 @@ class Stage(Still, anywidget.AnyWidget):
     rings          (person, joint) pairs drawn with a ring, such as the joint that a view is about
     """
 
-    _esm = HERE / "stage.js"
+    _esm = script("stage")
     _css = HERE / "stage.css"
     joints = traitlets.Bytes().tag(sync=True)
     shape = traitlets.List().tag(sync=True)

@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -277,3 +279,10 @@ def test_an_export_draws_nothing():
     torch.manual_seed(0)
     weights.export_program(encoder)
     assert torch.rand(3).equal(expected)
+
+
+@pytest.mark.integration  # a process of its own, in which nothing was imported or warned of before
+def test_exporting_says_its_result_alone(tmp_path):
+    command = [sys.executable, "-W", "default", "-m", "slimlab", "export-model", "tiny", str(tmp_path / "model.onnx")]
+    done = subprocess.run([*command, "--attention", "--blocks"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'model.onnx'}\n", "")

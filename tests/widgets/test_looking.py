@@ -36,6 +36,28 @@ def painted(stage, panel=0):
 
 
 class TestAttention:
+    def test_a_runs_snapshots_are_on_a_slider(self, synthetic, tmp_path):
+        quick = pretrain.Config(steps=4, batch_size=4, width=32, depth=2, prototypes=16, evaluations=1, snapshots=2)
+        run = pretrain.fit(synthetic[:16], quick, folder=tmp_path / "run", progress=False)
+        a = widgets.AttentionExplorer(synthetic, run, index=3, query=(1, 2))
+        assert list(a._controls["snapshot"].options) == ["step 2", "step 4"] and a.snapshot == "step 4"
+        shown = {}
+        for step in (4, 2):
+            a._controls["snapshot"].value = f"step {step}"
+            look = analysis.inside(slimlab.load_encoder(run.snapshots[step]), synthetic, 3)
+            expected = 100 * analysis.attention_map(look.attention[:, 0], (1, 2), look.steps, len(look.skeleton))[-1].mean(dim=0)
+            np.testing.assert_allclose(a.values[0], expected, atol=1e-4)
+            assert a.stage.scene["titles"][0].endswith(f"step {step}")
+            shown[step] = a.values[0]
+        assert np.abs(shown[2] - shown[4]).max() > 0
+        b = widgets.AttentionExplorer(synthetic, run)
+        b.restore(a.state())
+        np.testing.assert_array_equal(b.values[0], a.values[0])
+        with pytest.raises(ValueError, match="snapshot 'step 3' is not there; there are step 2, step 4"):
+            a.snapshot = "step 3"
+        with pytest.raises(ValueError, match="give a run"):
+            widgets.AttentionExplorer(synthetic, slimlab.load_encoder(run.folder), snapshot="step 2")
+
     def test_what_is_on_screen_is_the_querys_attention(self, synthetic, encoder):
         a = widgets.AttentionExplorer(synthetic, encoder, index=3)
         a.layer, a.head, a.query = 0, 1, (2, 7)
