@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from slimlab._system.warn import warn
 from slimlab.data import building, writing
@@ -192,12 +196,23 @@ def open(
     if path in IN_PACKAGE and not Path(path).exists() and (format, unit, up, min_score) == (None, None, None, None):
         return IN_PACKAGE[str(path)]()
     path = Path(path).expanduser()
-    known = format or recognise(path)
-    if format is None and known == "store":
-        if unit is not None or up is not None or min_score is not None:
-            raise DataError(f"{path}: is a store already; give unit=, up= and min_score= where its source is converted")
-        return writing.open_folder(path)
-    return _looked_at(building.build(units.said(_source(path, known, min_score), unit, up)))
+    with _without_remarks():
+        known = format or recognise(path)
+        if format is None and known == "store":
+            if unit is not None or up is not None or min_score is not None:
+                raise DataError(f"{path}: is a store already; give unit=, up= and min_score= where its source is converted")
+            return writing.open_folder(path)
+        return _looked_at(building.build(units.said(_source(path, known, min_score), unit, up)))
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Without NumPy's warnings about damaged headers and numbers too large for float32: we refuse both, with their place."""
+    with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Reading `.npy`")
+        warnings.filterwarnings("ignore", category=SyntaxWarning)
+        warnings.filterwarnings("ignore", category=DeprecationWarning, message="invalid escape sequence")  # before Python 3.12
+        yield
 
 
 def _looked_at(store: ClipStore) -> ClipStore:
@@ -218,7 +233,8 @@ def from_markers(path: str | Path, skeleton: Skeleton, unit: str | float | None 
     format = recognise(path)
     if format not in MARKERS:
         raise DataError(f"{path}: format '{format}' holds no markers; use data.open(path)")
-    return _looked_at(building.build(units.said(MARKERS[format](path, skeleton), unit, up)))
+    with _without_remarks():
+        return _looked_at(building.build(units.said(MARKERS[format](path, skeleton), unit, up)))
 
 
 def convert(
@@ -250,16 +266,17 @@ def convert(
     if source in IN_PACKAGE and not Path(source).exists():
         raise DataError(f"{source}: is in the package and needs no conversion; data.export(data.open('{source}'), …) writes it")
     source, destination = Path(source).expanduser(), Path(destination).expanduser()
-    format = format or recognise(source)
-    if format == "store":
-        raise DataError(f"{source}: is a store already; data.open(…), then data.export(store, destination) for another one")
-    asked = "" if (unit, up, on_error) == (None, None, "raise") else f" {unit} {up} {on_error}"
-    asked += "" if min_score is None else f" {min_score}"
-    key = f"{files.identity(source)} {format} {dtype} {writing.VERSION}{asked}" if source.exists() else ""
-    read = units.said(_source(source, format, min_score), unit, up)
-    if on_error == "skip":
-        read = skipping.skipping(read)
-    writing.write(read, destination, dtype, key, progress)
-    if read.skipped:
-        print(f"{destination}: {len(read.skipped)} skipped, listed in skipped.csv there; the first: {read.skipped[0]}")
-    return _looked_at(writing.open_folder(destination))
+    with _without_remarks():
+        format = format or recognise(source)
+        if format == "store":
+            raise DataError(f"{source}: is a store already; data.open(…), then data.export(store, destination) for another one")
+        asked = "" if (unit, up, on_error) == (None, None, "raise") else f" {unit} {up} {on_error}"
+        asked += "" if min_score is None else f" {min_score}"
+        key = f"{files.identity(source)} {format} {dtype} {writing.VERSION}{asked}" if source.exists() else ""
+        read = units.said(_source(source, format, min_score), unit, up)
+        if on_error == "skip":
+            read = skipping.skipping(read)
+        writing.write(read, destination, dtype, key, progress)
+        if read.skipped:
+            print(f"{destination}: {len(read.skipped)} skipped, listed in skipped.csv there; the first: {read.skipped[0]}")
+        return _looked_at(writing.open_folder(destination))

@@ -1,8 +1,10 @@
 """Whatever happens to a file's bytes: it opens as sound clips, or there is one DataError; nothing else, for every reader."""
 
+import io
 import pickle
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from scipy.io import savemat
 
 from slimlab import data
+from slimlab.data import DataError
 from tests.data.readers import test_bvh, test_pku_mmd, test_pyskl, test_ucla
 from tests.data.readers.mutation import check_mutants
 from tests.data.readers.writers import skeleton_text
@@ -150,3 +153,24 @@ def test_bombs_are_refused_in_bounded_memory(tmp_path):
     )
     print(done.stdout)
     assert done.returncode == 0 and "bounded" in done.stdout and "READ" not in done.stdout, done.stdout + done.stderr[-2000:]
+
+
+def test_numpy_says_nothing_of_what_is_read_or_refused(tmp_path):
+    """A header as Python 2 wrote it is read, one with an unknown escape is refused, and so is a number beyond float32."""
+    file = io.BytesIO()
+    np.save(file, np.zeros((2, 3, 30, 25, 1), dtype=np.float32))
+    sound = file.getvalue()
+    (tmp_path / "old.npy").write_bytes(sound.replace(b"(2, 3, 30,", b"(2L,3, 30,"))
+    (tmp_path / "damaged.npy").write_bytes(sound.replace(b"'shape'", rb"'sh\:e'"))
+    huge = np.zeros((2, 3, 30, 25, 1))
+    huge[0, 0, 3, 5] = 1e200
+    np.save(tmp_path / "huge.npy", huge)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(data.open(tmp_path / "old.npy")) == 2
+        with pytest.raises(DataError, match=r"damaged\.npy: no readable \.npy file"):
+            data.open(tmp_path / "damaged.npy")
+        with pytest.raises(DataError, match=r"huge\.npy"):
+            data.open(tmp_path / "huge.npy")
+        with pytest.raises(DataError, match=r"damaged\.npy: no readable \.npy file"):
+            data.convert(tmp_path / "damaged.npy", tmp_path / "store")
