@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from slimlab import __version__
 from slimlab._commands import judging, models, pictures, recordings, tables, training
@@ -16,7 +18,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command; the exit status: 1 after a complaint about input, 2 a wrong command line, 130 Ctrl-C, 143 SIGTERM."""
     arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
-        return COMMANDS[arguments.command](arguments) or 0
+        with _warnings_as_sentences(arguments.command):
+            return COMMANDS[arguments.command](arguments) or 0
     except (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
         if arguments.debug:
             raise
@@ -31,6 +34,25 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"\nstopped{_how_to_resume(arguments)}", file=sys.stderr)
         return int(status)
+
+
+@contextmanager
+def _warnings_as_sentences(command: str) -> Iterator[None]:
+    """Our warnings look like our complaints, and each is said once; those of other libraries stay as they are."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        other = warnings.showwarning
+
+        def show(message, category, *where, **more) -> None:
+            text = str(message)
+            if category is not UserWarning:
+                other(message, category, *where, **more)
+            elif text not in said:
+                said.add(text)
+                print(f"slimlab {command}: {text}", file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
 
 
 def _joined(argv: list[str]) -> list[str]:

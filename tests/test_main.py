@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from slimlab import __main__ as cli
 from slimlab import data, pretrain
+from slimlab._system.warn import warn
 from slimlab.plot.gallery import data_of
 from slimlab.pretrain.run import Run
 from tests.systems import kills
@@ -211,6 +213,18 @@ def test_complaints_are_one_line_without_a_traceback(command, says, synthetic, m
     assert cli.main(command) == 1
     err = capsys.readouterr().err
     assert says in err and err.startswith(f"slimlab {command[0]}: ") and "Traceback" not in err
+
+
+def test_a_warning_is_one_sentence_said_once_and_those_of_others_stay(monkeypatch, capsys):
+    def command(_):
+        for _ in range(3):
+            warn("bodies are upside down")
+        warnings.warn("of somebody else", FutureWarning, stacklevel=1)
+
+    monkeypatch.setitem(cli.COMMANDS, "doctor", command)
+    with pytest.warns(FutureWarning, match="of somebody else"):
+        assert cli.main(["doctor"]) == 0
+    assert capsys.readouterr().err == "slimlab doctor: bodies are upside down\n"
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):

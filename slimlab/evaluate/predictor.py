@@ -27,6 +27,7 @@ from slimlab.weights import OnnxEncoder, export_onnx, load_encoder, load_onnx, s
 
 PROBE, ABOUT = "probe.safetensors", "predictor.json"
 ENCODER, EXPORTED = "encoder", "encoder.onnx"  # a folder, or a file; predictor.json says which
+KEPT = 10_000  # answers of a stream whose time is kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,14 +248,14 @@ def _length(encoder: Encoder | OnnxEncoder, pool: str, people: int) -> int:
 class Live:
     """Labels for frames that arrive one by one: the last `window` frames are asked about every `stride` frames.
 
-    `latencies` are the seconds that each answer took.
+    `latencies` are the seconds that each of the last 10,000 answers took: a stream may run for days.
     """
 
     def __init__(self, predictor: Predictor, window: int = 90, stride: int = 8) -> None:
         if window < 2 or stride < 1:
             raise ValueError(f"window {window} must be at least 2 frames, stride {stride} at least 1")
         self.predictor, self.window, self.stride = predictor, window, stride
-        self.latencies: list[float] = []
+        self.latencies: deque[float] = deque(maxlen=KEPT)
         self._frames: deque[np.ndarray] = deque(maxlen=window)
         self._count = 0
 

@@ -11,6 +11,7 @@ from slimlab import data, evaluate, skeleton, weights
 from slimlab.__main__ import main
 from slimlab.data import DataError
 from slimlab.encoder import EncoderConfig
+from slimlab.evaluate import predictor
 from tests.conftest import counting_clip, make_store
 
 CONFIG = EncoderConfig(
@@ -124,6 +125,12 @@ def test_files_of_others_stay(fitted, sides, tmp_path):
         assert (tmp_path / "predictor.json").read_text() == content
         with pytest.raises(ValueError, match=r"predictor\.json: damaged"):
             evaluate.load_predictor(tmp_path)
+
+
+def test_a_long_stream_keeps_the_times_of_its_last_answers(fitted, monkeypatch):
+    monkeypatch.setattr(predictor, "KEPT", 3)
+    live = evaluate.Live(fitted, window=2, stride=1)
+    assert sum(live.push(np.ones((25, 3))) is not None for _ in range(6)) == 5 and len(live.latencies) == 3
 
 
 def test_a_frame_that_is_not_finite_is_not_taken(fitted):
